@@ -1,0 +1,4 @@
+//! The self-hosted backend of sqreen.
+#![forbid(unsafe_code)]
+
+pub mod store;

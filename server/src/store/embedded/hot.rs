@@ -1,0 +1,314 @@
+//! Rows in memory: the text that the journal holds, and beside it what filters ask for.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::filter::Filter;
+use super::row::{self, RowHead, RowUser};
+use crate::store::error::StoreError;
+use crate::store::event::{EventId, StoredEvent};
+
+/// Batches grow to this many rows by merging, so that a reader of the hot part meets few of them.
+const MERGED_ROWS: usize = 4096;
+
+/// Batches grow to this many bytes by merging.
+const MERGED_BYTES: usize = 4 << 20;
+
+/// One row: its keys, and where its text lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HotRow {
+    pub(super) time: i64,
+    pub(super) id: EventId,
+    ip: Option<IpAddr>,
+    app: u32,
+    name: u32,
+    start: u32,
+    end: u32,
+}
+
+/// Rows that arrived together, or were merged; never changed once made.
+#[derive(Clone, Debug)]
+pub(super) struct HotBatch {
+    /// The rows as JSON, each ended by a newline: the raw content of a journal frame.
+    bytes: Bytes,
+    rows: Vec<HotRow>,
+    /// The applications and names, each once.
+    symbols: Vec<Arc<str>>,
+    min_time: i64,
+    max_time: i64,
+}
+
+impl HotBatch {
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(super) fn rows(&self) -> &[HotRow] {
+        &self.rows
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The earliest and the latest time, both inclusive.
+    pub(super) fn times(&self) -> (i64, i64) {
+        (self.min_time, self.max_time)
+    }
+
+    /// The row's JSON.
+    pub(super) fn text(&self, row: &HotRow) -> &[u8] {
+        self.bytes
+            .get(row.start as usize..row.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// The memory that the batch takes, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.len() + std::mem::size_of_val(self.rows.as_slice())
+    }
+
+    /// The whole event of a row.
+    pub(super) fn event(&self, row: &HotRow) -> Result<StoredEvent, StoreError> {
+        serde_json::from_slice(self.text(row)).map_err(|error| {
+            StoreError::Internal(format!("row {} cannot be read back: {error}", row.id))
+        })
+    }
+
+    /// The rows that the filter takes, and their places.
+    pub(super) fn matching<'a>(
+        &'a self,
+        filter: &'a Filter,
+    ) -> impl Iterator<Item = (usize, &'a HotRow)> {
+        let symbol = |wanted: &Option<String>| {
+            wanted
+                .as_ref()
+                .map(|wanted| self.symbols.iter().position(|symbol| **symbol == **wanted))
+        };
+        let app = symbol(&filter.wanted.app);
+        let name = symbol(&filter.wanted.name);
+        self.rows.iter().enumerate().filter(move |(_, row)| {
+            filter.wanted.time_matches(row.time)
+                && app.is_none_or(|app| app == Some(row.app as usize))
+                && name.is_none_or(|name| name == Some(row.name as usize))
+                && filter.wanted.ip.is_none_or(|ip| row.ip == Some(ip))
+                && filter.user.as_ref().is_none_or(|user| {
+                    let text = self.text(row);
+                    user.may_be_in(text)
+                        && serde_json::from_slice::<RowUser>(text).is_ok_and(|row| {
+                            row.user
+                                .is_some_and(|identifiers| user.matches(&identifiers))
+                        })
+                })
+        })
+    }
+}
+
+/// Puts rows together to a batch.
+#[derive(Debug, Default)]
+pub(super) struct BatchBuilder {
+    bytes: Vec<u8>,
+    rows: Vec<HotRow>,
+    symbols: Vec<Arc<str>>,
+    places: HashMap<Arc<str>, u32>,
+}
+
+impl BatchBuilder {
+    /// The bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds an event; `index` is its place in its append, for the error.
+    pub(super) fn push_event(
+        &mut self,
+        event: &StoredEvent,
+        index: usize,
+    ) -> Result<(), StoreError> {
+        let start = self.bytes.len();
+        row::encode(event, index, &mut self.bytes)?;
+        let (app, name) = (self.symbol(&event.app), self.symbol(&event.name));
+        self.end_row(start, event.time, event.id, event.ip, app, name);
+        Ok(())
+    }
+
+    /// Adds a line of a journal, if `take` says so by its id and when it was received.
+    pub(super) fn push_line_if(
+        &mut self,
+        line: &[u8],
+        take: impl FnOnce(EventId, i64) -> bool,
+    ) -> Result<(), serde_json::Error> {
+        let head: RowHead<'_> = serde_json::from_slice(line)?;
+        if take(head.id, head.received) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(line);
+            let (app, name) = (self.symbol(&head.app), self.symbol(&head.name));
+            self.end_row(start, head.time, head.id, head.ip, app, name);
+        }
+        Ok(())
+    }
+
+    /// Adds those rows of another batch whose places `keep` takes.
+    pub(super) fn extend(&mut self, batch: &HotBatch, keep: impl Fn(usize) -> bool) {
+        let symbols: Vec<u32> = batch
+            .symbols
+            .iter()
+            .map(|symbol| self.symbol(symbol))
+            .collect();
+        let symbol = |at: u32| symbols.get(at as usize).copied().unwrap_or_default();
+        for (_, row) in batch
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| keep(*place))
+        {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(batch.text(row));
+            self.end_row(
+                start,
+                row.time,
+                row.id,
+                row.ip,
+                symbol(row.app),
+                symbol(row.name),
+            );
+        }
+    }
+
+    pub(super) fn finish(self) -> HotBatch {
+        let min_time = self
+            .rows
+            .iter()
+            .map(|row| row.time)
+            .min()
+            .unwrap_or(i64::MAX);
+        let max_time = self
+            .rows
+            .iter()
+            .map(|row| row.time)
+            .max()
+            .unwrap_or(i64::MIN);
+        HotBatch {
+            bytes: self.bytes.into(),
+            rows: self.rows,
+            symbols: self.symbols,
+            min_time,
+            max_time,
+        }
+    }
+
+    fn end_row(
+        &mut self,
+        start: usize,
+        time: i64,
+        id: EventId,
+        ip: Option<IpAddr>,
+        app: u32,
+        name: u32,
+    ) {
+        // A batch is at most one journal frame, which is far below 4 GiB.
+        let (start, end) = (start as u32, self.bytes.len() as u32);
+        self.bytes.push(b'\n');
+        self.rows.push(HotRow {
+            time,
+            id,
+            ip,
+            app,
+            name,
+            start,
+            end,
+        });
+    }
+
+    fn symbol(&mut self, text: &str) -> u32 {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let place = self.symbols.len() as u32;
+        let symbol: Arc<str> = text.into();
+        self.symbols.push(Arc::clone(&symbol));
+        self.places.insert(symbol, place);
+        place
+    }
+}
+
+/// Merges the batch with the newest of the list, as long as these are no larger: so the list stays short (it grows
+/// with the logarithm of the rows until batches are full) and a row is copied a few times at most.
+///
+/// Returns how many of the list remain, and the batch to put behind them.
+pub(super) fn merge(list: &[Arc<HotBatch>], batch: HotBatch) -> (usize, Arc<HotBatch>) {
+    let (mut remain, mut rows, mut bytes) = (list.len(), batch.rows.len(), batch.bytes.len());
+    for last in list.iter().rev() {
+        let fits =
+            last.rows.len() + rows <= MERGED_ROWS && last.bytes.len() + bytes <= MERGED_BYTES;
+        if last.rows.len() > rows || !fits {
+            break;
+        }
+        remain -= 1;
+        rows += last.rows.len();
+        bytes += last.bytes.len();
+    }
+    let merged = list.get(remain..).unwrap_or_default();
+    if merged.is_empty() {
+        return (remain, Arc::new(batch));
+    }
+    let mut builder = BatchBuilder::default();
+    builder.bytes.reserve_exact(bytes);
+    builder.rows.reserve_exact(rows);
+    for part in merged {
+        builder.extend(part, |_| true);
+    }
+    builder.extend(&batch, |_| true);
+    (remain, Arc::new(builder.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(n: u32) -> HotBatch {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        let event = StoredEvent::new(
+            EventId::from_bytes(id),
+            i64::from(n),
+            0,
+            "shop",
+            format!("event {}", n % 3),
+        );
+        let mut builder = BatchBuilder::default();
+        builder.push_event(&event, 0).unwrap();
+        builder.finish()
+    }
+
+    #[test]
+    fn merging_keeps_every_row_in_few_batches() {
+        let mut list = Vec::new();
+        for n in 0..10_000 {
+            let (remain, batch) = merge(&list, one(n));
+            list.truncate(remain);
+            list.push(batch);
+        }
+        assert!(list.len() <= 2 + 12, "{} batches", list.len());
+        let names: Vec<String> = list
+            .iter()
+            .flat_map(|batch| {
+                batch
+                    .rows()
+                    .iter()
+                    .map(|row| batch.event(row).unwrap().name)
+            })
+            .collect();
+        assert_eq!(names.len(), 10_000);
+        assert!(
+            names
+                .iter()
+                .enumerate()
+                .all(|(n, name)| *name == format!("event {}", n % 3))
+        );
+        assert_eq!(list.first().map(|batch| batch.times()), Some((0, 4095)));
+    }
+}

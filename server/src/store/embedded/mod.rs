@@ -1,0 +1,77 @@
+//! The embedded store: one data directory, no other process.
+//!
+//! # How it works
+//!
+//! ```text
+//! append ──▶ writer thread ──▶ journal/00000007.journal ──▶ hot rows ──▶ verdicts
+//!                                     (fsync)                  │
+//!                                     sealer thread ◀── full ──┘
+//!                                           │
+//!                              segments/00000007-1c291ca3.parquet
+//! ```
+//!
+//! - **Append.** One thread takes all the appends that wait, leaves out the ids it knows, writes the rest as one
+//!   frame with its checksum to the journal, syncs once, shows the rows to readers, and answers. If the disk refuses,
+//!   the appends answer an error, the journal is cut back to its last good frame, and the next append tries anew.
+//! - **Read.** A reader takes a copy of the list of parts and holds no lock: it waits for no write. Rows in memory
+//!   and in segments are scanned by the same code, newest part first; see `scan`.
+//! - **Seal.** When enough rows are hot, the journal is finished and the next one started; a second thread writes its
+//!   rows, sorted by time and id, to a Parquet file of the same number, syncs it, gives it its name, and removes the
+//!   journal. If sealing stays behind, hot rows grow to twice their number and then appends wait, or answer
+//!   [`StoreError::Overloaded`] where sealing fails. So the rows in memory are at most four times
+//!   [`StoreOptions::seal_rows`] or [`StoreOptions::seal_bytes`], whichever is reached first.
+//! - **Duplicates.** The ids of the last 24 hours are in memory and recognised without fail; they are read back from
+//!   the journal and the segments at the start. See [`StoreOptions::dedupe_window`] and
+//!   [`StoreOptions::dedupe_ids`] for the bounds.
+//! - **Damage.** A journal's end that was never finished is cut off; a damaged frame is skipped, those behind it are
+//!   kept, and a copy of the file is left as `….journal.damaged`. A damaged segment is renamed `….parquet.damaged`,
+//!   and the rest serves. [`StoreStats`] counts all of it. The checksum of a segment, part of its name, is compared
+//!   when the segment is first read.
+//!
+//! # Durability
+//!
+//! The points at which something is synced, in order: the folders when they are made; a new journal's folder before
+//! its first frame; the journal after each frame, before the answer; a segment's file before it is named; its folder
+//! before the journal is removed; the journal's folder after that.
+//!
+//! # Segments
+//!
+//! Any Parquet reader reads `segments/*.parquet`. Rows are sorted by `time`, then by `id`; row groups hold 32,768
+//! rows, pages 4,096; compression is zstd. The file's key-value metadata holds `sqreen.schema_version` (`1`), and as
+//! decimal microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
+//!
+//! | column | type | |
+//! |---|---|---|
+//! | `id` | UUID (16 bytes) | |
+//! | `time`, `received` | timestamp, µs, UTC | |
+//! | `app`, `name` | UTF-8 | |
+//! | `ip` | UTF-8, nullable | the address as text |
+//! | `user` | UTF-8, nullable | JSON object of the identifiers |
+//! | `method`, `path`, `route`, `host`, `scheme`, `user_agent`, `referer`, `request_id` | UTF-8, nullable | |
+//! | `status` | unsigned 16 bits, nullable | |
+//! | `params`, `body`, `properties`, `traits`, `headers` | UTF-8, nullable | JSON |
+//! | `agent`, `hostname` | UTF-8, nullable | |
+//! | `aggregated` | boolean | |
+
+mod dedupe;
+mod files;
+mod filter;
+mod frame;
+mod hot;
+mod journal;
+mod options;
+mod queue;
+mod recover;
+mod row;
+mod scan;
+mod sealer;
+mod segment;
+mod store;
+mod view;
+mod writer;
+
+pub use self::options::StoreOptions;
+pub use self::store::EmbeddedStore;
+
+#[cfg(doc)]
+use super::{StoreError, StoreStats};

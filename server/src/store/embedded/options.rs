@@ -1,0 +1,66 @@
+//! How an embedded store behaves.
+
+use std::time::Duration;
+
+/// Options of an [`EmbeddedStore`](super::EmbeddedStore). The defaults suit a server of one or two cores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// Hot rows are sealed into a segment when there are this many of them. Default 100,000.
+    pub seal_rows: usize,
+    /// Hot rows are sealed when, encoded as JSON, they take this many bytes of memory; the journal, which is
+    /// compressed, stays below it. Default 64 MiB.
+    pub seal_bytes: usize,
+    /// How long the id of an event is remembered, to recognise it if it is sent again. Default 24 hours.
+    pub dedupe_window: Duration,
+    /// The most ids that are remembered, at 20 to 40 bytes of memory each; beyond it the oldest are forgotten, and
+    /// counted in [`StoreStats::dedupe_forgotten`](crate::store::StoreStats::dedupe_forgotten). Default 4,000,000.
+    pub dedupe_ids: usize,
+}
+
+impl StoreOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            seal_rows: 100_000,
+            seal_bytes: 64 << 20,
+            dedupe_window: Duration::from_secs(24 * 60 * 60),
+            dedupe_ids: 4_000_000,
+        }
+    }
+
+    /// Sets [`seal_rows`](Self::seal_rows).
+    #[must_use]
+    pub fn seal_rows(mut self, rows: usize) -> Self {
+        self.seal_rows = rows;
+        self
+    }
+
+    /// Sets [`seal_bytes`](Self::seal_bytes).
+    #[must_use]
+    pub fn seal_bytes(mut self, bytes: usize) -> Self {
+        self.seal_bytes = bytes;
+        self
+    }
+
+    /// Sets [`dedupe_window`](Self::dedupe_window).
+    #[must_use]
+    pub fn dedupe_window(mut self, window: Duration) -> Self {
+        self.dedupe_window = window;
+        self
+    }
+
+    /// Sets [`dedupe_ids`](Self::dedupe_ids).
+    #[must_use]
+    pub fn dedupe_ids(mut self, ids: usize) -> Self {
+        self.dedupe_ids = ids;
+        self
+    }
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,92 @@
+//! The sealer: one thread that turns finished journals into segments.
+
+use std::fs;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::files::sync_dir;
+use super::segment;
+use super::view::{SealPart, Shared};
+use crate::store::error::StoreError;
+
+/// The first wait after a failed attempt; each further one doubles it.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest wait after a failed attempt.
+const LAST_RETRY: Duration = Duration::from_secs(60);
+
+/// Works until the seal queue is closed and, unless it is abandoned, empty.
+pub(super) fn run(shared: &Shared) {
+    let _end = EndOnDrop(shared);
+    let mut retry = FIRST_RETRY;
+    loop {
+        let mut seals = shared.seals();
+        while seals.parts.is_empty() && !seals.closed {
+            seals = shared.wait_seals(seals);
+        }
+        if seals.abandoned {
+            return;
+        }
+        let Some(part) = seals.parts.front().cloned() else {
+            return;
+        };
+        drop(seals);
+        match seal(shared, &part) {
+            Ok(()) => {
+                retry = FIRST_RETRY;
+                shared.seals().parts.pop_front();
+                shared.seals_changed.notify_all();
+            }
+            Err(error) => {
+                let reason = std::error::Error::source(&error)
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                tracing::warn!(%error, reason, journal = part.number, "sealing failed; the rows stay in the journal");
+                shared.counters.failed_seals.fetch_add(1, Ordering::Relaxed);
+                let mut seals = shared.seals();
+                seals.failures += 1;
+                seals.last_error = Some(error);
+                shared.seals_changed.notify_all();
+                if seals.closed {
+                    return;
+                }
+                // A new part or the end of the store ends the wait.
+                drop(
+                    shared
+                        .seals_changed
+                        .wait_timeout(seals, retry)
+                        .unwrap_or_else(PoisonError::into_inner),
+                );
+                retry = (retry * 2).min(LAST_RETRY);
+            }
+        }
+    }
+}
+
+/// Writes the segment, shows it to readers instead of the rows, and removes the journal; in this order, so that a
+/// crash at any point leaves the rows in one of the two, and the number tells the next start if they are in both.
+fn seal(shared: &Shared, part: &Arc<SealPart>) -> Result<(), StoreError> {
+    let segment = Arc::new(segment::write(&shared.layout, part.number, &part.batches)?);
+    shared.change(|view| {
+        view.sealing.retain(|other| !Arc::ptr_eq(other, part));
+        Arc::make_mut(&mut view.segments).push(segment);
+    });
+    let removed = fs::remove_file(&part.journal)
+        .map_err(|error| StoreError::io("removing a sealed journal", &part.journal, error))
+        .and_then(|()| sync_dir(&shared.layout.journal));
+    if let Err(error) = removed {
+        tracing::warn!(%error, "a sealed journal cannot be removed; the next start does it");
+    }
+    Ok(())
+}
+
+/// However the thread ends, nobody waits for it in vain.
+struct EndOnDrop<'a>(&'a Shared);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.seals().ended = true;
+        self.0.seals_changed.notify_all();
+    }
+}

@@ -1,0 +1,14 @@
+//! Sealed segments: Parquet files that are written once and never changed.
+//!
+//! A file is named `NUMBER-CRC.parquet`: the number is that of the journal whose rows it holds, the checksum the
+//! CRC-32 of the whole file. It is compared when the file is first read, so that damage is found before it is
+//! decoded.
+
+mod crc;
+mod read;
+mod schema;
+mod select;
+mod write;
+
+pub(super) use self::read::{Segment, SegmentError};
+pub(super) use self::write::write;

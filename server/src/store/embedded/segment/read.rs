@@ -1,0 +1,343 @@
+//! Opening a segment, and reading chosen rows of chosen columns.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parquet::basic::Encoding;
+use parquet::column::page::{Page, PageReader};
+use parquet::column::reader::{get_column_reader, get_typed_column_reader};
+use parquet::data_type::DataType;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::file::statistics::Statistics;
+
+use super::crc::file_crc;
+use super::schema::{
+    Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
+};
+
+/// Why a segment cannot be read.
+#[derive(Debug)]
+pub(in crate::store::embedded) enum SegmentError {
+    /// The file is not what was written.
+    Damaged(String),
+    /// The file is whole, but of a layout that this version does not know.
+    Version(String),
+    /// The system does not let us read it, which says nothing of the file.
+    Io(io::Error),
+}
+
+impl fmt::Display for SegmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(text) => f.write_str(text),
+            Self::Version(version) => write!(f, "schema version {version} is unknown"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<ParquetError> for SegmentError {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(source) => match source.downcast::<io::Error>() {
+                Ok(source) => (*source).into(),
+                Err(source) => Self::Damaged(source.to_string()),
+            },
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for SegmentError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+/// Rows that are decoded together.
+#[derive(Debug)]
+pub(in crate::store::embedded) struct Group {
+    pub(in crate::store::embedded) rows: usize,
+    pub(in crate::store::embedded) min_time: i64,
+    pub(in crate::store::embedded) max_time: i64,
+}
+
+/// A sealed segment.
+#[derive(Debug)]
+pub(in crate::store::embedded) struct Segment {
+    path: PathBuf,
+    number: u64,
+    crc: u32,
+    bytes: u64,
+    metadata: ParquetMetaData,
+    groups: Vec<Group>,
+    min_time: i64,
+    max_time: i64,
+    max_received: i64,
+    verified: AtomicBool,
+}
+
+impl Segment {
+    /// Reads and checks the file's footer.
+    pub(in crate::store::embedded) fn open(
+        path: &Path,
+        number: u64,
+        crc: u32,
+    ) -> Result<Self, SegmentError> {
+        let damaged = |text: &str| SegmentError::Damaged(text.to_owned());
+        let file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        let text = |key: &str| {
+            let pairs = metadata.file_metadata().key_value_metadata()?;
+            pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+        };
+        match text(KEY_VERSION) {
+            Some(SCHEMA_VERSION) => {}
+            Some(other) => return Err(SegmentError::Version(other.to_owned())),
+            None => return Err(damaged("the footer names no schema version")),
+        }
+        let number_at = |key: &str| {
+            text(key)
+                .and_then(|text| text.parse::<i64>().ok())
+                .ok_or_else(|| SegmentError::Damaged(format!("the footer has no {key}")))
+        };
+        let (min_time, max_time, max_received) = (
+            number_at(KEY_MIN_TIME)?,
+            number_at(KEY_MAX_TIME)?,
+            number_at(KEY_MAX_RECEIVED)?,
+        );
+        let columns = metadata.file_metadata().schema_descr().columns();
+        let as_written = columns.len() == Column::ALL.len()
+            && columns
+                .iter()
+                .zip(SCHEMA.get_fields())
+                .all(|(column, field)| {
+                    column.name() == field.name()
+                        && column.physical_type() == field.get_physical_type()
+                        && (column.max_def_level() == 1) == field.is_optional()
+                        && column.max_rep_level() == 0
+                });
+        if !as_written {
+            return Err(damaged("the columns are not those of the schema"));
+        }
+        let groups = metadata
+            .row_groups()
+            .iter()
+            .map(|group| {
+                let times = group
+                    .columns()
+                    .get(Column::Time.place())
+                    .and_then(|column| column.statistics());
+                let Some(Statistics::Int64(times)) = times else {
+                    return None;
+                };
+                Some(Group {
+                    rows: usize::try_from(group.num_rows()).ok()?,
+                    min_time: *times.min_opt()?,
+                    max_time: *times.max_opt()?,
+                })
+            })
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| damaged("a row group has no statistics of time"))?;
+        let verified = AtomicBool::new(false);
+        let path = path.to_owned();
+        Ok(Self {
+            path,
+            number,
+            crc,
+            bytes,
+            metadata,
+            groups,
+            min_time,
+            max_time,
+            max_received,
+            verified,
+        })
+    }
+
+    pub(in crate::store::embedded) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(in crate::store::embedded) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The size of the file.
+    pub(in crate::store::embedded) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(in crate::store::embedded) fn rows(&self) -> u64 {
+        self.groups.iter().map(|group| group.rows as u64).sum()
+    }
+
+    pub(in crate::store::embedded) fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The earliest and the latest time, both inclusive.
+    pub(in crate::store::embedded) fn times(&self) -> (i64, i64) {
+        (self.min_time, self.max_time)
+    }
+
+    /// The latest time of receipt.
+    pub(in crate::store::embedded) fn max_received(&self) -> i64 {
+        self.max_received
+    }
+
+    /// Compares the file with its checksum, unless that was done before.
+    pub(in crate::store::embedded) fn verify(&self) -> Result<(), SegmentError> {
+        if !self.verified.load(Ordering::Acquire) {
+            if file_crc(&self.path)? != self.crc {
+                return Err(SegmentError::Damaged(
+                    "the checksum does not match".to_owned(),
+                ));
+            }
+            self.verified.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Opens one group of rows for reading.
+    pub(super) fn group(&self, group: usize) -> Result<GroupReader<'_>, SegmentError> {
+        self.verify()?;
+        // Each reader has a file of its own: the copies of one share a position.
+        let file = Arc::new(File::open(&self.path)?);
+        let rows = self.groups.get(group).map_or(0, |group| group.rows);
+        Ok(GroupReader {
+            segment: self,
+            file,
+            group,
+            rows,
+        })
+    }
+}
+
+/// Reads one group of rows.
+pub(super) struct GroupReader<'a> {
+    segment: &'a Segment,
+    file: Arc<File>,
+    group: usize,
+    /// How many rows there are.
+    pub(super) rows: usize,
+}
+
+impl GroupReader<'_> {
+    /// The column's values in the rows, which ascend; `None` where it has none. Pages without any of the rows are
+    /// skipped.
+    pub(super) fn read<T: DataType>(
+        &self,
+        column: Column,
+        rows: &[usize],
+    ) -> Result<Vec<Option<T::T>>, SegmentError> {
+        let place = column.place();
+        let group = self.segment.metadata.row_group(self.group);
+        let pages = SerializedPageReader::new(
+            Arc::clone(&self.file),
+            group.column(place),
+            self.rows,
+            None,
+        )?;
+        let descr = self
+            .segment
+            .metadata
+            .file_metadata()
+            .schema_descr()
+            .column(place);
+        let optional = descr.max_def_level() > 0;
+        let mut reader = get_typed_column_reader::<T>(get_column_reader(descr, Box::new(pages)));
+        let mut out = Vec::with_capacity(rows.len());
+        let (mut values, mut levels) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        for run in rows.chunk_by(|row, next| row + 1 == *next) {
+            let start = run.first().copied().unwrap_or(at);
+            let skip = start.saturating_sub(at);
+            values.clear();
+            levels.clear();
+            let skipped = if skip > 0 {
+                reader.skip_records(skip)?
+            } else {
+                0
+            };
+            let (read, _, _) = reader.read_records(
+                run.len(),
+                optional.then_some(&mut levels),
+                None,
+                &mut values,
+            )?;
+            if skipped != skip || read != run.len() {
+                return Err(SegmentError::Damaged(format!(
+                    "column {column:?} has too few rows"
+                )));
+            }
+            at = start + run.len();
+            let mut values = values.drain(..);
+            if optional {
+                out.extend(
+                    levels
+                        .iter()
+                        .map(|level| if *level > 0 { values.next() } else { None }),
+                );
+            } else {
+                out.extend(values.map(Some));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Says whether the column certainly holds no value that `matches` takes: its values stand in a
+    /// dictionary, as they do unless there are too many, and none of them is one.
+    pub(super) fn lacks(
+        &self,
+        column: Column,
+        matches: impl Fn(&[u8]) -> bool,
+    ) -> Result<bool, SegmentError> {
+        let chunk = self
+            .segment
+            .metadata
+            .row_group(self.group)
+            .column(column.place());
+        let all_in_dictionary = chunk
+            .page_encoding_stats_mask()
+            .is_some_and(|encodings| encodings.is_only(Encoding::RLE_DICTIONARY));
+        if !all_in_dictionary {
+            return Ok(false);
+        }
+        let mut pages = SerializedPageReader::new(Arc::clone(&self.file), chunk, self.rows, None)?;
+        let Some(Page::DictionaryPage { buf, .. }) = pages.get_next_page()? else {
+            return Ok(false);
+        };
+        // Each value stands behind its length.
+        let mut rest = &*buf;
+        while let Some((length, values)) = rest.split_first_chunk() {
+            let length = u32::from_le_bytes(*length) as usize;
+            let Some((value, values)) = values.split_at_checked(length) else {
+                return Err(SegmentError::Damaged(format!(
+                    "column {column:?} is cut short"
+                )));
+            };
+            if matches(value) {
+                return Ok(false);
+            }
+            rest = values;
+        }
+        Ok(true)
+    }
+
+    /// The group, as the footer describes it.
+    pub(super) fn info(&self) -> Option<&Group> {
+        self.segment.groups.get(self.group)
+    }
+}

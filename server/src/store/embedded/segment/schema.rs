@@ -1,0 +1,133 @@
+//! The columns of a segment.
+
+use std::sync::LazyLock;
+
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::TypePtr;
+
+/// The version of the columns and their meaning, stored in the file under [`KEY_VERSION`].
+pub(super) const SCHEMA_VERSION: &str = "1";
+
+/// The file's metadata: its schema version.
+pub(super) const KEY_VERSION: &str = "sqreen.schema_version";
+/// The file's metadata: the earliest event time.
+pub(super) const KEY_MIN_TIME: &str = "sqreen.min_time";
+/// The file's metadata: the latest event time.
+pub(super) const KEY_MAX_TIME: &str = "sqreen.max_time";
+/// The file's metadata: the latest time of receipt.
+pub(super) const KEY_MAX_RECEIVED: &str = "sqreen.max_received";
+
+const MESSAGE: &str = "message event {
+    required fixed_len_byte_array(16) id (UUID);
+    required int64 time (TIMESTAMP(MICROS,true));
+    required int64 received (TIMESTAMP(MICROS,true));
+    required binary app (STRING);
+    required binary name (STRING);
+    optional binary ip (STRING);
+    optional binary user (STRING);
+    optional binary method (STRING);
+    optional binary path (STRING);
+    optional binary route (STRING);
+    optional binary host (STRING);
+    optional binary scheme (STRING);
+    optional binary user_agent (STRING);
+    optional binary referer (STRING);
+    optional binary request_id (STRING);
+    optional int32 status (INTEGER(16,false));
+    optional binary params (STRING);
+    optional binary body (STRING);
+    optional binary properties (STRING);
+    optional binary traits (STRING);
+    optional binary headers (STRING);
+    optional binary agent (STRING);
+    optional binary hostname (STRING);
+    required boolean aggregated;
+}";
+
+/// The schema as Parquet has it.
+pub(super) static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
+    parse_message_type(MESSAGE)
+        .expect("the message is a constant, and tested")
+        .into()
+});
+
+/// The columns, in the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Id,
+    Time,
+    Received,
+    App,
+    Name,
+    Ip,
+    User,
+    Method,
+    Path,
+    Route,
+    Host,
+    Scheme,
+    UserAgent,
+    Referer,
+    RequestId,
+    Status,
+    Params,
+    Body,
+    Properties,
+    Traits,
+    Headers,
+    Agent,
+    Hostname,
+    Aggregated,
+}
+
+impl Column {
+    pub(super) const ALL: [Self; 24] = [
+        Self::Id,
+        Self::Time,
+        Self::Received,
+        Self::App,
+        Self::Name,
+        Self::Ip,
+        Self::User,
+        Self::Method,
+        Self::Path,
+        Self::Route,
+        Self::Host,
+        Self::Scheme,
+        Self::UserAgent,
+        Self::Referer,
+        Self::RequestId,
+        Self::Status,
+        Self::Params,
+        Self::Body,
+        Self::Properties,
+        Self::Traits,
+        Self::Headers,
+        Self::Agent,
+        Self::Hostname,
+        Self::Aggregated,
+    ];
+
+    /// The column's place in the file.
+    pub(super) fn place(self) -> usize {
+        self as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_those_of_the_schema() {
+        let fields = SCHEMA.get_fields();
+        assert_eq!(fields.len(), Column::ALL.len());
+        for (place, column) in Column::ALL.into_iter().enumerate() {
+            assert_eq!(column.place(), place);
+            assert_eq!(
+                fields[place].name().replace('_', ""),
+                format!("{column:?}").to_lowercase()
+            );
+        }
+    }
+}

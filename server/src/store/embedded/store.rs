@@ -1,0 +1,237 @@
+//! The store itself: its threads, and the trait.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::files::Layout;
+use super::hot::{BatchBuilder, HotBatch};
+use super::options::StoreOptions;
+use super::queue::Append;
+use super::recover::{Recovered, recover};
+use super::scan::{self, ScanError};
+use super::sealer;
+use super::view::{Shared, View};
+use super::writer::Writer;
+use crate::store::error::StoreError;
+use crate::store::event::StoredEvent;
+use crate::store::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
+use crate::store::query::{EventPage, EventQuery, Histogram, HistogramQuery};
+
+/// The most bytes of one append, encoded.
+const MAX_APPEND_BYTES: usize = 32 << 20;
+
+/// An [`EventStore`] in one data directory. See the [module docs](super) for how it works.
+///
+/// Dropping the store ends its threads, which may take as long as the segment being written; [`EventStore::close`]
+/// also finishes those that wait.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    threads: Mutex<Option<Threads>>,
+    /// Held as long as the directory is in use: the system lets it go when the process ends, however it ends.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Threads {
+    writer: JoinHandle<()>,
+    sealer: JoinHandle<()>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in the directory, which is made if it is not there.
+    ///
+    /// Blocks: it reads the journal, and the ids of the segments of the last [`StoreOptions::dedupe_window`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] if the directory is in use, [`StoreError::Io`] if the disk refuses,
+    /// [`StoreError::Internal`] if a segment was written by a later version.
+    pub fn open(dir: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        let layout = Layout::create(dir)?;
+        let lock = lock(dir)?;
+        let Recovered {
+            view,
+            counters,
+            journal,
+            dedupe,
+        } = recover(&layout, &options)?;
+        let hot_rows = view.hot.iter().map(|batch| batch.rows().len()).sum();
+        let hot_bytes = view.hot.iter().map(|batch| batch.memory()).sum();
+        let shared = Arc::new(Shared::new(layout, view, counters));
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            journal,
+            dedupe,
+            options,
+            hot_rows,
+            hot_bytes,
+        };
+        writer.publish_counts();
+        let spawned = |error| StoreError::io("starting a thread for", dir, error);
+        let sealing = Arc::clone(&shared);
+        let sealer = thread::Builder::new()
+            .name("event-sealer".to_owned())
+            .spawn(move || sealer::run(&sealing))
+            .map_err(spawned)?;
+        let writer = thread::Builder::new()
+            .name("event-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(spawned)?;
+        Ok(Self {
+            shared,
+            threads: Mutex::new(Some(Threads { writer, sealer })),
+            _lock: lock,
+        })
+    }
+
+    /// Seals the rows that are in memory now, and returns once they are in segments. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses; the rows stay in the journal. [`StoreError::Closed`] if the store is
+    /// closed.
+    pub fn seal(&self) -> Result<(), StoreError> {
+        let failures = self.shared.seals().failures;
+        let (reply, answer) = mpsc::channel();
+        self.shared.queue.request_seal(reply)?;
+        let next = answer.recv().map_err(|_| StoreError::Closed)??;
+        let mut seals = self.shared.seals();
+        while seals.parts.iter().any(|part| part.number < next) {
+            match &seals.last_error {
+                Some(error) if seals.failures > failures => return Err(error.clone()),
+                _ if seals.ended => return Err(StoreError::Closed),
+                _ => seals = self.shared.wait_seals(seals),
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(
+        &self,
+        events: &[StoredEvent],
+    ) -> Result<oneshot::Receiver<Result<Vec<Verdict>, StoreError>>, StoreError> {
+        let batch = encode(events)?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push(Append { batch, reply })?;
+        Ok(answer)
+    }
+
+    /// Runs a scan, again without the segment where it finds one damaged.
+    fn scan<T>(&self, scan: impl Fn(&View) -> Result<T, ScanError>) -> Result<T, StoreError> {
+        loop {
+            match scan(&self.shared.view()) {
+                Ok(answer) => return Ok(answer),
+                Err(ScanError::Store(error)) => return Err(error),
+                Err(ScanError::Damaged(segment, reason)) => {
+                    self.shared.set_aside(&segment, &reason);
+                }
+            }
+        }
+    }
+
+    /// Ends the threads; `abandon` leaves the journals that wait to the next start.
+    fn stop(&self, abandon: bool) -> Result<(), StoreError> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Threads { writer, sealer }) = threads.take() else {
+            return Ok(());
+        };
+        self.shared.queue.close();
+        let written = writer.join();
+        {
+            let mut seals = self.shared.seals();
+            seals.closed = true;
+            seals.abandoned = abandon;
+        }
+        self.shared.seals_changed.notify_all();
+        let sealed = sealer.join();
+        if written.is_err() || sealed.is_err() {
+            return Err(StoreError::Internal(
+                "a thread of the store had panicked".to_owned(),
+            ));
+        }
+        let seals = self.shared.seals();
+        match &seals.last_error {
+            Some(error) if !seals.parts.is_empty() => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl EventStore for EmbeddedStore {
+    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(async move {
+            if events.is_empty() {
+                return Ok(Vec::new());
+            }
+            let answer = self.enqueue(&events)?;
+            drop(events);
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+
+    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+        query.validate()?;
+        self.scan(|view| scan::page(view, query))
+    }
+
+    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
+        let buckets = query.validate()?;
+        self.scan(|view| scan::histogram(view, query, buckets))
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.shared.stats()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.stop(false)
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop(true) {
+            tracing::warn!(%error, "the store ended with an error");
+        }
+    }
+}
+
+fn encode(events: &[StoredEvent]) -> Result<HotBatch, StoreError> {
+    let mut builder = BatchBuilder::default();
+    for (index, event) in events.iter().enumerate() {
+        builder.push_event(event, index)?;
+        if builder.len() > MAX_APPEND_BYTES {
+            return Err(StoreError::AppendTooLarge {
+                bytes: builder.len(),
+                limit: MAX_APPEND_BYTES,
+            });
+        }
+    }
+    Ok(builder.finish())
+}
+
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("LOCK");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| StoreError::io("opening the lock", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => {
+            Err(StoreError::io("locking the data directory", path, error))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The trait that every event store implements.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+
+use super::error::StoreError;
+use super::event::StoredEvent;
+use super::query::{EventPage, EventQuery, Histogram, HistogramQuery};
+
+/// A boxed future, so that the trait can be used as `dyn EventStore`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What became of one event of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It is stored, durably.
+    Accepted,
+    /// An event of that id is stored already, durably; this one was left out.
+    Duplicate,
+}
+
+/// A durable store of events.
+pub trait EventStore: Debug + Send + Sync + 'static {
+    /// Stores the events, and answers one verdict per event, in order, once they are durable: they survive the end
+    /// of the process at any moment, and are visible to queries. All are stored, or none.
+    ///
+    /// If the future is dropped before it is done, the events may or may not be stored; appending them again is safe,
+    /// since an id is stored once.
+    ///
+    /// # Errors
+    ///
+    /// The future answers a [`StoreError`] if nothing was stored: the events are too large
+    /// ([`EventTooLarge`](StoreError::EventTooLarge), [`EventTooDeep`](StoreError::EventTooDeep),
+    /// [`AppendTooLarge`](StoreError::AppendTooLarge)), the disk refused ([`Io`](StoreError::Io)), or the store is
+    /// [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
+    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+
+    /// Answers a page of events, newest first. Blocks on the disk: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
+    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError>;
+
+    /// Counts events over time. Blocks on the disk: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
+    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError>;
+
+    /// Says how much the store holds, and what it had to set aside.
+    fn stats(&self) -> StoreStats;
+
+    /// Stops the store: what was appended is answered, what is being sealed is finished. Further appends answer
+    /// [`StoreError::Closed`]; queries go on. Blocks. Closing twice is no error.
+    ///
+    /// A store that is dropped, or whose process ends without closing it, loses nothing that it acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the last of it could not be written; what was acknowledged is safe nevertheless.
+    fn close(&self) -> Result<(), StoreError>;
+}
+
+/// How much a store holds, and what it had to set aside since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// Rows in memory, durable in the journal.
+    pub hot_rows: u64,
+    /// Bytes of memory that these rows take.
+    pub hot_bytes: u64,
+    /// Rows in sealed segments.
+    pub sealed_rows: u64,
+    /// The number of sealed segments.
+    pub segments: u64,
+    /// Bytes of the sealed segments on disk.
+    pub segment_bytes: u64,
+    /// Bytes of the journal on disk.
+    pub journal_bytes: u64,
+    /// Ids remembered to recognise duplicates.
+    pub dedupe_ids: u64,
+    /// Ids forgotten before their time because too many were remembered.
+    pub dedupe_forgotten: u64,
+    /// Bytes cut off ends of journals: writes that the end of a process or machine had interrupted.
+    pub torn_bytes: u64,
+    /// Damaged stretches of journal that were skipped.
+    pub damaged_frames: u64,
+    /// Segments found damaged and set aside.
+    pub damaged_segments: u64,
+    /// Appends that failed because the disk refused.
+    pub failed_appends: u64,
+    /// Attempts to seal that failed.
+    pub failed_seals: u64,
+}

@@ -1,0 +1,38 @@
+//! The event store: what is kept of every event, and how it is asked for.
+//!
+//! [`EventStore`] is the trait that the server uses; [`EmbeddedStore`] is the implementation that needs nothing but a
+//! directory. Any other implementation passes the same conformance tests.
+//!
+//! # Example
+//!
+//! ```
+//! use sqreen_server::store::{EmbeddedStore, EventFilter, EventId, EventQuery, EventStore, StoreOptions, StoredEvent};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! # let dir = dir.path();
+//! let store = EmbeddedStore::open(dir, StoreOptions::new())?;
+//! let id = EventId::from_bytes([7; 16]);
+//! let event = StoredEvent::new(id, 1_600_000_000_000_000, 1_600_000_000_000_000, "shop", "cart.checkout");
+//! store.append(vec![event]).await?;
+//!
+//! let filter = EventFilter { app: Some("shop".to_owned()), ..EventFilter::default() };
+//! let page = store.query(&EventQuery::new(filter, 50))?;
+//! assert_eq!(page.events[0].id, id);
+//! # Ok::<(), sqreen_server::store::StoreError>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod embedded;
+mod error;
+mod event;
+mod event_store;
+mod query;
+
+pub use self::embedded::{EmbeddedStore, StoreOptions};
+pub use self::error::{QueryError, StoreError};
+pub use self::event::{EventId, ParseEventIdError, StoredEvent};
+pub use self::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
+pub use self::query::{Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery};

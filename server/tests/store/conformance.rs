@@ -1,0 +1,78 @@
+//! What every event store does. A further implementation is one more test here.
+
+use std::path::Path;
+
+use sqreen_server::store::{
+    BoxFuture, EmbeddedStore, EventPage, EventQuery, EventStore, Histogram, HistogramQuery,
+    StoreError, StoreOptions, StoreStats, StoredEvent, Verdict,
+};
+
+use crate::{checks, naive};
+
+/// Runs each check on a fresh store, which `open` makes in an empty directory.
+fn conforms<S: EventStore>(open: impl Fn(&Path) -> S) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    let checks: [fn(&dyn EventStore); 10] = [
+        checks::verdicts_tell_new_from_known,
+        checks::one_of_many_concurrent_copies_is_accepted,
+        checks::pages_hold_every_event_once,
+        checks::pages_stay_stable_while_events_arrive,
+        naive::filters_agree_with_a_naive_evaluator,
+        naive::histograms_agree_with_a_naive_count,
+        checks::odd_values_come_back_as_they_were,
+        checks::wrong_queries_are_refused,
+        checks::what_is_too_large_is_refused_whole,
+        checks::a_closed_store_answers_queries_alone,
+    ];
+    for check in checks {
+        number += 1;
+        let store = open(&dir.path().join(number.to_string()));
+        check(&store);
+        store.close().unwrap();
+    }
+}
+
+#[test]
+fn embedded_store_conforms() {
+    conforms(|dir| EmbeddedStore::open(dir, StoreOptions::new()).unwrap());
+}
+
+#[test]
+fn embedded_store_conforms_while_it_seals_all_the_time() {
+    conforms(|dir| EmbeddedStore::open(dir, StoreOptions::new().seal_rows(25)).unwrap());
+}
+
+/// Seals before each question, so that every answer comes from segments.
+#[derive(Debug)]
+struct SealedFirst(EmbeddedStore);
+
+impl EventStore for SealedFirst {
+    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        self.0.append(events)
+    }
+
+    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+        // A closed store has nothing more to seal.
+        assert!(matches!(self.0.seal(), Ok(()) | Err(StoreError::Closed)));
+        self.0.query(query)
+    }
+
+    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
+        self.0.seal().unwrap();
+        self.0.histogram(query)
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.0.stats()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.0.close()
+    }
+}
+
+#[test]
+fn embedded_store_conforms_with_every_row_sealed() {
+    conforms(|dir| SealedFirst(EmbeddedStore::open(dir, StoreOptions::new()).unwrap()));
+}

@@ -1,0 +1,159 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::lenient;
+use super::timestamp::Timestamp;
+
+/// Event names.
+pub mod names {
+    /// A login, with the property `success`; as stored, without [`SDK_PREFIX`].
+    pub const LOGIN: &str = "users.login";
+    /// A signup; as stored, without [`SDK_PREFIX`].
+    pub const SIGNUP: &str = "users.signup";
+    /// What the wire puts before names of the SDK; the backend stores names without it.
+    pub const SDK_PREFIX: &str = "sq.sdk.";
+    /// What marks a name as Sqreen's own; an app cannot use such a name.
+    pub const RESERVED_PREFIX: &str = "sq.";
+    /// Begins the names of the reports of applied security responses.
+    pub const ACTION_PREFIX: &str = "sq.action.";
+
+    /// The name as it is stored and shown: without [`SDK_PREFIX`].
+    #[must_use]
+    pub fn stored(name: &str) -> &str {
+        name.strip_prefix(SDK_PREFIX).unwrap_or(name)
+    }
+}
+
+/// An SDK call as it stands in a request record; [`call`](Self::call) reads its arguments.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SdkEvent {
+    /// This SDK: the event's id, a UUIDv7.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// When it happened.
+    #[serde(deserialize_with = "lenient::or_ignore")]
+    pub time: Option<Timestamp>,
+    /// `track`, `identify`, `auth_track` or `signup_track`.
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub name: String,
+    /// The call's positional arguments.
+    #[serde(deserialize_with = "lenient::or_ignore")]
+    pub args: Vec<Value>,
+}
+
+/// The options of a tracked event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrackOptions {
+    /// The event's dimensions.
+    #[serde(
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Map::is_empty"
+    )]
+    pub properties: Map<String, Value>,
+    /// Who did it.
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub user_identifiers: Option<Map<String, Value>>,
+    /// When it happened, if the app said so.
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub timestamp: Option<Timestamp>,
+    /// Whether the request's body goes with it.
+    #[serde(
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub collect_body: bool,
+}
+
+/// An SDK call with its arguments read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SdkCall {
+    /// An event: `track`, or `auth_track` and `signup_track`, whose names are
+    /// [`names::LOGIN`] and [`names::SIGNUP`] behind [`names::SDK_PREFIX`].
+    Track {
+        /// The event's name as it came.
+        name: String,
+        /// Its options.
+        options: TrackOptions,
+    },
+    /// Says who is behind the request.
+    Identify {
+        /// The user's identifiers.
+        identifiers: Map<String, Value>,
+        /// What else is known of the user.
+        traits: Map<String, Value>,
+    },
+}
+
+/// An SDK call that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SdkEventError {
+    /// The call's name is none of the four.
+    UnknownCall(String),
+    /// An argument is missing or has the wrong type; says which.
+    Argument(&'static str),
+}
+
+impl fmt::Display for SdkEventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCall(name) => write!(f, "unknown SDK call {name:?}"),
+            Self::Argument(argument) => write!(f, "SDK call without a usable {argument}"),
+        }
+    }
+}
+
+impl std::error::Error for SdkEventError {}
+
+impl SdkEvent {
+    /// The wire's name of [`SdkCall::Track`] for custom events.
+    pub const TRACK: &'static str = "track";
+    /// The wire's name of a login.
+    pub const AUTH_TRACK: &'static str = "auth_track";
+    /// The wire's name of a signup.
+    pub const SIGNUP_TRACK: &'static str = "signup_track";
+    /// The wire's name of [`SdkCall::Identify`].
+    pub const IDENTIFY: &'static str = "identify";
+
+    /// Reads the call's arguments.
+    ///
+    /// # Errors
+    ///
+    /// An unknown call, or one whose name or identifiers are not there.
+    pub fn call(&self) -> Result<SdkCall, SdkEventError> {
+        match self.name.as_str() {
+            Self::TRACK | Self::AUTH_TRACK | Self::SIGNUP_TRACK => {
+                let name = self.args.first().and_then(Value::as_str);
+                Ok(SdkCall::Track {
+                    name: name.ok_or(SdkEventError::Argument("event name"))?.to_owned(),
+                    options: self.options(),
+                })
+            }
+            Self::IDENTIFY => {
+                let object = |i| self.args.get(i).and_then(Value::as_object).cloned();
+                Ok(SdkCall::Identify {
+                    identifiers: object(0).ok_or(SdkEventError::Argument("user identifiers"))?,
+                    traits: object(1).unwrap_or_default(),
+                })
+            }
+            other => Err(SdkEventError::UnknownCall(other.to_owned())),
+        }
+    }
+
+    fn options(&self) -> TrackOptions {
+        let options = self.args.get(1).filter(|options| options.is_object());
+        options
+            .and_then(|options| TrackOptions::deserialize(options).ok())
+            .unwrap_or_default()
+    }
+}
