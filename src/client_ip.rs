@@ -106,7 +106,9 @@ impl ClientIpPolicy {
         }
     }
 
-    fn trusts(&self, ip: IpAddr) -> bool {
+    /// Whether this peer may say who the client is.
+    pub(crate) fn trusts(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
         self.trusted.iter().any(|net| net.contains(&ip))
     }
 

@@ -34,7 +34,9 @@ impl Outcomes {
     #[must_use]
     pub fn total(&self) -> u64 {
         let sum = |counts: &BTreeMap<String, u64>| {
-            counts.values().fold(0, |sum: u64, n| sum.saturating_add(*n))
+            counts
+                .values()
+                .fold(0, |sum: u64, n| sum.saturating_add(*n))
         };
         self.accepted
             .saturating_add(self.duplicate)

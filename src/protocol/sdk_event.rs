@@ -135,7 +135,9 @@ impl SdkEvent {
             Self::TRACK | Self::AUTH_TRACK | Self::SIGNUP_TRACK => {
                 let name = self.args.first().and_then(Value::as_str);
                 Ok(SdkCall::Track {
-                    name: name.ok_or(SdkEventError::Argument("event name"))?.to_owned(),
+                    name: name
+                        .ok_or(SdkEventError::Argument("event name"))?
+                        .to_owned(),
                     options: self.options(),
                 })
             }

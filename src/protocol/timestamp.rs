@@ -124,11 +124,7 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
     let &[b'T' | b't' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = clock else {
         return None;
     };
-    let (hour, minute, second) = (
-        digits(&[h1, h2])?,
-        digits(&[n1, n2])?,
-        digits(&[s1, s2])?,
-    );
+    let (hour, minute, second) = (digits(&[h1, h2])?, digits(&[n1, n2])?, digits(&[s1, s2])?);
     // 60 is RFC 3339's leap second; it counts as the second after.
     let in_range = (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day)
@@ -232,7 +228,11 @@ mod tests {
             ("1969-12-31T23:59:59.999999Z", -1),
             ("2000-02-29T00:00:00Z", 951_782_400_000_000),
         ] {
-            assert_eq!(text.parse::<Timestamp>().unwrap().as_micros(), micros, "{text}");
+            assert_eq!(
+                text.parse::<Timestamp>().unwrap().as_micros(),
+                micros,
+                "{text}"
+            );
         }
     }
 

@@ -55,7 +55,11 @@ pub use error::ScrubConfigError;
 pub(crate) use error::ScrubError;
 pub(crate) use keys::DEFAULT_KEYS;
 pub(crate) use patterns::CARD_NUMBER_PATTERN;
-pub(crate) use scrubber::{MAX_DEPTH, Scrubber};
+pub(crate) use scrubber::Scrubber;
 
-/// What stands in the place of a redacted value.
-pub(crate) const REDACTED: &str = "<Redacted by Sqreen>";
+pub(crate) use crate::protocol::REDACTED;
+
+/// Decodes a segment of a path, where a plus is a plus.
+pub(crate) fn percent_decoded(segment: &str) -> String {
+    percent::decode(&segment.replace('+', "%2B")).into_owned()
+}

@@ -1,0 +1,365 @@
+//! The loop on the agent's thread.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::batch::Batch;
+use super::handle::Agent;
+use super::ledger::DropReason;
+use super::queue::Cut;
+use super::retry::Backoff;
+use super::session::{Session, Settings};
+use super::transport::{CallError, Transport};
+
+const RETRY_BASE: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+/// After a refused token there is nothing to hurry for, but it may be put right.
+const REFUSED_RETRY: Duration = Duration::from_secs(60);
+
+/// Starts the agent's thread.
+pub(super) fn spawn(agent: Arc<Agent>) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let transport = Transport::new(&agent.config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("sqreen-agent".to_owned())
+        .spawn(move || {
+            let stopped = Stopped(agent.clone());
+            runtime.block_on(Flusher::new(agent, transport).run());
+            // A name look-up may hang in the system; it must not hold the process up.
+            runtime.shutdown_background();
+            drop(stopped);
+        })
+}
+
+/// Books what is left and tells those who wait, however the thread ends.
+struct Stopped(Arc<Agent>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.queue.close();
+        self.0.queue.drop_all(DropReason::Shutdown);
+        self.0.stopped.send_replace(true);
+    }
+}
+
+/// How the backend is doing; told to the log when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Unknown,
+    Up,
+    Down,
+    Refused,
+}
+
+pub(super) struct Flusher {
+    agent: Arc<Agent>,
+    transport: Transport,
+    stop: watch::Receiver<Option<Instant>>,
+    settings: Settings,
+    session: Option<Session>,
+    /// The agent across its sessions.
+    instance: String,
+    batch: Option<Batch>,
+    backoff: Backoff,
+    /// No call before this moment.
+    retry_at: Instant,
+    next_beat: Instant,
+    health: Health,
+    observer: super::observe::Observer,
+}
+
+impl Flusher {
+    fn new(agent: Arc<Agent>, transport: Transport) -> Self {
+        let now = Instant::now();
+        let settings = Settings::new(&agent.config, None);
+        Self {
+            stop: agent.stop.subscribe(),
+            transport,
+            next_beat: now + settings.heartbeat,
+            settings,
+            session: None,
+            instance: uuid::Uuid::now_v7().to_string(),
+            batch: None,
+            backoff: Backoff::new(RETRY_BASE, RETRY_MAX),
+            retry_at: now,
+            health: Health::Unknown,
+            observer: super::observe::Observer::default(),
+            agent,
+        }
+    }
+
+    async fn run(mut self) {
+        while self.stop.borrow().is_none() {
+            self.step().await;
+            if self.stop.borrow().is_none() {
+                self.sleep().await;
+            }
+        }
+        self.finish().await;
+        self.observer.observe(&self.agent.queue);
+    }
+
+    /// Does what is due: the session first, then the heartbeat, then batches.
+    async fn step(&mut self) {
+        self.expire();
+        self.observer.observe(&self.agent.queue);
+        if Instant::now() < self.retry_at {
+            return;
+        }
+        if self.session.is_none() && !self.login().await {
+            return;
+        }
+        if Instant::now() >= self.next_beat && !self.beat().await {
+            return;
+        }
+        loop {
+            if self.batch.is_none() {
+                self.cut(self.settings.response_wait);
+            }
+            if self.batch.is_none() || !self.send().await || self.stop.borrow().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until something is due, or happens.
+    async fn sleep(&mut self) {
+        let now = Instant::now();
+        let (due, expiry) = {
+            let queue = &self.agent.queue;
+            let due = queue.due(self.settings.cut(), self.settings.max_staleness, now);
+            let oldest = queue.oldest().map(|t| t + self.agent.config.max_event_age);
+            (due, oldest)
+        };
+        let mut until = self.next_beat;
+        if self.session.is_none() || self.batch.is_some() {
+            until = self.retry_at;
+        } else if let Some(due) = due {
+            until = until.min(due);
+        }
+        until = until.max(self.retry_at);
+        if let Some(expiry) = expiry {
+            until = until.min(expiry.max(now + Duration::from_millis(10)));
+        }
+        let waiting_out = now < self.retry_at;
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep_until(until.into()) => {}
+            // While a retry is waited out, new events change nothing.
+            () = self.agent.queue.wake.notified(), if !waiting_out => {}
+            _ = stop.changed() => {}
+        }
+    }
+
+    /// Gives up what was not delivered within the age cap.
+    fn expire(&mut self) {
+        let max_age = self.agent.config.max_event_age;
+        let now = Instant::now();
+        let expired = |queued: Instant| now.saturating_duration_since(queued) >= max_age;
+        if let Some(batch) = self.batch.take_if(|batch| expired(batch.newest)) {
+            self.drop_batch(&batch, DropReason::Expired);
+        }
+        self.agent.queue.drop_expired(expired);
+    }
+
+    fn drop_batch(&self, batch: &Batch, reason: DropReason) {
+        self.agent
+            .queue
+            .settle(batch.ids.len(), batch.size, |ledger| {
+                ledger.drop_events(reason, batch.ids.len() as u64);
+            });
+    }
+
+    fn cut(&mut self, response_wait: Duration) {
+        let now = Instant::now();
+        let cut = Cut {
+            response_wait,
+            ..self.settings.cut()
+        };
+        let due = self.agent.queue.due(cut, self.settings.max_staleness, now);
+        if response_wait.is_zero()
+            || due.is_some_and(|due| due <= now)
+            || self.agent.queue.has_waiting()
+        {
+            let mut entries = Vec::new();
+            self.agent.queue.take(now, cut, &mut entries);
+            if !entries.is_empty() {
+                self.batch = Batch::build(&self.agent, &self.settings, entries);
+            }
+        }
+    }
+
+    async fn login(&mut self) -> bool {
+        let call = Session::open(&self.agent.config, &self.transport, &self.instance);
+        match until_stopped(&self.stop, call).await {
+            Ok((session, features)) => {
+                self.settings = Settings::new(&self.agent.config, Some(&features));
+                self.agent.queue.set_batch_size(self.settings.batch_size);
+                self.next_beat = Instant::now() + self.settings.heartbeat;
+                self.session = Some(session);
+                self.is_up();
+                true
+            }
+            Err(CallError::Unauthorized | CallError::Refused(_)) => {
+                self.retry_at = Instant::now() + REFUSED_RETRY;
+                self.tell(Health::Refused, "its token");
+                false
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    async fn beat(&mut self) -> bool {
+        let Some(session) = &mut self.session else {
+            return false;
+        };
+        let (ledger, pending, _) = self.agent.queue.snapshot();
+        let outcomes = ledger.outcomes(&self.instance, pending);
+        let call = session.beat(&self.transport, outcomes);
+        match until_stopped(&self.stop, call).await {
+            Ok(()) => {
+                self.next_beat = Instant::now() + self.settings.heartbeat;
+                self.is_up();
+                true
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Sends the batch; keeps it unless the backend has answered for it.
+    async fn send(&mut self) -> bool {
+        let (Some(session), Some(batch)) = (&self.session, &self.batch) else {
+            return false;
+        };
+        let call = batch.send(&self.transport, session);
+        match until_stopped(&self.stop, call).await {
+            Ok(answer) => {
+                if let Some(batch) = self.batch.take() {
+                    self.agent
+                        .queue
+                        .settle(batch.ids.len(), batch.size, |ledger| {
+                            batch.book(&answer, ledger);
+                        });
+                }
+                self.is_up();
+                true
+            }
+            Err(CallError::Refused(status)) => {
+                if let Some(batch) = self.batch.take() {
+                    let events = batch.ids.len();
+                    self.agent.queue.settle(events, batch.size, |ledger| {
+                        ledger.reject(&format!("http_{}", status.as_u16()), events as u64);
+                    });
+                }
+                true
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Sends what is left and closes the session, by the deadline.
+    async fn finish(&mut self) {
+        while !self.agent.queue.is_empty() && !self.is_late() {
+            let wait = self.retry_at.saturating_duration_since(Instant::now());
+            if !wait.is_zero() {
+                let waited = until_stopped(&self.stop, async {
+                    tokio::time::sleep(wait).await;
+                    Ok(())
+                });
+                if waited.await.is_err() {
+                    break;
+                }
+            }
+            if self.session.is_none() && !self.login().await {
+                if self.health == Health::Refused {
+                    break;
+                }
+                continue;
+            }
+            if self.batch.is_none() {
+                self.cut(Duration::ZERO);
+            }
+            self.send().await;
+        }
+        if let Some(batch) = self.batch.take() {
+            self.drop_batch(&batch, DropReason::Shutdown);
+        }
+        self.agent.queue.drop_all(DropReason::Shutdown);
+        if self.session.is_some()
+            && self.beat().await
+            && let Some(session) = self.session.take()
+        {
+            // The backend lets a silent session expire.
+            let _ = until_stopped(&self.stop, session.close(&self.transport)).await;
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.stop
+            .borrow()
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn failed(&mut self, error: &CallError) -> bool {
+        let wait = self.backoff.next();
+        self.retry_at = Instant::now()
+            + match error {
+                // A new login at once, unless the backend does not know its own sessions.
+                CallError::Unauthorized if self.session.is_some() => Duration::ZERO,
+                CallError::Busy(_, Some(retry_after)) => (*retry_after).max(wait),
+                _ => wait,
+            };
+        if matches!(error, CallError::Unauthorized) {
+            self.session = None;
+        } else {
+            self.tell(Health::Down, error);
+        }
+        false
+    }
+
+    fn is_up(&mut self) {
+        self.backoff.reset();
+        self.retry_at = Instant::now();
+        self.tell(Health::Up, "");
+    }
+
+    fn tell(&mut self, health: Health, detail: impl std::fmt::Display) {
+        let before = std::mem::replace(&mut self.health, health);
+        if before == health {
+            return;
+        }
+        match health {
+            Health::Up if before == Health::Unknown => tracing::debug!("sqreen is connected"),
+            Health::Up => tracing::info!("the sqreen backend is back"),
+            Health::Down => tracing::warn!(
+                "the sqreen backend cannot be reached, events are kept for now: {detail}"
+            ),
+            Health::Refused => tracing::error!("the sqreen backend refuses {detail}"),
+            Health::Unknown => {}
+        }
+    }
+}
+
+/// Makes a call, but not beyond the moment by which the agent must have stopped.
+async fn until_stopped<T>(
+    stop: &watch::Receiver<Option<Instant>>,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let mut stop = stop.clone();
+    let deadline = async {
+        // The sender lives in the agent, which outlives this.
+        if let Ok(deadline) = stop.wait_for(Option::is_some).await.map(|stop| *stop)
+            && let Some(deadline) = deadline
+        {
+            tokio::time::sleep_until(deadline.into()).await;
+        }
+    };
+    tokio::select! {
+        result = call => result,
+        () = deadline => Err(CallError::Network("the agent stops".to_owned())),
+    }
+}

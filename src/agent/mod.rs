@@ -1,0 +1,22 @@
+//! The agent: takes events from the app and delivers them, on a thread and runtime of its own.
+//!
+//! [`handle`] is what the app holds, [`queue`] what it pushes into, [`flusher`] the loop on the
+//! agent's thread: it keeps a [`session`] with the backend and cuts each [`batch`], whose
+//! events [`record`] turns into what goes over the wire, and which [`transport`] carries.
+
+mod batch;
+mod flusher;
+mod handle;
+mod ledger;
+mod observe;
+mod queue;
+mod record;
+mod retry;
+mod session;
+mod stats;
+mod transport;
+
+pub(crate) use self::handle::Agent;
+pub use self::handle::{ImportReport, Sqreen, StartError, track};
+pub(crate) use self::queue::{Call, Identity};
+pub use self::stats::{ShutdownReport, Stats};

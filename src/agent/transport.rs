@@ -1,0 +1,175 @@
+//! Calls to the backend, bounded in time and in the size of the answer.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::retry;
+use crate::config::Config;
+use crate::protocol;
+
+/// The largest answer that is read; a login may bring a large pack of actions.
+const MAX_ANSWER: usize = 64 * 1_024 * 1_024;
+const MAX_CONNECT: Duration = Duration::from_secs(5);
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Why a call has no usable answer.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// No answer, or one that cannot be read; says why.
+    Network(String),
+    /// A status that asks for another try, perhaps after a while.
+    Busy(StatusCode, Option<Duration>),
+    /// The session is unknown, or the token.
+    Unauthorized,
+    /// Any other status: trying again is no use.
+    Refused(StatusCode),
+}
+
+impl std::fmt::Display for CallError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Network(error) => f.write_str(error),
+            Self::Busy(status, _) | Self::Refused(status) => write!(f, "answered {status}"),
+            Self::Unauthorized => f.write_str("does not know the token or session"),
+        }
+    }
+}
+
+/// A body and its encoding.
+#[derive(Clone, Debug)]
+pub(super) struct Payload {
+    pub(super) bytes: bytes::Bytes,
+    pub(super) encoding: Option<&'static str>,
+}
+
+impl Payload {
+    pub(super) fn json(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            encoding: None,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Transport {
+    client: reqwest::Client,
+    url: String,
+}
+
+impl Transport {
+    pub(super) fn new(config: &Config) -> Result<Self, std::io::Error> {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("sqreen-rust/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(MAX_CONNECT.min(config.request_timeout))
+            .timeout(config.request_timeout)
+            .pool_max_idle_per_host(1)
+            // A redirect would carry the token to wherever it leads.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        let builder = match &config.proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
+        };
+        #[cfg(feature = "rustls")]
+        let builder = builder.tls_backend_preconfigured(tls()?);
+        Ok(Self {
+            client: builder.build().map_err(std::io::Error::other)?,
+            url: config.url.clone(),
+        })
+    }
+
+    /// Makes a call and reads its JSON answer.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        payload: Option<Payload>,
+    ) -> Result<T, CallError> {
+        let method = if payload.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        request = request.headers(headers);
+        if let Some(payload) = payload {
+            request = request.header(CONTENT_TYPE, JSON).body(payload.bytes);
+            if let Some(encoding) = payload.encoding {
+                request = request.header(CONTENT_ENCODING, encoding);
+            }
+        }
+        let mut response = request.send().await.map_err(network)?;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).cloned();
+        match status {
+            StatusCode::OK | StatusCode::ACCEPTED => {}
+            StatusCode::UNAUTHORIZED => return Err(CallError::Unauthorized),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+                return Err(CallError::Busy(status, wait(retry_after.as_ref())));
+            }
+            _ if status.is_client_error() => return Err(CallError::Refused(status)),
+            // A redirect or an odd success is a proxy's, not the backend's: it may pass.
+            _ => return Err(CallError::Busy(status, wait(retry_after.as_ref()))),
+        }
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(network)? {
+            if answer.len() + chunk.len() > MAX_ANSWER {
+                let error = format!("its answer exceeds {MAX_ANSWER} bytes");
+                return Err(CallError::Network(error));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&answer)
+            .map_err(|error| CallError::Network(format!("its answer is no JSON: {error}")))
+    }
+}
+
+fn wait(retry_after: Option<&HeaderValue>) -> Option<Duration> {
+    retry::retry_after(retry_after?.to_str().ok()?, SystemTime::now())
+}
+
+/// The whole chain of causes, since the outermost says little; without the URL, which may hold
+/// credentials.
+fn network(error: reqwest::Error) -> CallError {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    CallError::Network(text)
+}
+
+/// Headers of a call within a session.
+pub(super) fn session_headers(session: &HeaderValue) -> HeaderMap {
+    let name = HeaderName::from_static(protocol::HEADER_SESSION_KEY);
+    HeaderMap::from_iter([(name, session.clone())])
+}
+
+/// Headers of the login.
+pub(super) fn login_headers(config: &Config) -> HeaderMap {
+    let token = (protocol::HEADER_API_KEY, config.token.as_ref());
+    let app = (protocol::HEADER_APP_NAME, config.app_name.as_ref());
+    let headers = [token, app].into_iter();
+    headers
+        .filter_map(|(name, value)| Some((HeaderName::from_static(name), value?.clone())))
+        .collect()
+}
+
+/// TLS with a provider of our own, so that the process's default stays the app's to choose.
+#[cfg(feature = "rustls")]
+fn tls() -> Result<rustls::ClientConfig, std::io::Error> {
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_platform_verifier())
+        .map_err(std::io::Error::other)?;
+    Ok(config.with_no_client_auth())
+}

@@ -1,0 +1,159 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Extensions, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::body::{BodyCapture, CollectedBody};
+use super::future::ResponseFuture;
+use super::layer::{Collecting, Untouched};
+use crate::agent::{Agent, Sqreen};
+use crate::context::SqreenCtx;
+use crate::request::RequestFacts;
+
+/// Service that captures requests; made by [`SqreenLayer`](super::SqreenLayer).
+pub struct SqreenService<S, M = Untouched> {
+    inner: S,
+    sqreen: Sqreen,
+    peer: fn(&Extensions) -> Option<SocketAddr>,
+    mode: PhantomData<M>,
+}
+
+impl<S: Clone, M> Clone for SqreenService<S, M> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.sqreen.clone(), self.peer)
+    }
+}
+
+impl<S: fmt::Debug, M> fmt::Debug for SqreenService<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqreenService")
+            .field("inner", &self.inner)
+            .field("agent", &self.sqreen)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, M> SqreenService<S, M> {
+    pub(super) const fn new(
+        inner: S,
+        sqreen: Sqreen,
+        peer: fn(&Extensions) -> Option<SocketAddr>,
+    ) -> Self {
+        Self {
+            inner,
+            sqreen,
+            peer,
+            mode: PhantomData,
+        }
+    }
+
+    /// The inner service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
+    /// Finds or makes the request's context; the flag says whether this layer made it.
+    fn context<B>(&self, request: &mut Request<B>) -> (SqreenCtx, bool) {
+        let Some(agent) = self.sqreen.agent() else {
+            if request.extensions().get::<SqreenCtx>().is_none() {
+                request.extensions_mut().insert(SqreenCtx::OFF);
+            }
+            return (SqreenCtx::OFF, false);
+        };
+        let outer = request.extensions().get::<SqreenCtx>();
+        let outer = outer.filter(|outer| outer.belongs_to(agent)).cloned();
+        let is_new = outer.is_none();
+        let context = outer.unwrap_or_else(|| capture(agent, request, self.peer));
+        #[cfg(feature = "axum")]
+        if let Some(route) = request.extensions().get::<axum::extract::MatchedPath>()
+            && let Some(facts) = context.facts()
+        {
+            facts.set_route(route.as_str());
+        }
+        if is_new {
+            request.extensions_mut().insert(context.clone());
+        }
+        (context, is_new)
+    }
+}
+
+fn capture<B>(
+    agent: &Arc<Agent>,
+    request: &Request<B>,
+    peer: fn(&Extensions) -> Option<SocketAddr>,
+) -> SqreenCtx {
+    let uri = request.uri();
+    // A nested router strips its prefix: the client's own URI is beside it.
+    #[cfg(feature = "axum")]
+    let uri = {
+        let original = request.extensions().get::<axum::extract::OriginalUri>();
+        original.map_or(uri, |original| &original.0)
+    };
+    let facts = RequestFacts::new(
+        request.method().clone(),
+        uri.clone(),
+        peer(request.extensions()),
+        request.headers(),
+        &agent.config.client_ip,
+    );
+    SqreenCtx::new(agent.clone(), facts)
+}
+
+impl<S, B, ResBody> Service<Request<B>> for SqreenService<S, Untouched>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let (context, is_outermost) = self.context(&mut request);
+        ResponseFuture::start(context, is_outermost, || self.inner.call(request))
+    }
+}
+
+impl<S, B, ResBody> Service<Request<B>> for SqreenService<S, Collecting>
+where
+    S: Service<Request<CollectedBody<B>>, Response = Response<ResBody>>,
+    B: Body<Data = Bytes>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let (context, is_outermost) = self.context(&mut request);
+        let capture = self.sqreen.agent().map(|agent| {
+            let capture = Arc::new(BodyCapture::new(agent.config.max_body_bytes));
+            context.set_body(&capture);
+            capture
+        });
+        let request = request.map(|body| CollectedBody::new(body, capture));
+        ResponseFuture::start(context, is_outermost, || self.inner.call(request))
+    }
+}

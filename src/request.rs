@@ -1,0 +1,138 @@
+//! What the layer keeps of a request: reference-counted parts, nothing formatted.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+
+use crate::client_ip::ClientIpPolicy;
+
+/// The headers that may leave the app, lower case. Cookies and credentials are not among them;
+/// `User-Agent` and `Referer` have fields of their own.
+const ALLOWED: [&str; 16] = [
+    "content-length",
+    "content-type",
+    "forwarded",
+    "forwarded-for",
+    "host",
+    "referer",
+    "user-agent",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-request-id",
+];
+const REQUESTED_WITH: &str = "x-requested-with";
+
+/// Whether a header is kept. The length rules most headers out before any text is compared.
+fn is_allowed(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    match name.len() {
+        3 | 4 | 7 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17 | 19 => {
+            ALLOWED.contains(&name) || name == REQUESTED_WITH
+        }
+        _ => false,
+    }
+}
+
+/// The facts of one request.
+#[derive(Debug)]
+pub(crate) struct RequestFacts {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) peer: Option<SocketAddr>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    route: OnceLock<Arc<str>>,
+}
+
+impl RequestFacts {
+    pub(crate) fn new(
+        method: Method,
+        uri: Uri,
+        peer: Option<SocketAddr>,
+        headers: &HeaderMap,
+        policy: &ClientIpPolicy,
+    ) -> Self {
+        let mut kept = Vec::new();
+        for (name, value) in headers {
+            if is_allowed(name) || policy.header() == Some(name) {
+                kept.push((name.clone(), value.clone()));
+            }
+        }
+        Self {
+            method,
+            uri,
+            peer,
+            headers: kept,
+            route: OnceLock::new(),
+        }
+    }
+
+    /// Notes the matched route; the first one told stays, since it is the outermost.
+    pub(crate) fn set_route(&self, route: &str) {
+        self.route.get_or_init(|| route.into());
+    }
+
+    pub(crate) fn route(&self) -> Option<&str> {
+        self.route.get().map(|route| &**route)
+    }
+
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        let mut headers = self.headers.iter();
+        headers.find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+
+    /// The headers that go into `headers` of a record, which have no field of their own.
+    pub(crate) fn listed_headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let own_field = |name: &HeaderName| *name == header::REFERER || *name == header::USER_AGENT;
+        let headers = self.headers.iter().map(|(name, value)| (name, value));
+        headers.filter(move |(name, _)| !own_field(name))
+    }
+
+    pub(crate) fn client_ip(&self, policy: &ClientIpPolicy) -> Option<IpAddr> {
+        policy.resolve(self.peer.map(|peer| peer.ip()), &self.headers)
+    }
+
+    /// Heap bytes, for the bound on the queue.
+    pub(crate) fn size(&self) -> usize {
+        let uri = self
+            .uri
+            .path_and_query()
+            .map_or(0, |path| path.as_str().len());
+        let headers = self.headers.iter().map(|(_, value)| value.len() + 72);
+        size_of::<Self>() + uri + headers.sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_allow_list_and_the_configured_header_only() {
+        let mut headers = HeaderMap::new();
+        for name in ALLOWED.into_iter().chain([REQUESTED_WITH, "my-ip"]) {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("v"));
+        }
+        for name in [
+            "cookie",
+            "authorization",
+            "proxy-authorization",
+            "x-api-key",
+        ] {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static("secret"),
+            );
+        }
+        let policy = ClientIpPolicy::new(Vec::new(), Some(HeaderName::from_static("my-ip")));
+        let facts = RequestFacts::new(Method::GET, Uri::from_static("/"), None, &headers, &policy);
+        assert_eq!(facts.headers.len(), ALLOWED.len() + 2);
+        assert!(facts.headers.iter().all(|(_, value)| value == "v"));
+    }
+}
