@@ -63,7 +63,6 @@ impl fmt::Debug for Config {
 
 impl Config {
     /// Starts from the defaults.
-    #[must_use]
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }

@@ -1,5 +1,6 @@
 //! Track security events from axum, hyper and tonic apps.
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod agent;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::handle::Agent;
 use super::ledger::{DropReason, Ledger};
-use super::queue::Entry;
+use super::queue::Queued;
 use super::record::{self, Clock};
 use super::session::{Session, Settings, payload};
 use super::transport::{CallError, Payload, Transport};
@@ -37,11 +37,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Builds a batch; `None` when none of its events can be sent, which is then booked.
-    pub(super) fn build(
-        agent: &Agent,
-        settings: &Settings,
-        entries: Vec<Box<Entry>>,
-    ) -> Option<Self> {
+    pub(super) fn build(agent: &Agent, settings: &Settings, entries: Vec<Queued>) -> Option<Self> {
         let total = entries.len();
         let size = entries.iter().map(|entry| entry.size).sum();
         let newest = entries.iter().map(|entry| entry.queued).max()?;
@@ -110,8 +106,8 @@ impl Batch {
 }
 
 /// Groups events by request, in order of the first of each; those without are groups of one.
-fn by_request(entries: Vec<Box<Entry>>) -> Vec<Vec<Box<Entry>>> {
-    let mut groups: Vec<Vec<Box<Entry>>> = Vec::new();
+fn by_request(entries: Vec<Queued>) -> Vec<Vec<Queued>> {
+    let mut groups: Vec<Vec<Queued>> = Vec::new();
     let mut places: HashMap<*const RequestContext, usize> = HashMap::new();
     for entry in entries {
         let place = entry

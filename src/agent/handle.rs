@@ -208,7 +208,6 @@ impl Sqreen {
     }
 
     /// A layer that captures requests for this agent.
-    #[must_use]
     pub fn layer(&self) -> SqreenLayer {
         SqreenLayer::from_agent(self.clone())
     }

@@ -51,6 +51,9 @@ pub(crate) struct Entry {
     pub(crate) size: usize,
 }
 
+/// An entry as it is handed around: moving it under the queue's lock is moving a pointer.
+pub(crate) type Queued = Box<Entry>;
+
 impl Entry {
     /// Whether its request is answered or abandoned, or was waited for long enough.
     fn is_ready(&self, now: Instant, response_wait: Duration) -> bool {
@@ -86,10 +89,10 @@ pub(crate) struct Queue {
 
 #[derive(Debug)]
 struct State {
-    security: VecDeque<Box<Entry>>,
-    custom: VecDeque<Box<Entry>>,
+    security: VecDeque<Queued>,
+    custom: VecDeque<Queued>,
     /// Events whose request was in flight when their turn came.
-    waiting: VecDeque<Box<Entry>>,
+    waiting: VecDeque<Queued>,
     /// Events and bytes held, those of batches under way included.
     events: usize,
     bytes: usize,
@@ -206,7 +209,7 @@ impl Queue {
     }
 
     /// Moves what is ready into `batch`, security events first.
-    pub(crate) fn take(&self, now: Instant, cut: Cut, batch: &mut Vec<Box<Entry>>) {
+    pub(crate) fn take(&self, now: Instant, cut: Cut, batch: &mut Vec<Queued>) {
         let mut state = self.lock();
         let mut bytes = 0;
         let mut fill = |entry: &Entry, batch: &Vec<_>| {
@@ -329,7 +332,7 @@ impl State {
         self.events >= bounds.events || self.bytes + size > bounds.bytes
     }
 
-    const fn lane(&mut self, lane: Lane) -> &mut VecDeque<Box<Entry>> {
+    const fn lane(&mut self, lane: Lane) -> &mut VecDeque<Queued> {
         match lane {
             Lane::Security => &mut self.security,
             Lane::Custom => &mut self.custom,

@@ -9,7 +9,7 @@ use http::{HeaderValue, header};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::queue::{Call, Entry, Identity};
+use super::queue::{Call, Entry, Identity, Queued};
 use crate::config::Config;
 use crate::context::RequestContext;
 use crate::protocol::{
@@ -49,7 +49,7 @@ pub(super) struct Built {
 }
 
 /// Builds the record of events that share a request, or of one without a request.
-pub(super) fn build(config: &Config, clock: Clock, mut entries: Vec<Box<Entry>>) -> Built {
+pub(super) fn build(config: &Config, clock: Clock, mut entries: Vec<Queued>) -> Built {
     let mut built = Built {
         record: RequestRecord {
             version: RequestRecord::VERSION.to_owned(),

@@ -65,19 +65,6 @@ impl Scrubber {
         }
     }
 
-    /// Redacts a value with a name: all of it when the name is one of the keys, else the secrets
-    /// in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`scrub_value`](Self::scrub_value).
-    pub(crate) fn scrub_field(&self, key: &str, value: &mut Value) -> Result<(), ScrubError> {
-        match &self.rules {
-            Some(rules) => rules.field(key, value, 0).map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
     /// Redacts the secrets in a text; borrowed when there are none.
     pub(crate) fn scrub_str<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match &self.rules {

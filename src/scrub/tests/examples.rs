@@ -53,9 +53,6 @@ fn keys_in_any_spelling() {
             json!({ key: REDACTED }),
             "{key}"
         );
-        let mut value = json!("s");
-        scrubber().scrub_field(key, &mut value).unwrap();
-        assert_eq!(value, REDACTED, "{key}");
     }
     let plain = [
         "tokenizer",
@@ -365,7 +362,6 @@ fn disabled_changes_nothing() {
     let mut value = json!({"password": "s", "a": "4111111111111111"});
     let before = value.clone();
     scrubber.scrub_value(&mut value).unwrap();
-    scrubber.scrub_field("password", &mut value).unwrap();
     assert_eq!(value, before);
     for text in ["password=s", "https://u:p@h/"] {
         assert!(matches!(scrubber.scrub_str(text), Cow::Borrowed(same) if same == text));

@@ -3,6 +3,7 @@
 mod examples;
 mod properties;
 
+use super::scrubber::MAX_DEPTH;
 use super::*;
 
 /// As the configuration builds it when nothing is set.
