@@ -1,0 +1,8 @@
+//! The backend over HTTP, on real sockets.
+
+mod api;
+mod captures;
+mod client;
+mod explorer;
+mod ingest;
+mod kill;
