@@ -22,7 +22,7 @@ mod env;
 /// let config = Config::builder()
 ///     .token("org_0123456789abcdef")
 ///     .app_name("shop")
-///     .url("http://127.0.0.1:9999")
+///     .url("http://127.0.0.1:8620")
 ///     .trusted_proxies(["10.0.0.0/8"])
 ///     .build()?;
 /// # Ok::<(), sqreen::ConfigError>(())
@@ -186,7 +186,7 @@ impl Default for ConfigBuilder {
         Self {
             token: None,
             app_name: None,
-            url: "http://127.0.0.1:9999".into(),
+            url: "http://127.0.0.1:8620".into(),
             disable: false,
             environment: None,
             hostname: None,
@@ -228,7 +228,7 @@ impl ConfigBuilder {
         token: impl Into<String> = |token| Some(token.into());
         /// The application's name, needed beside an organisation's token. `SQREEN_APP_NAME`.
         app_name: impl Into<String> = |name| Some(name.into());
-        /// The backend, `http://127.0.0.1:9999` by default. `SQREEN_URL`.
+        /// The backend, `http://127.0.0.1:8620` by default. `SQREEN_URL`.
         url: impl Into<String> = |url| url.into();
         /// Turns the agent off. `SQREEN_DISABLE`.
         disable: bool = |disable| disable;

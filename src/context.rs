@@ -230,8 +230,13 @@ impl SqreenCtx {
             .send(call, event, Some((context.clone(), identity)));
     }
 
-    pub(crate) fn facts(&self) -> Option<&RequestFacts> {
-        self.inner.as_ref().map(|context| &context.facts)
+    /// Tells the route that the request matched, such as `/invoices/{id}`; the values of its
+    /// placeholders become path parameters. In axum the layer and the extractors do it. The first
+    /// route told stays.
+    pub fn set_route(&self, route: &str) {
+        if let Some(context) = &self.inner {
+            context.facts.set_route(route);
+        }
     }
 
     pub(crate) fn belongs_to(&self, agent: &Arc<Agent>) -> bool {

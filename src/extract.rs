@@ -33,10 +33,8 @@ impl IntoResponse for MissingLayer {
 /// Finds the context, and tells it the route, which a layer around the router cannot see.
 fn context(parts: &Parts) -> Option<SqreenCtx> {
     let context = parts.extensions.get::<SqreenCtx>()?;
-    if let Some(facts) = context.facts()
-        && let Some(route) = parts.extensions.get::<MatchedPath>()
-    {
-        facts.set_route(route.as_str());
+    if let Some(route) = parts.extensions.get::<MatchedPath>() {
+        context.set_route(route.as_str());
     }
     Some(context.clone())
 }

@@ -81,10 +81,8 @@ impl<S, M> SqreenService<S, M> {
         let is_new = outer.is_none();
         let context = outer.unwrap_or_else(|| capture(agent, request, self.peer));
         #[cfg(feature = "axum")]
-        if let Some(route) = request.extensions().get::<axum::extract::MatchedPath>()
-            && let Some(facts) = context.facts()
-        {
-            facts.set_route(route.as_str());
+        if let Some(route) = request.extensions().get::<axum::extract::MatchedPath>() {
+            context.set_route(route.as_str());
         }
         if is_new {
             request.extensions_mut().insert(context.clone());

@@ -88,7 +88,6 @@ fn child(test: &str, dir: &Path, shell: Option<&str>) -> Child {
 }
 
 /// Appends batches until killed; each is told on stdout once it is acknowledged.
-#[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn append_until_killed(dir: &Path) {
     // Small, so that seals happen all the time.
     let store = EmbeddedStore::open(dir, StoreOptions::new().seal_rows(500)).unwrap();

@@ -1,7 +1,5 @@
 //! The event store: what every implementation must do, and what the embedded one does when things go wrong.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 mod checks;
 mod conformance;
 mod damage;
