@@ -1,4 +1,6 @@
 //! Runs the backend.
+#![forbid(unsafe_code)]
+#![warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -19,6 +21,9 @@ Usage: sqreen-server [OPTIONS]
 Tokens are read from SQREEN_SERVER_INGEST_TOKEN (agents log in with it) and SQREEN_SERVER_API_TOKEN
 (for /api/v1 and the Event Explorer). Those not given are made at the first start and printed once.
 ";
+
+/// Time that open connections get to finish after the signal.
+const MAX_DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 struct Options {
     addr: SocketAddr,
@@ -49,9 +54,20 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     }
     let link = server.explorer_link();
     print(&format!("explorer=http://{}{link}", listener.local_addr()?));
-    axum::serve(listener, server.router())
-        .with_graceful_shutdown(stopped())
-        .await?;
+    let (told, mut hear) = tokio::sync::watch::channel(());
+    let serve = axum::serve(listener, server.router()).with_graceful_shutdown(async move {
+        stopped().await;
+        drop(told);
+    });
+    let overdue = async move {
+        // Ends when the sender is dropped, which is the signal.
+        let _ = hear.changed().await;
+        tokio::time::sleep(MAX_DRAIN).await;
+    };
+    tokio::select! {
+        served = serve => served?,
+        () = overdue => tracing::warn!("open connections were cut after {MAX_DRAIN:?}"),
+    }
     server.close().await?;
     Ok(())
 }

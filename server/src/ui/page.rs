@@ -18,9 +18,9 @@ const FIELDS: [(&str, &str); 6] = [
     ("to", "To"),
 ];
 
-const SNIPPET: &str = r#"let agent = sqreen::Agent::from_env()?;
-let app = router.layer(agent.layer());
-sqreen::track("cart.checkout");"#;
+const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
+let app = router.layer(sqreen.layer());
+sqreen::track("cart.checkout"); // in a handler"#;
 
 fn document(title: &str, content: &Markup) -> Markup {
     html! {

@@ -1,8 +1,4 @@
 //! The backend over HTTP, on real sockets.
-#![expect(
-    clippy::unwrap_used,
-    reason = "the helpers of tests are outside of `#[test]` functions, where Clippy allows it"
-)]
 
 mod api;
 mod captures;
