@@ -1,4 +1,39 @@
-//! The self-hosted backend of sqreen.
+//! The self-hosted backend of sqreen: it takes the events of agents, keeps them, and shows them.
+//!
+//! [`Server`] is the whole backend behind one [`axum::Router`]: the agents' endpoints, the JSON API under `/api/v1`,
+//! and the Event Explorer at `/`.
+//!
+//! # Example
+//!
+//! ```
+//! use sqreen_server::{Server, ServerConfig};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! # let data_dir = dir.path();
+//! let config = ServerConfig::new(data_dir).ingest_token("ingest-secret").api_token("api-secret");
+//! let server = Server::start(config).await?;
+//! let router = server.router();
+//! // axum::serve(listener, router).await?;
+//! # drop(router);
+//! server.close().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
+mod api;
+mod auth;
+mod config;
+mod files;
+mod ingest;
+mod ledger;
+mod server;
+mod sessions;
 pub mod store;
+mod ui;
+
+pub use self::config::ServerConfig;
+pub use self::server::{Server, StartError};

@@ -47,6 +47,21 @@ pub(super) fn encode(
     Ok(())
 }
 
+impl StoredEvent {
+    /// Checks that a store takes the event, and returns its size encoded as JSON, in bytes.
+    ///
+    /// The limits are 1 MiB for the event, and 100 levels of nesting in each JSON field.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::EventTooLarge`] or [`StoreError::EventTooDeep`], with the index 0.
+    pub fn check(&self) -> Result<usize, StoreError> {
+        let mut buffer = Vec::new();
+        encode(self, 0, &mut buffer)?;
+        Ok(buffer.len())
+    }
+}
+
 /// The first field that is nested too deep.
 fn too_deep(event: &StoredEvent) -> Option<&'static str> {
     let value = |value: &Option<Value>| value.as_ref().is_none_or(|value| fits(value, MAX_DEPTH));

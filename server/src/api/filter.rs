@@ -1,0 +1,71 @@
+//! The parameters that select events.
+
+use sqreen::protocol::Timestamp;
+
+use super::problem::Problem;
+use crate::store::{EventFilter, EventQuery};
+
+/// Query parameters, in order.
+pub(crate) type Params = Vec<(String, String)>;
+
+const DEFAULT_LIMIT: usize = 100;
+
+/// Reads a query; a parameter that is unknown, repeated or wrong is refused by its name.
+pub(crate) fn parse(params: &Params) -> Result<EventQuery, Problem> {
+    let mut query = EventQuery::new(EventFilter::default(), DEFAULT_LIMIT);
+    for (place, (name, value)) in params.iter().enumerate() {
+        if params
+            .iter()
+            .take(place)
+            .any(|(earlier, _)| earlier == name)
+        {
+            return Err(Problem::field(name, format!("{name}: given twice")));
+        }
+        let filter = &mut query.filter;
+        match name.as_str() {
+            "app" => filter.app = Some(value.clone()),
+            "name" => filter.name = Some(value.clone()),
+            "user" => filter.user = Some(value.clone()),
+            "ip" => {
+                let ip = value.parse::<std::net::IpAddr>();
+                let ip = ip.map_err(|_| Problem::field(name, "ip: not an IPv4 or IPv6 address"))?;
+                filter.ip = Some(ip.to_canonical());
+            }
+            "from" => filter.from = Some(time(name, value)?),
+            "to" => filter.to = Some(time(name, value)?),
+            "limit" => {
+                let range = 1..=EventQuery::MAX_LIMIT;
+                let limit = value.parse().ok().filter(|limit| range.contains(limit));
+                query.limit = limit.ok_or_else(|| {
+                    Problem::field(
+                        name,
+                        format!("limit: not a number of 1 to {}", EventQuery::MAX_LIMIT),
+                    )
+                })?;
+            }
+            "cursor" => {
+                let cursor = value.parse().map_err(|_| {
+                    Problem::field(name, "cursor: not the `next` of an answer before")
+                })?;
+                query.cursor = Some(cursor);
+            }
+            _ => return Err(Problem::field(name, format!("{name}: unknown parameter"))),
+        }
+    }
+    Ok(query)
+}
+
+fn time(name: &str, value: &str) -> Result<i64, Problem> {
+    parse_time(value).ok_or_else(|| {
+        let detail = format!("{name}: neither an RFC 3339 time nor milliseconds since 1970");
+        Problem::field(name, detail)
+    })
+}
+
+/// Microseconds since the epoch, of an RFC 3339 time or of milliseconds since the epoch.
+pub(crate) fn parse_time(text: &str) -> Option<i64> {
+    if let Ok(millis) = text.parse::<i64>() {
+        return millis.checked_mul(1_000);
+    }
+    text.parse().ok().map(Timestamp::as_micros)
+}

@@ -1,0 +1,70 @@
+//! How the API shows an event.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqreen::protocol::Timestamp;
+
+use crate::store::{EventId, StoredEvent};
+
+/// A stored event with every key, times as RFC 3339, and no properties as `{}`.
+#[derive(Debug, Serialize)]
+pub(super) struct EventView {
+    id: EventId,
+    time: Timestamp,
+    received: Timestamp,
+    app: String,
+    name: String,
+    ip: Option<IpAddr>,
+    user: Option<BTreeMap<String, Value>>,
+    method: Option<String>,
+    path: Option<String>,
+    route: Option<String>,
+    host: Option<String>,
+    scheme: Option<String>,
+    user_agent: Option<String>,
+    referer: Option<String>,
+    request_id: Option<String>,
+    params: Option<Value>,
+    body: Option<Value>,
+    properties: Map<String, Value>,
+    traits: Option<Map<String, Value>>,
+    headers: Option<Value>,
+    status: Option<u16>,
+    agent: Option<String>,
+    hostname: Option<String>,
+    aggregated: bool,
+}
+
+impl From<StoredEvent> for EventView {
+    fn from(event: StoredEvent) -> Self {
+        Self {
+            id: event.id,
+            time: Timestamp::from_micros(event.time),
+            received: Timestamp::from_micros(event.received),
+            app: event.app,
+            name: event.name,
+            ip: event.ip,
+            user: event.user,
+            method: event.method,
+            path: event.path,
+            route: event.route,
+            host: event.host,
+            scheme: event.scheme,
+            user_agent: event.user_agent,
+            referer: event.referer,
+            request_id: event.request_id,
+            params: event.params,
+            body: event.body,
+            properties: event.properties.unwrap_or_default(),
+            traits: event.traits,
+            headers: event.headers,
+            status: event.status,
+            agent: event.agent,
+            hostname: event.hostname,
+            aggregated: event.aggregated,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::store::StoreOptions;
+
+/// How a [`Server`](crate::Server) is set up.
+///
+/// Tokens that are not given here are those of the data directory; where it has none yet, they are made, and only
+/// their SHA-256 is kept there.
+#[derive(Clone)]
+#[must_use]
+pub struct ServerConfig {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) ingest_token: Option<String>,
+    pub(crate) api_token: Option<String>,
+    pub(crate) demo_explorer_link: bool,
+    pub(crate) store: StoreOptions,
+}
+
+impl ServerConfig {
+    /// A server that keeps its data in this directory, which is made if it is not there.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            ingest_token: None,
+            api_token: None,
+            demo_explorer_link: false,
+            store: StoreOptions::new(),
+        }
+    }
+
+    /// The token that agents log in with, for any application.
+    pub fn ingest_token(mut self, token: impl Into<String>) -> Self {
+        self.ingest_token = Some(token.into());
+        self
+    }
+
+    /// The bearer token of `/api/v1`, which also signs in to the Event Explorer.
+    pub fn api_token(mut self, token: impl Into<String>) -> Self {
+        self.api_token = Some(token.into());
+        self
+    }
+
+    /// Makes the link of [`Server::explorer_link`](crate::Server::explorer_link) answer the page itself, as often as
+    /// it is asked, until the server ends. For demos on loopback only: whoever knows the link sees all events.
+    /// Without it, the link works once.
+    pub fn demo_explorer_link(mut self, lasting: bool) -> Self {
+        self.demo_explorer_link = lasting;
+        self
+    }
+
+    /// Options of the event store.
+    pub fn store(mut self, options: StoreOptions) -> Self {
+        self.store = options;
+        self
+    }
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = |token: &Option<String>| token.as_ref().map(|_| "<hidden>");
+        f.debug_struct("ServerConfig")
+            .field("data_dir", &self.data_dir)
+            .field("ingest_token", &hidden(&self.ingest_token))
+            .field("api_token", &hidden(&self.api_token))
+            .field("demo_explorer_link", &self.demo_explorer_link)
+            .field("store", &self.store)
+            .finish()
+    }
+}

@@ -1,0 +1,344 @@
+//! From what agents send to what is stored: one row per event, with the facts of its request.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use sqreen::protocol::{
+    Actor, Parameters, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, Signal, Timestamp,
+    Trace, TrackOptions, names,
+};
+
+use super::identity;
+use crate::sessions::Agent;
+use crate::store::{EventId, StoreError, StoredEvent};
+
+/// The most bytes of an event's name.
+const MAX_NAME: usize = 256;
+/// The most bytes that the events of one batch take stored. A batch repeats no facts within a request, rows do; the
+/// limit keeps a small batch from becoming a large one.
+const MAX_STORED: usize = 30 << 20;
+
+/// An event, ready to be stored or refused for good.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The id as the agent gave it, or as it was derived.
+    pub(super) id: String,
+    pub(super) event: Result<StoredEvent, String>,
+}
+
+/// Collects the rows of one batch.
+#[derive(Debug)]
+pub(super) struct Normaliser<'a> {
+    agent: &'a Agent,
+    received: i64,
+    stored: usize,
+    rows: Vec<Row>,
+}
+
+/// What the events of one request share.
+#[derive(Debug)]
+struct Facts<'a> {
+    ip: Option<&'a str>,
+    request: Option<&'a RequestInfo>,
+    user_agent: Option<&'a str>,
+    response: Option<&'a ResponseInfo>,
+    user: Option<&'a Map<String, Value>>,
+    traits: Option<&'a Map<String, Value>>,
+    time: Option<Timestamp>,
+    /// Whether an event says that the body is collected; then it is for the events that say so.
+    body_is_asked_for: bool,
+    /// How many equal events there were before.
+    ordinals: HashMap<EventId, u32>,
+}
+
+/// An event as it was sent.
+#[derive(Debug)]
+struct Sent<'a> {
+    id: Option<&'a str>,
+    name: &'a str,
+    time: Option<Timestamp>,
+    options: TrackOptions,
+    /// Its content as text, for the id.
+    content: String,
+}
+
+impl<'a> Normaliser<'a> {
+    pub(super) fn new(agent: &'a Agent) -> Self {
+        Self {
+            agent,
+            received: Timestamp::now().as_micros(),
+            stored: 0,
+            rows: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+
+    pub(super) fn record(&mut self, record: &RequestRecord) {
+        let calls: Vec<_> = record
+            .observed
+            .sdk
+            .iter()
+            .map(|call| (call, call.call()))
+            .collect();
+        let identify = calls.iter().rev().find_map(|(_, call)| match call {
+            Ok(SdkCall::Identify {
+                identifiers,
+                traits,
+            }) => Some((identifiers, traits)),
+            _ => None,
+        });
+        let mut facts = Facts {
+            ip: record.client_ip.as_deref(),
+            request: record.request.as_ref(),
+            user_agent: record.request.as_ref().and_then(|request| request.user_agent.as_deref()),
+            response: record.response.as_ref(),
+            user: identify.map(|(identifiers, _)| identifiers),
+            traits: identify.map(|(_, traits)| traits),
+            time: None,
+            body_is_asked_for: calls.iter().any(
+                |(_, call)| matches!(call, Ok(SdkCall::Track { options, .. }) if options.collect_body),
+            ),
+            ordinals: HashMap::new(),
+        };
+        for (sent, call) in &calls {
+            match call {
+                Ok(SdkCall::Identify { .. }) => {}
+                Ok(SdkCall::Track { name, options }) => self.event(
+                    &mut facts,
+                    Sent {
+                        id: sent.id.as_deref(),
+                        name,
+                        time: sent.time,
+                        options: options.clone(),
+                        content: serde_json::to_string(&sent.args).unwrap_or_default(),
+                    },
+                ),
+                Err(error) => match &sent.id {
+                    Some(id) => self.refuse(id.clone(), error.to_string()),
+                    None => tracing::debug!(%error, app = self.agent.app, "event ignored"),
+                },
+            }
+        }
+    }
+
+    pub(super) fn signal(&mut self, signal: &Signal) {
+        match signal {
+            Signal::Trace(trace) => self.trace(trace),
+            Signal::Point(point) => {
+                let actor = point.actor.as_ref();
+                let mut facts = Facts {
+                    user_agent: actor.and_then(|actor| actor.user_agent.as_deref()),
+                    ..Facts::of_actor(actor)
+                };
+                self.point(&mut facts, point);
+            }
+            Signal::Metric(_) | Signal::Other(_) => {}
+        }
+    }
+
+    fn trace(&mut self, trace: &Trace) {
+        let request = &trace.context.request;
+        let mut facts = Facts {
+            request: Some(request),
+            user_agent: request
+                .user_agent
+                .as_deref()
+                .or(trace.actor.user_agent.as_deref()),
+            response: trace.context.response.as_ref(),
+            time: trace.time,
+            body_is_asked_for: trace.data.iter().any(asks_for_body),
+            ..Facts::of_actor(Some(&trace.actor))
+        };
+        for signal in &trace.data {
+            if let Signal::Point(point) = signal {
+                self.point(&mut facts, point);
+            }
+        }
+    }
+
+    fn point(&mut self, facts: &mut Facts<'_>, point: &Point) {
+        let name = point.signal_name.as_str();
+        let from_sdk = point
+            .source
+            .as_deref()
+            .is_some_and(|source| source.starts_with("sqreen:sdk:"));
+        if !from_sdk
+            && !name.starts_with(names::SDK_PREFIX)
+            && !name.starts_with(names::ACTION_PREFIX)
+        {
+            return;
+        }
+        let options = serde_json::from_value(point.payload.clone()).unwrap_or_default();
+        let sent = Sent {
+            id: None,
+            name,
+            time: point.time,
+            options,
+            content: format!("{name}{}", point.payload),
+        };
+        self.event(facts, sent);
+    }
+
+    fn event(&mut self, facts: &mut Facts<'_>, sent: Sent<'_>) {
+        let (id, wire_id) = self.id(facts, &sent);
+        let name = self.name(&sent);
+        if name.is_empty() || name.len() > MAX_NAME {
+            return self.refuse(wire_id, format!("name: not 1 to {MAX_NAME} bytes"));
+        }
+        let options = sent.options;
+        let time = options.timestamp.or(sent.time).or(facts.time);
+        let time = time.map_or(self.received, Timestamp::as_micros);
+        let mut event = StoredEvent::new(id, time, self.received, self.agent.app.clone(), name);
+        let own = options.user_identifiers.filter(|user| !user.is_empty());
+        let user = own.or_else(|| facts.user.filter(|user| !user.is_empty()).cloned());
+        event.user = user.map(|user| user.into_iter().collect());
+        event.traits = facts.traits.filter(|traits| !traits.is_empty()).cloned();
+        event.properties = Some(options.properties).filter(|properties| !properties.is_empty());
+        event.ip = facts
+            .ip
+            .and_then(|ip| ip.trim().parse().ok())
+            .map(|ip: std::net::IpAddr| ip.to_canonical());
+        event.user_agent = facts.user_agent.map(str::to_owned);
+        event.status = facts.response.and_then(|response| response.status);
+        event.agent.clone_from(&self.agent.label);
+        event.hostname.clone_from(&self.agent.hostname);
+        if let Some(request) = facts.request {
+            describe(&mut event, request);
+            if options.collect_body || !facts.body_is_asked_for {
+                event.body = body(&request.parameters);
+            }
+        }
+        self.take(wire_id, event);
+    }
+
+    fn id(&self, facts: &mut Facts<'_>, sent: &Sent<'_>) -> (EventId, String) {
+        if let Some(id) = sent.id
+            && let Ok(parsed) = id.parse()
+        {
+            return (parsed, id.to_owned());
+        }
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        let time = sent.time.map(|time| time.to_string()).unwrap_or_default();
+        let request = facts.request;
+        let rid = text(request.and_then(|request| request.rid.as_deref()));
+        let parts = [
+            self.agent.app.as_str(),
+            &rid,
+            &time,
+            &sent.content,
+            facts.ip.unwrap_or_default(),
+        ];
+        let first = identity::derive(&parts, 0);
+        let ordinal = facts.ordinals.entry(first).or_default();
+        let id = identity::derive(&parts, *ordinal);
+        *ordinal += 1;
+        let wire_id = sent.id.map_or_else(|| id.to_string(), str::to_owned);
+        (id, wire_id)
+    }
+
+    fn name(&self, sent: &Sent<'_>) -> String {
+        // Node reports what it blocked without the prefix in its older mode.
+        let is_action = self.agent.agent_type == "nodejs"
+            && matches!(
+                sent.name,
+                "block_ip" | "block_user" | "redirect_ip" | "redirect_user"
+            )
+            && sent.options.properties.contains_key("action_id");
+        if is_action {
+            format!("{}{}", names::ACTION_PREFIX, sent.name)
+        } else {
+            names::stored(sent.name).to_owned()
+        }
+    }
+
+    fn take(&mut self, id: String, event: StoredEvent) {
+        match event.check() {
+            Ok(bytes) if self.stored + bytes <= MAX_STORED => {
+                self.stored += bytes;
+                self.rows.push(Row {
+                    id,
+                    event: Ok(event),
+                });
+            }
+            Ok(_) => self.refuse(
+                id,
+                format!("batch: takes more than {MAX_STORED} bytes stored"),
+            ),
+            Err(StoreError::EventTooLarge { limit, .. }) => {
+                self.refuse(id, format!("event: larger than {limit} bytes"));
+            }
+            Err(StoreError::EventTooDeep { field, limit, .. }) => {
+                self.refuse(id, format!("{field}: nested deeper than {limit} levels"));
+            }
+            Err(error) => self.refuse(id, error.to_string()),
+        }
+    }
+
+    fn refuse(&mut self, id: String, reason: String) {
+        tracing::debug!(app = self.agent.app, id, reason, "event rejected");
+        self.rows.push(Row {
+            id,
+            event: Err(reason),
+        });
+    }
+}
+
+impl<'a> Facts<'a> {
+    fn of_actor(actor: Option<&'a Actor>) -> Self {
+        Self {
+            ip: actor
+                .and_then(|actor| actor.ip_addresses.first())
+                .map(String::as_str),
+            request: None,
+            user_agent: None,
+            response: None,
+            user: actor.and_then(|actor| actor.identifiers.as_ref()),
+            traits: actor.and_then(|actor| actor.traits.as_ref()),
+            time: None,
+            body_is_asked_for: false,
+            ordinals: HashMap::new(),
+        }
+    }
+}
+
+fn asks_for_body(signal: &Signal) -> bool {
+    let Signal::Point(point) = signal else {
+        return false;
+    };
+    point.payload.get("collect_body").and_then(Value::as_bool) == Some(true)
+}
+
+fn describe(event: &mut StoredEvent, request: &RequestInfo) {
+    // Node leaves the query string on the path, secrets included.
+    let path = request.path.as_deref();
+    event.path = path.map(|path| path.split('?').next().unwrap_or(path).to_owned());
+    event.method.clone_from(&request.verb);
+    event.route.clone_from(&request.endpoint);
+    event.host.clone_from(&request.host);
+    event.scheme.clone_from(&request.scheme);
+    event.referer.clone_from(&request.referer);
+    event.request_id.clone_from(&request.rid);
+    event.params = Some(params(&request.parameters));
+    if !request.headers.is_empty() {
+        event.headers = serde_json::to_value(&request.headers).ok();
+    }
+}
+
+fn params(parameters: &Parameters) -> Value {
+    let mut params = parameters.rest.clone();
+    params.insert("query".to_owned(), Value::Object(parameters.query.clone()));
+    for (name, values) in [("path", &parameters.path), ("form", &parameters.form)] {
+        if !values.is_empty() {
+            params.insert(name.to_owned(), Value::Object(values.clone()));
+        }
+    }
+    Value::Object(params)
+}
+
+fn body(parameters: &Parameters) -> Option<Value> {
+    let raw = || parameters.rawbody.clone().map(Value::String);
+    parameters.json.clone().or_else(raw)
+}

@@ -1,0 +1,74 @@
+//! Who sends a request.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use sqreen::protocol::{HEADER_API_KEY, HEADER_APP_NAME, HEADER_SESSION_KEY};
+
+use super::answer::Refusal;
+use crate::server::App;
+use crate::sessions::Agent;
+
+/// The application of agents that name none.
+const DEFAULT_APP: &str = "default";
+/// The most bytes of an application's name; longer ones are cut.
+const MAX_APP: usize = 256;
+
+/// An agent that is logged in, or a bare signal client that shows the ingest token with each request.
+#[derive(Debug)]
+pub(super) struct Session(pub(super) Arc<Agent>);
+
+impl FromRequestParts<App> for Session {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        if let Some(key) = text(&parts.headers, HEADER_SESSION_KEY) {
+            return app.sessions.hear(key).map(Self).ok_or(Refusal::Session);
+        }
+        if parts.headers.contains_key(HEADER_API_KEY) {
+            let Token { app } = Token::from_request_parts(parts, app).await?;
+            return Ok(Self(Arc::new(Agent {
+                app,
+                hostname: None,
+                instance: None,
+                agent_type: String::new(),
+                label: None,
+                capable: false,
+            })));
+        }
+        Err(Refusal::Session)
+    }
+}
+
+/// A request with the ingest token.
+#[derive(Debug)]
+pub(super) struct Token {
+    /// The application that it is for.
+    pub(super) app: String,
+}
+
+impl FromRequestParts<App> for Token {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let token = text(&parts.headers, HEADER_API_KEY).ok_or(Refusal::Token)?;
+        if !app.tokens.ingest.matches(token) {
+            return Err(Refusal::Token);
+        }
+        let name = text(&parts.headers, HEADER_APP_NAME).filter(|name| !name.is_empty());
+        Ok(Self {
+            app: cut(name.unwrap_or(DEFAULT_APP), MAX_APP).to_owned(),
+        })
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// The longest start of the text that has at most `limit` bytes.
+pub(super) fn cut(text: &str, limit: usize) -> &str {
+    text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+}

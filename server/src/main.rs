@@ -1,0 +1,2 @@
+//! Runs the backend.
+fn main() {}

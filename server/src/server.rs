@@ -1,0 +1,168 @@
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::sync::Semaphore;
+
+use crate::auth::Tokens;
+use crate::config::ServerConfig;
+use crate::ledger::Ledger;
+use crate::sessions::Sessions;
+use crate::store::{EmbeddedStore, EventStore, StoreError};
+use crate::ui::Explorer;
+use crate::{api, ingest, ui};
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) tokens: Tokens,
+    pub(crate) sessions: Sessions,
+    pub(crate) ledger: Ledger,
+    pub(crate) explorer: Explorer,
+    /// Bounds the memory that bodies take while they are read.
+    pub(crate) bodies: Semaphore,
+}
+
+pub(crate) type App = Arc<Shared>;
+
+/// The backend.
+#[derive(Clone, Debug)]
+pub struct Server {
+    shared: App,
+}
+
+impl Server {
+    /// How many bodies are decoded and stored at a time; others wait.
+    const BODIES: usize = 8;
+
+    /// Opens the data directory.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Store`] if the events cannot be opened, such as when another server has the directory open;
+    /// [`StartError::Io`] if another file of the directory cannot be read or written.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
+        blocking(move || Self::open(&config))
+            .await
+            .unwrap_or_else(|error| Err(StartError::Store(error)))
+    }
+
+    fn open(config: &ServerConfig) -> Result<Self, StartError> {
+        let in_dir = |source| StartError::Io {
+            path: config.data_dir.clone(),
+            source,
+        };
+        let store = EmbeddedStore::open(config.data_dir.join("events"), config.store.clone())
+            .map_err(StartError::Store)?;
+        let shared = Shared {
+            store: Arc::new(store),
+            tokens: Tokens::load(config).map_err(in_dir)?,
+            sessions: Sessions::new(),
+            ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
+            explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
+            bodies: Semaphore::new(Self::BODIES),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// All endpoints, to be served at the root.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        Router::new()
+            .merge(ingest::router())
+            .merge(api::router())
+            .merge(ui::router())
+            .with_state(Arc::clone(&self.shared))
+    }
+
+    /// The ingest token, if it was made by this start; it cannot be had again.
+    #[must_use]
+    pub fn new_ingest_token(&self) -> Option<&str> {
+        self.shared
+            .tokens
+            .new_ingest
+            .as_ref()
+            .map(|token| token.0.as_str())
+    }
+
+    /// The API token, if it was made by this start; it cannot be had again.
+    #[must_use]
+    pub fn new_api_token(&self) -> Option<&str> {
+        self.shared
+            .tokens
+            .new_api
+            .as_ref()
+            .map(|token| token.0.as_str())
+    }
+
+    /// Path and query of a link that signs in to the Event Explorer: once, or for as long as the server lives, see
+    /// [`ServerConfig::demo_explorer_link`].
+    #[must_use]
+    pub fn explorer_link(&self) -> String {
+        self.shared.explorer.link()
+    }
+
+    /// Closes the event store: what was answered is durable, further events are refused. Call it once the router
+    /// serves no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the last of the store could not be written; what was acknowledged is safe nevertheless.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let store = Arc::clone(&self.shared.store);
+        blocking(move || store.close()).await?
+    }
+}
+
+/// Runs what blocks where it may.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StoreError::Internal(error.to_string()))
+}
+
+/// Why a [`Server`] did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The event store could not be opened.
+    Store(StoreError),
+    /// A file of the data directory could not be read or written.
+    Io {
+        /// The data directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Io { path, source } => write!(f, "data directory {}: {source}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            Self::Io { source, .. } => Some(source),
+        }
+    }
+}

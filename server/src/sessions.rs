@@ -1,0 +1,135 @@
+//! The agents that are logged in.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::auth::random_hex;
+
+/// What the server knows of an agent since its login.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) app: String,
+    pub(crate) hostname: Option<String>,
+    /// Identifies the running agent across its sessions; only this project's SDK names it.
+    pub(crate) instance: Option<String>,
+    pub(crate) agent_type: String,
+    /// `type/version`.
+    pub(crate) label: Option<String>,
+    /// Whether it understands this project's additions to the protocol.
+    pub(crate) capable: bool,
+}
+
+/// Sessions live in memory: agents log in again when theirs is unknown.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    live: Mutex<HashMap<String, Session>>,
+    limit: usize,
+    silence: Duration,
+}
+
+#[derive(Debug)]
+struct Session {
+    agent: Arc<Agent>,
+    heard: Instant,
+}
+
+impl Sessions {
+    /// The most sessions at a time; the longest silent one makes room for another.
+    const LIMIT: usize = 20_000;
+    /// Agents are heard every 5 minutes at least; one that is silent for so long has ended without logging out.
+    const SILENCE: Duration = Duration::from_secs(60 * 60);
+
+    pub(crate) fn new() -> Self {
+        Self {
+            live: Mutex::default(),
+            limit: Self::LIMIT,
+            silence: Self::SILENCE,
+        }
+    }
+
+    /// Opens a session and returns its key.
+    pub(crate) fn open(&self, agent: Agent) -> io::Result<String> {
+        let key = random_hex()?;
+        let now = Instant::now();
+        let session = Session {
+            agent: Arc::new(agent),
+            heard: now,
+        };
+        let mut live = self.lock();
+        if live.len() >= self.limit {
+            live.retain(|_, session| now.duration_since(session.heard) < self.silence);
+        }
+        if live.len() >= self.limit {
+            let silent = live.iter().min_by_key(|(_, session)| session.heard);
+            if let Some(key) = silent.map(|(key, _)| key.clone()) {
+                live.remove(&key);
+            }
+        }
+        live.insert(key.clone(), session);
+        Ok(key)
+    }
+
+    /// The agent of a live session.
+    pub(crate) fn hear(&self, key: &str) -> Option<Arc<Agent>> {
+        let now = Instant::now();
+        let mut live = self.lock();
+        let session = live.get_mut(key)?;
+        if now.duration_since(session.heard) >= self.silence {
+            live.remove(key);
+            return None;
+        }
+        session.heard = now;
+        Some(Arc::clone(&session.agent))
+    }
+
+    pub(crate) fn close(&self, key: &str) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(app: &str) -> Agent {
+        Agent {
+            app: app.to_owned(),
+            hostname: None,
+            instance: None,
+            agent_type: String::new(),
+            label: None,
+            capable: false,
+        }
+    }
+
+    #[test]
+    fn the_longest_silent_session_makes_room() {
+        let sessions = Sessions {
+            limit: 2,
+            ..Sessions::new()
+        };
+        let first = sessions.open(agent("a")).unwrap();
+        let second = sessions.open(agent("b")).unwrap();
+        assert!(sessions.hear(&first).is_some());
+        let third = sessions.open(agent("c")).unwrap();
+        assert!(sessions.hear(&second).is_none());
+        assert_eq!(sessions.hear(&first).unwrap().app, "a");
+        assert_eq!(sessions.hear(&third).unwrap().app, "c");
+    }
+
+    #[test]
+    fn a_silent_session_ends() {
+        let sessions = Sessions {
+            silence: Duration::ZERO,
+            ..Sessions::new()
+        };
+        let key = sessions.open(agent("a")).unwrap();
+        assert!(sessions.hear(&key).is_none());
+    }
+}

@@ -1,0 +1,133 @@
+//! A server on a port of its own, and what tests ask it.
+
+use std::path::Path;
+
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+use sqreen_server::{Server, ServerConfig};
+
+pub(crate) const INGEST: &str = "ingest-token-of-the-tests";
+pub(crate) const API: &str = "api-token-of-the-tests";
+
+/// A client of one server; it knows its address alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) url: String,
+    pub(crate) http: reqwest::Client,
+}
+
+pub(crate) struct Running {
+    pub(crate) client: Client,
+    pub(crate) server: Server,
+    _dir: tempfile::TempDir,
+}
+
+impl Running {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|config| config).await
+    }
+
+    pub(crate) async fn start_with(set: impl FnOnce(ServerConfig) -> ServerConfig) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::start(set(config(dir.path()))).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+        let router = server.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self {
+            client,
+            server,
+            _dir: dir,
+        }
+    }
+}
+
+pub(crate) fn config(dir: &Path) -> ServerConfig {
+    ServerConfig::new(dir).ingest_token(INGEST).api_token(API)
+}
+
+impl Client {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.url))
+    }
+
+    /// Logs in as this project's SDK does.
+    pub(crate) async fn login(&self, app: &str) -> String {
+        let body = json!({
+            "agent_type": "rust", "agent_version": "0.1.0", "hostname": "web-1", "instance": "i-1",
+            "capabilities": {"version": 1, "compression": ["br", "gzip", "zstd"], "ids": true},
+        });
+        let login = self
+            .post("/sqreen/v1/app-login")
+            .header("x-api-key", INGEST);
+        let answer = login
+            .header("x-app-name", app)
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["status"], true, "{answer}");
+        answer["session_id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn send(&self, session: &str, path: &str, body: &Value) -> Response {
+        let request = self.post(path).header("x-session-key", session);
+        request.json(body).send().await.unwrap()
+    }
+
+    /// Sends a batch that asks for verdicts, and returns the answer.
+    pub(crate) async fn batch(&self, session: &str, records: Value) -> Value {
+        let body = json!({"batch_id": "b", "verdicts": true, "batch": records});
+        let answer = self.send(session, "/sqreen/v0/batch", &body).await;
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    pub(crate) fn api(&self, path: &str) -> RequestBuilder {
+        self.get(path).bearer_auth(API)
+    }
+
+    /// The events that the query selects.
+    pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
+        let answer = self
+            .api(&format!("/api/v1/events?{query}"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        let mut answer: Value = answer.json().await.unwrap();
+        serde_json::from_value(answer["events"].take()).unwrap()
+    }
+}
+
+/// A record of one request with one `track` each of these ids and names.
+pub(crate) fn record(events: &[(&str, &str)]) -> Value {
+    let sdk: Vec<_> = events
+        .iter()
+        .map(|(id, name)| {
+            json!({"id": id, "time": "2026-11-23T10:00:00.000000Z", "name": "track", "args": [name, {}]})
+        })
+        .collect();
+    json!({
+        "event_type": "request_record", "version": "20171208", "client_ip": "198.51.100.7",
+        "request": {"rid": "r", "verb": "GET", "path": "/a", "user_agent": "UA"},
+        "response": {"status": 204}, "observed": {"sdk": sdk},
+    })
+}
+
+/// A UUID made of a number.
+pub(crate) fn uuid(n: u64) -> String {
+    format!("01890a5d-ac96-774b-bcce-{n:012x}")
+}

@@ -1,0 +1,4 @@
+//! The backend over HTTP, on real sockets.
+
+mod client;
+mod ingest;
