@@ -50,7 +50,14 @@ struct Demo {
 
 impl Demo {
     async fn start(data_dir: Option<&Path>) -> Self {
+        Self::start_in(None, data_dir).await
+    }
+
+    async fn start_in(temporary: Option<&Path>, data_dir: Option<&Path>) -> Self {
         let mut command = Command::new(example());
+        if let Some(dir) = temporary {
+            command.env("TMPDIR", dir);
+        }
         command.args(["--app-addr", "127.0.0.1:0", "--server-addr=127.0.0.1:0"]);
         if let Some(dir) = data_dir {
             command.arg("--data-dir").arg(dir);
@@ -304,7 +311,10 @@ async fn sigterm_loses_no_event() {
 
 #[tokio::test]
 async fn quickstart_prints_where_it_listens_and_how_to_get_in() {
-    let demo = Demo::start(None).await;
+    let temporary = tempfile::tempdir().unwrap();
+    let left = || std::fs::read_dir(temporary.path()).unwrap().count();
+    let demo = Demo::start_in(Some(temporary.path()), None).await;
+    assert_eq!(left(), 1);
     for link in [&demo.app, &demo.explorer] {
         assert!(link.starts_with("http://127.0.0.1:"), "{link}");
     }
@@ -315,6 +325,15 @@ async fn quickstart_prints_where_it_listens_and_how_to_get_in() {
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
     assert!(events(&demo.api("events").await).is_empty());
+
+    // The link answers the page itself, also to a client without cookies, and again.
+    for _ in 0..2 {
+        let page = demo.http.get(&demo.explorer).send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK);
+        assert!(page.text().await.unwrap().contains("<html"));
+    }
+    assert!(demo.stop("-TERM").await.success());
+    assert_eq!(left(), 0, "the temporary directory is removed");
 }
 
 #[tokio::test]
