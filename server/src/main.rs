@@ -1,2 +1,120 @@
 //! Runs the backend.
-fn main() {}
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use sqreen_server::{Server, ServerConfig};
+
+const HELP: &str = "\
+The self-hosted backend of sqreen.
+
+Usage: sqreen-server [OPTIONS]
+
+  --addr ADDR      IP address and port to listen on [SQREEN_SERVER_ADDR, 127.0.0.1:8620]
+  --data-dir DIR   where everything is kept [SQREEN_SERVER_DATA_DIR, sqreen-data]
+  --help           print this
+
+Tokens are read from SQREEN_SERVER_INGEST_TOKEN (agents log in with it) and SQREEN_SERVER_API_TOKEN
+(for /api/v1 and the Event Explorer). Those not given are made at the first start and printed once.
+";
+
+struct Options {
+    addr: SocketAddr,
+    config: ServerConfig,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(options) = options(std::env::args_os().skip(1))? else {
+        print(HELP.trim_end());
+        return Ok(());
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(options))
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let server = Server::start(options.config).await?;
+    let listener = tokio::net::TcpListener::bind(options.addr)
+        .await
+        .map_err(|error| format!("--addr {}: {error}", options.addr))?;
+    if let Some(token) = server.new_ingest_token() {
+        print(&format!("ingest_token={token}"));
+    }
+    if let Some(token) = server.new_api_token() {
+        print(&format!("api_token={token}"));
+    }
+    let link = server.explorer_link();
+    print(&format!("explorer=http://{}{link}", listener.local_addr()?));
+    axum::serve(listener, server.router())
+        .with_graceful_shutdown(stopped())
+        .await?;
+    server.close().await?;
+    Ok(())
+}
+
+/// Ends with SIGINT or SIGTERM.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM ends the server at once");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// `None` asks for help.
+fn options(mut args: impl Iterator<Item = OsString>) -> Result<Option<Options>, String> {
+    let mut addr = variable("SQREEN_SERVER_ADDR")?;
+    let mut data_dir = std::env::var_os("SQREEN_SERVER_DATA_DIR").map(PathBuf::from);
+    while let Some(flag) = args.next() {
+        match flag.to_str() {
+            Some("--help" | "-h") => return Ok(None),
+            Some("--addr") => {
+                let value = args.next().ok_or("--addr: needs an IP address and port")?;
+                addr = Some(value.into_string().map_err(|_| "--addr: not UTF-8")?);
+            }
+            Some("--data-dir") => {
+                data_dir = Some(args.next().ok_or("--data-dir: needs a directory")?.into());
+            }
+            _ => return Err(format!("{}: unknown argument, see --help", flag.display())),
+        }
+    }
+    let addr = addr.as_deref().unwrap_or("127.0.0.1:8620");
+    let addr = addr.parse().map_err(|_| {
+        format!("--addr: {addr:?} is not an IP address and port such as 127.0.0.1:8620")
+    })?;
+    let mut config = ServerConfig::new(data_dir.unwrap_or_else(|| "sqreen-data".into()));
+    if let Some(token) = variable("SQREEN_SERVER_INGEST_TOKEN")? {
+        config = config.ingest_token(token);
+    }
+    if let Some(token) = variable("SQREEN_SERVER_API_TOKEN")? {
+        config = config.api_token(token);
+    }
+    Ok(Some(Options { addr, config }))
+}
+
+/// A variable of the environment; empty counts as absent.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name}: not UTF-8")),
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "these lines are what the program is asked for"
+)]
+fn print(text: &str) {
+    println!("{text}");
+}

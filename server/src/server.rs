@@ -75,7 +75,6 @@ impl Server {
     }
 
     /// All endpoints, to be served at the root.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .merge(ingest::router())

@@ -63,7 +63,7 @@ fn time(name: &str, value: &str) -> Result<i64, Problem> {
 }
 
 /// Microseconds since the epoch, of an RFC 3339 time or of milliseconds since the epoch.
-pub(crate) fn parse_time(text: &str) -> Option<i64> {
+fn parse_time(text: &str) -> Option<i64> {
     if let Ok(millis) = text.parse::<i64>() {
         return millis.checked_mul(1_000);
     }

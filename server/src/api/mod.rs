@@ -12,7 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-pub(crate) use self::filter::{Params, parse_time};
+pub(crate) use self::filter::{Params, parse};
 use self::problem::Problem;
 use crate::server::App;
 

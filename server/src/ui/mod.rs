@@ -1,20 +1,45 @@
 //! The Event Explorer: one page, rendered here, without script.
 
-use axum::Router;
-use std::io;
+mod access;
+mod chart;
+mod explorer;
+mod page;
 
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+pub(crate) use self::access::Explorer;
 use crate::server::App;
 
-#[derive(Debug)]
-pub(crate) struct Explorer;
-impl Explorer {
-    pub(crate) fn new(_lasting: bool) -> io::Result<Self> {
-        Ok(Self)
-    }
-    pub(crate) fn link(&self) -> String {
-        "/".to_owned()
-    }
-}
+const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+                   base-uri 'none'; frame-ancestors 'none'";
+
 pub(crate) fn router() -> Router<App> {
     Router::new()
+        .route("/", get(explorer::show))
+        .route("/signin", get(access::by_link).post(access::by_form))
+        .route("/assets/explorer.css", get(stylesheet))
+        .layer(axum::middleware::map_response(harden))
+}
+
+async fn stylesheet() -> impl IntoResponse {
+    let css = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
+    (css, include_str!("explorer.css"))
+}
+
+async fn harden(mut response: Response) -> Response {
+    let fixed: [(HeaderName, &'static str); 4] = [
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in fixed {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
 }

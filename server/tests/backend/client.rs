@@ -48,6 +48,9 @@ pub(crate) fn config(dir: &Path) -> ServerConfig {
 
 impl Client {
     pub(crate) fn new(url: &str) -> Self {
+        // When the workspace is built as a whole, the SDK has TLS compiled into the client, which then wants a
+        // provider even for plain HTTP. Another test may have set it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             url: url.to_owned(),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),

@@ -226,7 +226,7 @@ async fn compressed_bodies_are_read_and_large_ones_refused() {
 async fn bad_json_is_400_with_a_reason() {
     let running = Running::start().await;
     let session = running.client.login("shop").await;
-    for body in ["{", "[]", "{\"batch\":7}", "\u{0}"] {
+    for body in ["{", "[{}]", "{\"batch\":7}", "\u{0}"] {
         let request = running
             .client
             .post("/sqreen/v0/batch")

@@ -1,0 +1,67 @@
+//! The histogram as inline SVG.
+
+use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
+
+use crate::store::Histogram;
+
+const HEIGHT: u64 = 80;
+const BAR: usize = 10;
+
+const SECOND: i64 = 1_000_000;
+const WIDTHS: [i64; 13] = [
+    SECOND,
+    5 * SECOND,
+    15 * SECOND,
+    60 * SECOND,
+    300 * SECOND,
+    900 * SECOND,
+    1_800 * SECOND,
+    3_600 * SECOND,
+    3 * 3_600 * SECOND,
+    12 * 3_600 * SECOND,
+    86_400 * SECOND,
+    7 * 86_400 * SECOND,
+    30 * 86_400 * SECOND,
+];
+
+/// The next width of a bar that people are used to, in microseconds; beyond 30 days the width itself.
+pub(super) fn round_up(width: i64) -> i64 {
+    WIDTHS
+        .into_iter()
+        .find(|known| *known >= width)
+        .unwrap_or(width)
+}
+
+pub(super) fn bars(histogram: &Histogram) -> Markup {
+    let counts = &histogram.counts;
+    let most = counts.iter().copied().max().unwrap_or_default().max(1);
+    let total: u64 = counts.iter().sum();
+    let time = |place: usize| {
+        let offset = i64::try_from(place)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(histogram.bucket);
+        Timestamp::from_micros(histogram.from.saturating_add(offset)).to_string()
+    };
+    let text = format!(
+        "{total} events from {} to {}; at most {} in one of {} bars",
+        time(0),
+        time(counts.len()),
+        counts.iter().max().copied().unwrap_or_default(),
+        counts.len(),
+    );
+    let width = counts.len().max(1) * BAR;
+    html! {
+        figure {
+            svg role="img" aria-label=(text) viewBox={ "0 0 " (width) " " (HEIGHT) } preserveAspectRatio="none" {
+                @for (place, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                    @let height = (u128::from(*count) * u128::from(HEIGHT) / u128::from(most)).max(2);
+                    rect x=(place * BAR + 1) y=(u128::from(HEIGHT) - height) width=(BAR - 2) height=(height) {
+                        title { (time(place)) ": " (count) }
+                    }
+                }
+            }
+            figcaption { (text) }
+        }
+    }
+}

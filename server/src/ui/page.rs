@@ -1,0 +1,137 @@
+//! The pages. Whatever agents sent is escaped where it is written.
+
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+use sqreen::protocol::Timestamp;
+
+use super::chart;
+use super::explorer::{Found, next_link};
+use crate::api::Params;
+use crate::store::StoredEvent;
+
+const FIELDS: [(&str, &str); 6] = [
+    ("app", "App"),
+    ("name", "Event"),
+    ("ip", "IP"),
+    ("user", "User"),
+    ("from", "From"),
+    ("to", "To"),
+];
+
+const SNIPPET: &str = r#"let agent = sqreen::Agent::from_env()?;
+let app = router.layer(agent.layer());
+sqreen::track("cart.checkout");"#;
+
+fn document(title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                link rel="stylesheet" href="/assets/explorer.css";
+                link rel="icon" href="data:,";
+            }
+            body {
+                header { h1 { a href="/" { "Event Explorer" } } }
+                main { (content) }
+            }
+        }
+    }
+}
+
+pub(super) fn sign_in(reason: &str) -> Markup {
+    document(
+        "Sign in",
+        &html! {
+            form.signin method="post" action="/signin" {
+                p role="alert" { (reason) }
+                label { "API token" input type="password" name="token" autocomplete="current-password" required; }
+                button { "Sign in" }
+            }
+        },
+    )
+}
+
+pub(super) fn explorer(params: &Params, found: &Result<Found, String>) -> Markup {
+    let value = |name: &str| {
+        let given = params.iter().find(|(key, _)| key == name);
+        given.map(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    document(
+        "Event Explorer",
+        &html! {
+            form.filter method="get" action="/" role="search" {
+                @for (name, label) in FIELDS {
+                    label { (label) input name=(name) value=(value(name)); }
+                }
+                button { "Filter" }
+            }
+            @match found {
+                Err(reason) => p role="alert" { (reason) },
+                Ok(found) => {
+                    (chart::bars(&found.histogram))
+                    @if found.page.events.is_empty() { (empty(params)) } @else { (table(&found.page.events)) }
+                    @if let Some(next) = found.page.next {
+                        nav { a rel="next" href=(next_link(params, next)) { "Older events" } }
+                    }
+                }
+            }
+        },
+    )
+}
+
+fn empty(params: &Params) -> Markup {
+    html! {
+        @if params.is_empty() {
+            p { "No events yet. Add the layer to an axum app, and track:" }
+            pre { code { (SNIPPET) } }
+        } @else {
+            p { "No event matches the filter." }
+        }
+    }
+}
+
+fn table(events: &[StoredEvent]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Events" {
+            table {
+                thead { tr {
+                    @for head in ["Time", "Event", "User", "IP", "Request", "Status", "Properties"] {
+                        th scope="col" { (head) }
+                    }
+                } }
+                tbody { @for event in events { (row(event)) } }
+            }
+        }
+    }
+}
+
+fn row(event: &StoredEvent) -> Markup {
+    let time = Timestamp::from_micros(event.time);
+    let user = event.user.iter().flatten();
+    let properties = event.properties.iter().flatten();
+    html! {
+        tr {
+            td { time datetime=(time) { (time) } }
+            td { strong { (event.name) } br; small { (event.app) } }
+            td { @for (key, value) in user { (pair(key, value)) } }
+            td { @if let Some(ip) = event.ip { (ip) } }
+            td {
+                @if let Some(method) = &event.method { (method) " " }
+                @if let Some(path) = &event.path { (path) }
+            }
+            td { @if let Some(status) = event.status { (status) } }
+            td { @for (key, value) in properties { (pair(key, value)) } }
+        }
+    }
+}
+
+fn pair(key: &str, value: &Value) -> Markup {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    html! { span.pair { b { (key) } " " (text) } " " }
+}
