@@ -1,6 +1,9 @@
 //! The SDK's calls within a request: who an event belongs to, the current request, bodies,
 //! secrets and limits.
 
+#![cfg(feature = "axum")]
+#![expect(clippy::unwrap_used, reason = "the helpers are parts of tests")]
+
 mod support;
 
 use axum::body::{Body, Bytes};

@@ -1,5 +1,8 @@
 //! What the layer captures of a request, wherever it stands and whatever the request looks like.
 
+#![cfg(feature = "axum")]
+#![expect(clippy::unwrap_used, reason = "the helpers are parts of tests")]
+
 mod support;
 
 use std::net::SocketAddr;

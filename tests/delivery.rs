@@ -1,6 +1,8 @@
 //! Delivery to a backend that misbehaves: every event has exactly one outcome, and is stored at
 //! most once.
 
+#![expect(clippy::unwrap_used, reason = "the helpers are parts of tests")]
+
 mod support;
 
 use std::time::{Duration, SystemTime};

@@ -1,5 +1,8 @@
 //! Arbitrary input: nothing panics, and every limit holds.
 
+#![cfg(feature = "axum")]
+#![expect(clippy::unwrap_used, reason = "the helpers are parts of tests")]
+
 mod support;
 
 use axum::Router;

@@ -1,5 +1,7 @@
 //! The queue's bounds, the agent's life, and the outcome ledger.
 
+#![expect(clippy::unwrap_used, reason = "the helpers are parts of tests")]
+
 mod support;
 
 use std::time::{Duration, SystemTime};
@@ -246,4 +248,18 @@ async fn heartbeats_carry_outcomes_that_add_up() {
     assert_eq!(last.rejected["unwanted"], 5);
     assert_eq!(last.accepted + last.duplicate, 7);
     assert_eq!(sum(&last.rejected) + sum(&last.dropped), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_takes_an_event_beyond_the_bound_when_alone() {
+    let backend = Backend::start().await;
+    let sqreen = agent(config(&backend).queue_bytes(1_024));
+    let large = |_| Event::from("large").property("text", "x".repeat(4_000));
+    let report = sqreen.import(stream::iter((0..3).map(large))).await;
+    assert_eq!(report.queued, 3);
+    sqreen.track(large(3));
+    let report = sqreen.shutdown().await;
+    assert_settled(&report, &backend);
+    assert_eq!(report.stats.accepted, 3);
+    assert_eq!(report.stats.dropped["queue_full"], 1);
 }
