@@ -160,7 +160,15 @@ async fn quickstart_events_arrive_with_who_from_where_and_on_what() {
     let is_complete = |answer: &Value| answer["events"].as_array().unwrap().len() >= 6;
     let answer = demo.api_until("events", is_complete).await;
     let outcomes = demo.api_until("outcomes", |o| adds_up(o, 6)).await;
-    for secret in ["letmein", "guess-1", "4f2c9a17", "4111", "5500", "hunter2"] {
+    let secrets = [
+        "letmein",
+        "guess-1",
+        "4f2c9a17",
+        "4111 1111",
+        "55000055",
+        "hunter2",
+    ];
+    for secret in secrets {
         assert!(!answer.contains(secret), "{secret}: {answer}");
         assert!(!outcomes.contains(secret), "{secret}: {outcomes}");
     }
