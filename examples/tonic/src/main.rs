@@ -18,7 +18,6 @@ use std::task::{Context, Poll};
 
 use sqreen::{Config, Event, Sqreen, SqreenCtx};
 use tonic::body::Body;
-use tonic::codegen::http;
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::transport::Server;
 use tonic::transport::server::TcpConnectInfo;
