@@ -1,5 +1,6 @@
 //! The quickstart example, run as a program and driven over HTTP.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "in a test, a failure is a panic")]
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
