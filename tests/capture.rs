@@ -80,12 +80,15 @@ async fn the_layer_applied_twice_captures_once() {
     let backend = Backend::start().await;
     let sqreen = agent(config(&backend));
     let routes = Router::new().route("/", get(hit)).layer(sqreen.layer());
-    let app = sqreen.layer().layer(routes.layer(sqreen.layer()));
-    let request = Request::get("/").body(Body::empty()).unwrap();
-    assert_eq!(app.oneshot(request).await.unwrap().status(), 200);
+    let between = tower::util::MapRequest::new(routes, |request: Request<Body>| {
+        sqreen::track("between");
+        request
+    });
+    let app = sqreen.layer().layer(sqreen.layer().layer(between));
+    assert_eq!(app.oneshot(request("/")).await.unwrap().status(), 200);
     let report = sqreen.shutdown().await;
-    assert_eq!(report.stats.accepted, 1);
-    assert_eq!(backend.seen().records.len(), 1);
+    assert_eq!(report.stats.accepted, 2);
+    assert_eq!(backend.seen().records.len(), 1, "both are of one request");
     assert_eq!(backend.event("hit").status(), Some(200));
 }
 

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::scrub::scrubber::MAX_DEPTH;
 
 fn scrub(mut value: Value) -> Value {
     scrubber().scrub_value(&mut value).unwrap();
