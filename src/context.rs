@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::limits::Mistake;
 use crate::middleware::BodyCapture;
 use crate::protocol::names;
-use crate::request::RequestFacts;
+use crate::request::{RequestFacts, Route};
 use crate::user::{Traits, UserIdentifiers};
 
 const IN_FLIGHT: u16 = 0;
@@ -235,7 +235,14 @@ impl SqreenCtx {
     /// route told stays.
     pub fn set_route(&self, route: &str) {
         if let Some(context) = &self.inner {
-            context.facts.set_route(route);
+            context.facts.set_route(|| Route::Text(route.into()));
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn set_matched_path(&self, path: &axum::extract::MatchedPath) {
+        if let Some(context) = &self.inner {
+            context.facts.set_route(|| Route::Axum(path.clone()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the layer keeps of a request: reference-counted parts, nothing formatted.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
@@ -47,7 +47,15 @@ pub(crate) struct RequestFacts {
     pub(crate) uri: Uri,
     pub(crate) peer: Option<SocketAddr>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    route: OnceLock<Arc<str>>,
+    route: OnceLock<Route>,
+}
+
+/// The matched route, shared with the framework where that is possible.
+#[derive(Debug)]
+pub(crate) enum Route {
+    #[cfg(feature = "axum")]
+    Axum(axum::extract::MatchedPath),
+    Text(Box<str>),
 }
 
 impl RequestFacts {
@@ -58,7 +66,8 @@ impl RequestFacts {
         headers: &HeaderMap,
         policy: &ClientIpPolicy,
     ) -> Self {
-        let mut kept = Vec::new();
+        // Few requests carry more of the listed headers than this: one allocation.
+        let mut kept = Vec::with_capacity(headers.len().min(8));
         for (name, value) in headers {
             if is_allowed(name) || policy.header() == Some(name) {
                 kept.push((name.clone(), value.clone()));
@@ -74,12 +83,16 @@ impl RequestFacts {
     }
 
     /// Notes the matched route; the first one told stays, since it is the outermost.
-    pub(crate) fn set_route(&self, route: &str) {
-        self.route.get_or_init(|| route.into());
+    pub(crate) fn set_route(&self, route: impl FnOnce() -> Route) {
+        self.route.get_or_init(route);
     }
 
     pub(crate) fn route(&self) -> Option<&str> {
-        self.route.get().map(|route| &**route)
+        Some(match self.route.get()? {
+            #[cfg(feature = "axum")]
+            Route::Axum(route) => route.as_str(),
+            Route::Text(route) => route,
+        })
     }
 
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {

@@ -82,7 +82,7 @@ impl<S, M> SqreenService<S, M> {
         let context = outer.unwrap_or_else(|| capture(agent, request, self.peer));
         #[cfg(feature = "axum")]
         if let Some(route) = request.extensions().get::<axum::extract::MatchedPath>() {
-            context.set_route(route.as_str());
+            context.set_matched_path(route);
         }
         if is_new {
             request.extensions_mut().insert(context.clone());
