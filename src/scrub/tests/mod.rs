@@ -3,7 +3,6 @@
 mod examples;
 mod properties;
 
-use super::scrubber::MAX_DEPTH;
 use super::*;
 
 /// As the configuration builds it when nothing is set.
