@@ -1,0 +1,45 @@
+//! A backend on loopback that accepts whatever it is sent.
+
+use std::io::{BufRead as _, BufReader, Read as _, Result, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+const ANSWER: &str = r#"{"status":true,"session_id":"bench"}"#;
+
+/// Starts it, and returns its URL.
+pub(crate) fn start() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // A connection that ends is no failure of the backend.
+            std::thread::spawn(move || serve(stream).ok());
+        }
+    });
+    Ok(url)
+}
+
+fn serve(stream: TcpStream) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut writer = stream;
+    let mut length = 0;
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 0 {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().map_err(std::io::Error::other)?;
+        }
+        if line == "\r\n" {
+            let mut body = reader.by_ref().take(std::mem::take(&mut length));
+            std::io::copy(&mut body, &mut std::io::sink())?;
+            write!(
+                writer,
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWER}",
+                ANSWER.len()
+            )?;
+        }
+        line.clear();
+    }
+    Ok(())
+}
