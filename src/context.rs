@@ -27,14 +27,11 @@ pub(crate) struct RequestContext {
     pub(crate) facts: RequestFacts,
     /// The response's status, or one of the two states above, which are no statuses.
     status: AtomicU16,
-    identities: Mutex<Identities>,
+    /// The first user, set with the first of `latest`, so that a request without users takes no
+    /// lock.
+    first: OnceLock<Arc<Identity>>,
+    latest: Mutex<Option<Arc<Identity>>>,
     pub(crate) body: OnceLock<Arc<BodyCapture>>,
-}
-
-#[derive(Default)]
-struct Identities {
-    first: Option<Arc<Identity>>,
-    latest: Option<Arc<Identity>>,
 }
 
 impl fmt::Debug for RequestContext {
@@ -55,17 +52,19 @@ impl RequestContext {
 
     /// Who an event belongs to that was tracked before anyone was identified.
     pub(crate) fn first_identity(&self) -> Option<Arc<Identity>> {
-        self.identities().first.clone()
+        self.first.get().cloned()
     }
 
     fn latest_identity(&self) -> Option<Arc<Identity>> {
-        self.identities().latest.clone()
+        self.first.get()?;
+        let latest = self.latest.lock();
+        latest.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn identities(&self) -> std::sync::MutexGuard<'_, Identities> {
-        self.identities
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn set_identity(&self, identity: Arc<Identity>) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = Some(identity.clone());
+        self.first.get_or_init(|| identity);
     }
 }
 
@@ -110,7 +109,8 @@ impl SqreenCtx {
                 agent,
                 facts,
                 status: AtomicU16::new(IN_FLIGHT),
-                identities: Mutex::default(),
+                first: OnceLock::new(),
+                latest: Mutex::new(None),
                 body: OnceLock::new(),
             })),
         }
@@ -156,10 +156,7 @@ impl SqreenCtx {
             context.agent.correct(mistakes);
         }
         if !user.is_empty() {
-            let identity = Arc::new(Identity { user, traits });
-            let mut identities = context.identities();
-            identities.first.get_or_insert_with(|| identity.clone());
-            identities.latest = Some(identity);
+            context.set_identity(Arc::new(Identity { user, traits }));
         }
         Ok(())
     }

@@ -263,6 +263,9 @@ impl Flusher {
 
     /// Sends what is left and closes the session, by the deadline.
     async fn finish(&mut self) {
+        // The waits of normal operation are longer than a shutdown: one more try at once.
+        self.retry_at = Instant::now();
+        self.backoff.reset();
         while !self.agent.queue.is_empty() && !self.is_late() {
             let wait = self.retry_at.saturating_duration_since(Instant::now());
             if !wait.is_zero() {
