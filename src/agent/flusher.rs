@@ -67,6 +67,8 @@ pub(super) struct Flusher {
     backoff: Backoff,
     /// No call before this moment.
     retry_at: Instant,
+    /// Whether it was the backend that chose `retry_at`.
+    told_to_wait: bool,
     next_beat: Instant,
     health: Health,
     observer: super::observe::Observer,
@@ -86,6 +88,7 @@ impl Flusher {
             batch: None,
             backoff: Backoff::new(RETRY_BASE, RETRY_MAX),
             retry_at: now,
+            told_to_wait: false,
             health: Health::Unknown,
             observer: super::observe::Observer::default(),
             agent,
@@ -206,6 +209,7 @@ impl Flusher {
             }
             Err(CallError::Unauthorized | CallError::Refused(_)) => {
                 self.retry_at = Instant::now() + REFUSED_RETRY;
+                self.told_to_wait = false;
                 self.tell(Health::Refused, "its token");
                 false
             }
@@ -263,9 +267,11 @@ impl Flusher {
 
     /// Sends what is left and closes the session, by the deadline.
     async fn finish(&mut self) {
-        // The waits of normal operation are longer than a shutdown: one more try at once.
-        self.retry_at = Instant::now();
-        self.backoff.reset();
+        // The agent's own waits are longer than a shutdown; what the backend asked for stands.
+        if !self.told_to_wait {
+            self.retry_at = Instant::now();
+            self.backoff.reset();
+        }
         while !self.agent.queue.is_empty() && !self.is_late() {
             let wait = self.retry_at.saturating_duration_since(Instant::now());
             if !wait.is_zero() {
@@ -309,6 +315,7 @@ impl Flusher {
 
     fn failed(&mut self, error: &CallError) -> bool {
         let wait = self.backoff.next();
+        self.told_to_wait = matches!(error, CallError::Busy(_, Some(_)));
         self.retry_at = Instant::now()
             + match error {
                 // A new login at once, unless the backend does not know its own sessions.
@@ -327,6 +334,7 @@ impl Flusher {
     fn is_up(&mut self) {
         self.backoff.reset();
         self.retry_at = Instant::now();
+        self.told_to_wait = false;
         self.tell(Health::Up, "");
     }
 
