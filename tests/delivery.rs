@@ -154,7 +154,9 @@ async fn a_verdict_rejects_with_its_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_token_costs_no_time_at_shutdown() {
-    let backend = Backend::with_faults([(On::Login, status(401))]).await;
+    // At shutdown the agent asks once more: it is refused again.
+    let refusals = [(On::Login, status(401)), (On::Login, status(401))];
+    let backend = Backend::with_faults(refusals).await;
     let sqreen = agent(config(&backend).shutdown_timeout(Duration::from_secs(60)));
     sqreen.track("tick");
     let report = tokio::time::timeout(Duration::from_secs(20), sqreen.shutdown()).await;
