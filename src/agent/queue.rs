@@ -1,8 +1,9 @@
 //! The bounded queue between the app and the flusher, and the ledger of what became of events.
 //!
 //! Both sit behind one mutex, so that the ledger's sums hold at every moment. What the app does
-//! under it is a push of a pointer and a few additions; nothing is allocated, dropped, formatted
-//! or awaited there. The flusher takes at most a batch at a time.
+//! under it is a push of a pointer and a few additions; nothing is formatted or awaited there, and
+//! nothing allocated unless custom events give way. The flusher takes at most a batch at a time,
+//! and sets those aside whose requests are in flight.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
