@@ -40,8 +40,9 @@ use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str;
 
-use http::header::{FORWARDED, HeaderName, HeaderValue};
+use http::header::{FORWARDED, HeaderName};
 use ipnet::{IpNet, Ipv4Net};
+use smallvec::SmallVec;
 
 /// The most entries of a forwarding header that are read, counted from the right.
 pub(crate) const MAX_ENTRIES: usize = 64;
@@ -51,6 +52,9 @@ pub(crate) const MAX_ENTRY_BYTES: usize = 512;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// The lines of one header.
+pub(crate) type Lines<'a> = SmallVec<[&'a [u8]; 2]>;
 
 /// Whom to believe about the client's address. The default trusts nobody.
 ///
@@ -80,25 +84,25 @@ impl ClientIpPolicy {
         self.header.as_ref()
     }
 
-    /// The client's address, given the peer of the connection and the request's headers in the
-    /// order they arrived; `None` when the peer is unknown.
+    /// The client's address, given the peer of the connection and what tells the lines of a header
+    /// in the order they arrived; `None` when the peer is unknown.
     ///
     /// The address is canonical: a v4-mapped IPv6 address comes out as IPv4.
-    pub(crate) fn resolve(
+    pub(crate) fn resolve<'a>(
         &self,
         peer: Option<IpAddr>,
-        headers: &[(HeaderName, HeaderValue)],
+        lines: impl Fn(&HeaderName) -> Lines<'a>,
     ) -> Option<IpAddr> {
         let peer = peer?.to_canonical();
         if !self.trusts(peer) {
             return Some(peer);
         }
         let claimed = match &self.header {
-            Some(name) => self.walk(name, headers),
+            Some(name) => self.walk(name, &lines(name)),
             None => self
-                .walk(&X_FORWARDED_FOR, headers)
-                .or_else(|| self.walk(&FORWARDED, headers))
-                .or_else(|| real_ip(headers)),
+                .walk(&X_FORWARDED_FOR, &lines(&X_FORWARDED_FOR))
+                .or_else(|| self.walk(&FORWARDED, &lines(&FORWARDED)))
+                .or_else(|| real_ip(&lines(&X_REAL_IP))),
         };
         match claimed {
             Some(Hop::Address(ip)) => Some(ip),
@@ -113,17 +117,16 @@ impl ClientIpPolicy {
     }
 
     /// Walks one header from the right; `None` when it is absent or blank.
-    fn walk(&self, name: &HeaderName, headers: &[(HeaderName, HeaderValue)]) -> Option<Hop> {
+    fn walk(&self, name: &HeaderName, lines: &[&[u8]]) -> Option<Hop> {
         let parse = if *name == FORWARDED {
             forwarded_for
         } else {
             address
         };
-        let entries = headers
+        let entries = lines
             .iter()
             .rev()
-            .filter(|(n, _)| n == name)
-            .flat_map(|(_, value)| entries_from_right(value.as_bytes()))
+            .flat_map(|line| entries_from_right(line))
             .take(MAX_ENTRIES)
             .filter(|entry| *entry != Some(b""));
 
@@ -163,12 +166,12 @@ fn canonical_net(net: IpNet) -> IpNet {
 }
 
 /// The address in `X-Real-IP`; nothing when it is given twice or is not one address.
-fn real_ip(headers: &[(HeaderName, HeaderValue)]) -> Option<Hop> {
-    let mut lines = headers.iter().filter(|(name, _)| *name == X_REAL_IP);
-    let (_, value) = lines.next()?;
-    let ip = match lines.next() {
-        None => address(trim(value.as_bytes())),
-        Some(_) => None,
+fn real_ip(lines: &[&[u8]]) -> Option<Hop> {
+    let (first, others) = lines.split_first()?;
+    let ip = if others.is_empty() {
+        address(trim(first))
+    } else {
+        None
     };
     Some(ip.map_or(Hop::Nothing, Hop::Address))
 }

@@ -1,4 +1,5 @@
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -10,7 +11,7 @@ use crate::event::Event;
 use crate::limits::Mistake;
 use crate::middleware::BodyCapture;
 use crate::protocol::names;
-use crate::request::{RequestFacts, Route};
+use crate::request::RequestFacts;
 use crate::user::{Traits, UserIdentifiers};
 
 const IN_FLIGHT: u16 = 0;
@@ -18,7 +19,7 @@ const ABANDONED: u16 = 1;
 
 thread_local! {
     /// The request that this thread is polling.
-    static CURRENT: RefCell<Option<SqreenCtx>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Option<Arc<RequestContext>>> = const { Cell::new(None) };
 }
 
 /// One request, shared by its handle, its events and the layer.
@@ -27,11 +28,18 @@ pub(crate) struct RequestContext {
     pub(crate) facts: RequestFacts,
     /// The response's status, or one of the two states above, which are no statuses.
     status: AtomicU16,
-    /// The first user, set with the first of `latest`, so that a request without users takes no
-    /// lock.
-    first: OnceLock<Arc<Identity>>,
-    latest: Mutex<Option<Arc<Identity>>>,
-    pub(crate) body: OnceLock<Arc<BodyCapture>>,
+    /// What few requests have: made with the first of it.
+    more: OnceLock<Box<More>>,
+}
+
+/// What becomes known while a request is handled.
+#[derive(Debug, Default)]
+struct More {
+    /// The first user and the latest.
+    identities: Mutex<Option<(Arc<Identity>, Arc<Identity>)>>,
+    /// The matched route, where the layer does not see it.
+    route: OnceLock<Box<str>>,
+    body: OnceLock<Arc<BodyCapture>>,
 }
 
 impl fmt::Debug for RequestContext {
@@ -50,21 +58,42 @@ impl RequestContext {
         (status > ABANDONED).then_some(status)
     }
 
+    fn more(&self) -> &More {
+        self.more.get_or_init(Box::default)
+    }
+
     /// Who an event belongs to that was tracked before anyone was identified.
     pub(crate) fn first_identity(&self) -> Option<Arc<Identity>> {
-        self.first.get().cloned()
+        Some(self.identities()?.0)
     }
 
     fn latest_identity(&self) -> Option<Arc<Identity>> {
-        self.first.get()?;
-        let latest = self.latest.lock();
-        latest.unwrap_or_else(PoisonError::into_inner).clone()
+        Some(self.identities()?.1)
+    }
+
+    fn identities(&self) -> Option<(Arc<Identity>, Arc<Identity>)> {
+        let identities = self.more.get()?.identities.lock();
+        identities.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_identity(&self, identity: Arc<Identity>) {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        *latest = Some(identity.clone());
-        self.first.get_or_init(|| identity);
+        let identities = self.more().identities.lock();
+        let mut identities = identities.unwrap_or_else(PoisonError::into_inner);
+        *identities = Some(match identities.take() {
+            Some((first, _)) => (first, identity),
+            None => (identity.clone(), identity),
+        });
+    }
+
+    /// The matched route.
+    pub(crate) fn route(&self) -> Option<Cow<'_, str>> {
+        let told = || Some(Cow::from(&**self.more.get()?.route.get()?));
+        self.facts.route().or_else(told)
+    }
+
+    /// What was read of the body, if the layer collects it.
+    pub(crate) fn body(&self) -> Option<&Arc<BodyCapture>> {
+        self.more.get()?.body.get()
     }
 }
 
@@ -93,8 +122,8 @@ impl fmt::Debug for SqreenCtx {
         let mut debug = f.debug_struct("SqreenCtx");
         if let Some(context) = &self.inner {
             debug
-                .field("method", &context.facts.method)
-                .field("path", &context.facts.uri.path());
+                .field("method", &context.facts.method())
+                .field("path", &context.facts.path());
         }
         debug.finish_non_exhaustive()
     }
@@ -109,9 +138,7 @@ impl SqreenCtx {
                 agent,
                 facts,
                 status: AtomicU16::new(IN_FLIGHT),
-                first: OnceLock::new(),
-                latest: Mutex::new(None),
-                body: OnceLock::new(),
+                more: OnceLock::new(),
             })),
         }
     }
@@ -218,8 +245,9 @@ impl SqreenCtx {
     }
 
     fn send(&self, context: &Arc<RequestContext>, call: Call, mut event: Event) {
-        if event.collect_body && context.body.get().is_none() {
-            event.mistakes.add(Mistake::BodyNotCollected);
+        let parts = event.parts_mut();
+        if parts.collect_body && context.body().is_none() {
+            parts.mistakes.add(Mistake::BodyNotCollected);
         }
         let identity = context.latest_identity();
         context
@@ -232,14 +260,10 @@ impl SqreenCtx {
     /// route told stays.
     pub fn set_route(&self, route: &str) {
         if let Some(context) = &self.inner {
-            context.facts.set_route(|| Route::Text(route.into()));
-        }
-    }
-
-    #[cfg(feature = "axum")]
-    pub(crate) fn set_matched_path(&self, path: &axum::extract::MatchedPath) {
-        if let Some(context) = &self.inner {
-            context.facts.set_route(|| Route::Axum(path.clone()));
+            let known = context.facts.route().is_some();
+            if !known {
+                context.more().route.get_or_init(|| route.into());
+            }
         }
     }
 
@@ -251,46 +275,40 @@ impl SqreenCtx {
 
     pub(crate) fn set_body(&self, body: &Arc<BodyCapture>) {
         if let Some(context) = &self.inner {
-            context.body.get_or_init(|| body.clone());
+            context.more().body.get_or_init(|| body.clone());
         }
     }
 
-    pub(crate) fn answered(&self, status: http::StatusCode) {
-        self.finish(status.as_u16());
-    }
-
-    /// The request's future was dropped before it answered, or failed.
-    pub(crate) fn abandoned(&self) {
-        self.finish(ABANDONED);
-    }
-
-    fn finish(&self, status: u16) {
+    /// The request was answered with this status; or its future failed or was dropped before.
+    /// For the layer that made the context, once.
+    pub(crate) fn end(&self, status: Option<http::StatusCode>) {
         if let Some(context) = &self.inner {
-            let order = Ordering::Relaxed;
-            let _ = context
-                .status
-                .compare_exchange(IN_FLIGHT, status, order, order);
+            let status = status.map_or(ABANDONED, |status| status.as_u16());
+            context.status.store(status, Ordering::Relaxed);
         }
     }
 
     /// Makes this the current request of the thread until the guard is dropped.
-    pub(crate) fn enter(&self) -> Entered {
+    ///
+    /// The guard swaps the two, which costs no counting of references.
+    pub(crate) fn enter(&mut self) -> Entered<'_> {
+        let before = CURRENT.replace(self.inner.take());
         Entered {
-            before: CURRENT.with(|current| current.replace(Some(self.clone()))),
+            context: self,
+            before,
         }
     }
 }
 
 /// Restores the current request of the thread when dropped.
-pub(crate) struct Entered {
-    before: Option<SqreenCtx>,
+pub(crate) struct Entered<'a> {
+    context: &'a mut SqreenCtx,
+    before: Option<Arc<RequestContext>>,
 }
 
-impl Drop for Entered {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        let before = self.before.take();
-        // Dropped outside of the borrow: it may be the last handle of something that looks here.
-        let _after = CURRENT.with(|current| current.replace(before));
+        self.context.inner = CURRENT.replace(self.before.take());
     }
 }
 
@@ -298,7 +316,11 @@ impl Drop for Entered {
 /// within [`SqreenCtx::scope`].
 #[must_use]
 pub fn current() -> Option<SqreenCtx> {
-    CURRENT.with(|current| current.borrow().clone())
+    let current = CURRENT.take();
+    CURRENT.set(current.clone());
+    current.map(|context| SqreenCtx {
+        inner: Some(context),
+    })
 }
 
 pin_project_lite::pin_project! {

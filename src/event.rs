@@ -1,12 +1,13 @@
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value as Json};
 
 use crate::limits::{self, MAX_NAME_BYTES, MAX_PROPERTIES, Mistake, Mistakes};
 use crate::protocol::Timestamp;
-use crate::user::{self, UserIdentifiers};
-use crate::value::Value;
+use crate::user::UserIdentifiers;
+use crate::value::{Pairs, Value};
 
 /// An event to track: a name, and whatever tells this one from others of its name.
 ///
@@ -24,8 +25,20 @@ use crate::value::Value;
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "an event does nothing until it is tracked"]
 pub struct Event {
+    // The one allocation of an ordinary event: setters and the queue move a pointer.
+    parts: Box<Parts>,
+}
+
+thread_local! {
+    /// An event that was delivered, for the next one of this thread: see [`Event::keep`].
+    static SPARE: Cell<Option<Event>> = const { Cell::new(None) };
+}
+
+/// What an event says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Parts {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) properties: Vec<(Cow<'static, str>, Value)>,
+    pub(crate) properties: Pairs,
     pub(crate) user: Option<UserIdentifiers>,
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) collect_body: bool,
@@ -44,37 +57,62 @@ impl Event {
         Ok(Self::unchecked(name))
     }
 
-    fn corrected(mut name: Cow<'static, str>) -> Self {
-        let mut mistakes = Mistakes::default();
-        if let Err(mistake) = limits::check_name(&name) {
-            mistakes.add(mistake);
-            limits::cut(&mut name, MAX_NAME_BYTES);
+    #[inline]
+    fn corrected(name: Cow<'static, str>) -> Self {
+        match limits::check_name(&name) {
+            Ok(()) => Self::unchecked(name),
+            Err(mistake) => Self::mistaken(name, mistake),
         }
-        Self {
-            mistakes,
-            ..Self::unchecked(name)
-        }
+    }
+
+    #[cold]
+    fn mistaken(mut name: Cow<'static, str>, mistake: Mistake) -> Self {
+        limits::cut(&mut name, MAX_NAME_BYTES);
+        let mut event = Self::unchecked(name);
+        event.parts.mistakes.add(mistake);
+        event
     }
 
     /// An event whose name was checked, or is one of Sqreen's own.
+    #[inline]
     pub(crate) fn unchecked(name: Cow<'static, str>) -> Self {
+        let mut event = SPARE
+            .try_with(Cell::take)
+            .ok()
+            .flatten()
+            .unwrap_or_else(Self::blank);
+        event.parts.name = name;
+        event
+    }
+
+    #[cold]
+    fn blank() -> Self {
         Self {
-            name,
-            properties: Vec::new(),
-            user: None,
-            timestamp: None,
-            collect_body: false,
-            mistakes: Mistakes::default(),
+            parts: Box::default(),
         }
     }
 
+    /// Empties a delivered event, so that another can be made of it.
+    pub(crate) fn emptied(mut self) -> Self {
+        *self.parts = Parts::default();
+        self
+    }
+
+    /// Keeps an emptied event for the next one of this thread.
+    ///
+    /// Events are made on the app's threads and end on the agent's. Handing them back, under the
+    /// lock that a tracked event takes anyway, spares the app an allocation that the agent would
+    /// have to free, and the page faults of a heap that shrinks after each batch.
+    pub(crate) fn keep(self) {
+        // A thread that is ending needs none.
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
+
     /// Adds a property, at most [`MAX_PROPERTIES`]; a key given twice keeps its last value.
+    #[inline(always)]
     pub fn property(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
-        if self.properties.capacity() == 0 {
-            self.properties.reserve(4);
-        }
-        self.mistakes.join(user::push(
-            &mut self.properties,
+        let parts = &mut *self.parts;
+        parts.mistakes.join(parts.properties.push(
             key.into(),
             value.into(),
             MAX_PROPERTIES,
@@ -95,8 +133,7 @@ impl Event {
     ) -> Result<Self, Mistake> {
         let value = value.into();
         value.check()?;
-        user::insert(
-            &mut self.properties,
+        self.parts.properties.insert(
             key.into(),
             value,
             MAX_PROPERTIES,
@@ -118,47 +155,60 @@ impl Event {
     /// Says who did it; for this event alone, this overrides `identify`.
     pub fn user(mut self, user: impl Into<UserIdentifiers>) -> Self {
         let user = user.into();
-        self.mistakes.join(user.mistakes());
-        self.user = Some(user).filter(|user| !user.is_empty());
+        self.parts.mistakes.join(user.mistakes());
+        self.parts.user = Some(user).filter(|user| !user.is_empty());
         self
     }
 
     /// Says when it happened; otherwise that is when it is tracked.
     pub fn timestamp(mut self, time: impl Into<SystemTime>) -> Self {
-        self.timestamp = Some(time.into().into());
+        self.parts.timestamp = Some(time.into().into());
         self
     }
 
     /// Sends the request's body along, as far as the handler read it and the layer's limit
     /// allows; needs [`SqreenLayer::collect_body`](crate::SqreenLayer::collect_body).
     pub fn collect_body(mut self, collect: bool) -> Self {
-        self.collect_body = collect;
+        self.parts.collect_body = collect;
         self
     }
 
     /// The event's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.parts.name
     }
 
-    /// Why the event cannot be sent at all.
-    pub(crate) fn refused(&self) -> bool {
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    pub(crate) fn parts_mut(&mut self) -> &mut Parts {
+        &mut self.parts
+    }
+}
+
+impl Parts {
+    /// Whether the event cannot be sent at all.
+    pub(crate) const fn refused(&self) -> bool {
         self.mistakes.contains(Mistake::EmptyName) || self.mistakes.contains(Mistake::ReservedName)
     }
 
+    /// Heap bytes, for the bound on the queue.
     pub(crate) fn size(&self) -> usize {
-        self.name.len()
-            + user::pairs_size(&self.properties)
+        size_of::<Self>()
+            + self.name.len()
+            + self.properties.size()
             + self.user.as_ref().map_or(0, UserIdentifiers::size)
     }
 
-    pub(crate) fn properties_json(&mut self) -> Map<String, Json> {
-        user::pairs_to_json(self.properties.drain(..))
+    pub(crate) fn take_properties(&mut self) -> Map<String, Json> {
+        std::mem::take(&mut self.properties).into_json()
     }
 }
 
 impl From<&'static str> for Event {
+    #[inline]
     fn from(name: &'static str) -> Self {
         Self::corrected(name.into())
     }

@@ -34,7 +34,7 @@ impl IntoResponse for MissingLayer {
 fn context(parts: &Parts) -> Option<SqreenCtx> {
     let context = parts.extensions.get::<SqreenCtx>()?;
     if let Some(route) = parts.extensions.get::<MatchedPath>() {
-        context.set_matched_path(route);
+        context.set_route(route.as_str());
     }
     Some(context.clone())
 }

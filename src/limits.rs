@@ -145,6 +145,7 @@ impl Mistakes {
     }
 }
 
+#[inline]
 pub(crate) fn check_name(name: &str) -> Result<(), Mistake> {
     if name.is_empty() {
         Err(Mistake::EmptyName)
@@ -157,6 +158,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Mistake> {
     }
 }
 
+#[inline]
 pub(crate) fn check_key(key: &str) -> Result<(), Mistake> {
     if key.is_empty() {
         Err(Mistake::EmptyKey)
@@ -167,6 +169,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), Mistake> {
     }
 }
 
+#[inline]
 pub(crate) fn check_text(text: &str) -> Result<(), Mistake> {
     if text.len() > MAX_VALUE_BYTES {
         Err(Mistake::LongValue)

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value as Json};
 
 use crate::limits::{self, MAX_TRAITS, MAX_USER_IDENTIFIERS, MAX_VALUE_BYTES, Mistake, Mistakes};
-use crate::value::Value;
+use crate::value::{Pairs, Value};
 
 /// Who acts: a user's identifiers, such as `email`, or `id` and `tenant` together.
 ///
@@ -165,7 +165,7 @@ impl From<&Self> for UserIdentifiers {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Traits {
-    pairs: Vec<(Cow<'static, str>, Value)>,
+    pairs: Pairs,
     pub(crate) mistakes: Mistakes,
 }
 
@@ -173,8 +173,7 @@ impl Traits {
     /// Adds a trait; a mistake is corrected and counted when the traits are used.
     #[must_use]
     pub fn with(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
-        self.mistakes.join(push(
-            &mut self.pairs,
+        self.mistakes.join(self.pairs.push(
             key.into(),
             value.into(),
             MAX_TRAITS,
@@ -190,11 +189,11 @@ impl Traits {
     }
 
     pub(crate) fn size(&self) -> usize {
-        pairs_size(&self.pairs)
+        self.pairs.size()
     }
 
     pub(crate) fn to_json(&self) -> Map<String, Json> {
-        pairs_to_json(self.pairs.iter().cloned())
+        self.pairs.clone().into_json()
     }
 }
 
@@ -209,58 +208,4 @@ where
             traits.with(key, value)
         })
     }
-}
-
-/// Adds a pair, corrected to the limits; a key given twice keeps its last value.
-pub(crate) fn push(
-    pairs: &mut Vec<(Cow<'static, str>, Value)>,
-    key: Cow<'static, str>,
-    mut value: Value,
-    max: usize,
-    too_many: Mistake,
-) -> Mistakes {
-    let mut mistakes = Mistakes::default();
-    if let Err(mistake) = value.check() {
-        mistakes.add(mistake);
-        let Value::Text(text) = &mut value else {
-            return mistakes;
-        };
-        limits::cut(text, MAX_VALUE_BYTES);
-    }
-    if let Err(mistake) = insert(pairs, key, value, max, too_many) {
-        mistakes.add(mistake);
-    }
-    mistakes
-}
-
-/// Adds a pair whose value was checked.
-pub(crate) fn insert(
-    pairs: &mut Vec<(Cow<'static, str>, Value)>,
-    key: Cow<'static, str>,
-    value: Value,
-    max: usize,
-    too_many: Mistake,
-) -> Result<(), Mistake> {
-    limits::check_key(&key)?;
-    if let Some((_, old)) = pairs.iter_mut().find(|(k, _)| *k == key) {
-        *old = value;
-    } else if pairs.len() == max {
-        return Err(too_many);
-    } else {
-        pairs.push((key, value));
-    }
-    Ok(())
-}
-
-pub(crate) fn pairs_size(pairs: &[(Cow<'static, str>, Value)]) -> usize {
-    let pair = |(key, value): &(Cow<'static, str>, Value)| key.len() + value.size() + 56;
-    pairs.iter().map(pair).sum()
-}
-
-pub(crate) fn pairs_to_json(
-    pairs: impl Iterator<Item = (Cow<'static, str>, Value)>,
-) -> Map<String, Json> {
-    pairs
-        .map(|(key, value)| (key.into_owned(), value.into()))
-        .collect()
 }

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
-use crate::limits::{self, MAX_JSON_DEPTH, MAX_VALUE_BYTES, Mistake};
+use crate::limits::{self, MAX_JSON_DEPTH, MAX_VALUE_BYTES, Mistake, Mistakes};
 
 /// The value of a property or trait.
 ///
@@ -29,6 +29,7 @@ pub enum Value {
 }
 
 impl Value {
+    #[inline(always)]
     pub(crate) fn check(&self) -> Result<(), Mistake> {
         match self {
             Self::Text(text) => limits::check_text(text),
@@ -40,8 +41,19 @@ impl Value {
         }
     }
 
+    /// What is left of a value that broke a limit.
+    #[cold]
+    fn cut(self) -> Option<Self> {
+        let Self::Text(mut text) = self else {
+            return None;
+        };
+        limits::cut(&mut text, MAX_VALUE_BYTES);
+        Some(Self::Text(text))
+    }
+
     /// Heap bytes, for the bound on the queue.
-    pub(crate) fn size(&self) -> usize {
+    #[inline]
+    fn size(&self) -> usize {
         match self {
             Self::Text(Cow::Owned(text)) => text.len(),
             Self::Json(json) => {
@@ -108,6 +120,7 @@ impl From<Json> for Value {
 macro_rules! from {
     ($($from:ty => |$value:ident| $into:expr;)*) => {$(
         impl From<$from> for Value {
+            #[inline]
             fn from($value: $from) -> Self {
                 $into
             }
@@ -136,5 +149,125 @@ from! {
 impl<T: Into<Self>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
+    }
+}
+
+type Pair = (Cow<'static, str>, Value);
+
+/// Keys and values in the order they came, each key once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pairs {
+    /// Filled from the front. Few events say more than this; the others take a second allocation.
+    first: [Option<Pair>; FIRST],
+    rest: Vec<Pair>,
+    /// Heap bytes of all keys and values; those of a value that was replaced stay counted.
+    texts: usize,
+}
+
+impl PartialEq for Pairs {
+    fn eq(&self, other: &Self) -> bool {
+        self.first == other.first && self.rest == other.rest
+    }
+}
+
+const FIRST: usize = 4;
+const EMPTY: Pair = (Cow::Borrowed(""), Value::Null);
+
+/// Where the pair of a key is.
+enum Place {
+    First(usize),
+    Rest(usize),
+}
+
+impl Pairs {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.first[0].is_none()
+    }
+
+    /// Adds a pair, corrected to the limits; a key given twice keeps its last value.
+    // Inlined into the app with what it calls: a pair that is put together in the caller and moved
+    // in the callee costs more than all the rest.
+    #[inline(always)]
+    pub(crate) fn push(
+        &mut self,
+        key: Cow<'static, str>,
+        value: Value,
+        max: usize,
+        too_many: Mistake,
+    ) -> Mistakes {
+        let mut mistakes = Mistakes::default();
+        let checked = value.check();
+        let value = match checked {
+            Ok(()) => Some(value),
+            Err(mistake) => {
+                mistakes.add(mistake);
+                value.cut()
+            }
+        };
+        if let Some(value) = value
+            && let Err(mistake) = self.insert(key, value, max, too_many)
+        {
+            mistakes.add(mistake);
+        }
+        mistakes
+    }
+
+    /// Adds a pair whose value was checked.
+    #[inline(always)]
+    pub(crate) fn insert(
+        &mut self,
+        key: Cow<'static, str>,
+        value: Value,
+        max: usize,
+        too_many: Mistake,
+    ) -> Result<(), Mistake> {
+        limits::check_key(&key)?;
+        let texts = key.len() + value.size();
+        match self.place(&key) {
+            Place::First(place) => {
+                let pair = self.first[place].get_or_insert(EMPTY);
+                pair.0 = key;
+                pair.1 = value;
+            }
+            Place::Rest(place) => {
+                if FIRST + place == max {
+                    return Err(too_many);
+                }
+                self.set_rest(place, (key, value));
+            }
+        }
+        self.texts += texts;
+        Ok(())
+    }
+
+    #[cold]
+    fn set_rest(&mut self, place: usize, pair: Pair) {
+        match self.rest.get_mut(place) {
+            Some(old) => *old = pair,
+            None => self.rest.push(pair),
+        }
+    }
+
+    /// The place of a key, or the next one that is free.
+    fn place(&self, key: &str) -> Place {
+        for (place, pair) in self.first.iter().enumerate() {
+            if pair.as_ref().is_none_or(|(known, _)| *known == key) {
+                return Place::First(place);
+            }
+        }
+        let known = self.rest.iter().position(|(known, _)| *known == key);
+        Place::Rest(known.unwrap_or(self.rest.len()))
+    }
+
+    /// Heap bytes, for the bound on the queue.
+    pub(crate) const fn size(&self) -> usize {
+        self.texts + self.rest.capacity() * size_of::<Pair>()
+    }
+
+    pub(crate) fn into_json(self) -> Map<String, Json> {
+        let pairs = self.first.into_iter().flatten().chain(self.rest);
+        pairs
+            .map(|(key, value)| (key.into_owned(), value.into()))
+            .collect()
     }
 }

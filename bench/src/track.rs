@@ -17,12 +17,15 @@ use crate::measure::{RUNS, Row, Table, median, min};
 /// Events of a run: few enough for every queue to hold them all.
 const EVENTS: u32 = 400;
 const DRAIN: Duration = Duration::from_secs(30);
+const REST: Duration = Duration::from_millis(5);
 const OURS: &str = "sqreen `track`";
 const OTEL: &str = "OpenTelemetry `BatchLogProcessor`, emit";
 
 fn row(name: &'static str, mut event: impl FnMut(), mut drain: impl FnMut()) -> Row {
     let mut runs = Vec::new();
     for warm in 0..=RUNS {
+        // However long a queue takes to drain, every run starts from the same rest.
+        std::thread::sleep(REST);
         let start = Instant::now();
         for _ in 0..EVENTS {
             event();

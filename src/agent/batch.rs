@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::handle::Agent;
 use super::ledger::{DropReason, Ledger};
-use super::queue::Queued;
+use super::queue::Entry;
 use super::record::{self, Clock};
 use super::session::{Session, Settings, payload};
 use super::transport::{CallError, Payload, Transport};
@@ -37,20 +37,23 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Builds a batch; `None` when none of its events can be sent, which is then booked.
-    pub(super) fn build(agent: &Agent, settings: &Settings, entries: Vec<Queued>) -> Option<Self> {
+    pub(super) fn build(agent: &Agent, settings: &Settings, entries: Vec<Entry>) -> Option<Self> {
         let total = entries.len();
         let size = entries.iter().map(|entry| entry.size).sum();
         let newest = entries.iter().map(|entry| entry.queued).max()?;
         let clock = Clock::now();
         let mut ids = Vec::with_capacity(total);
         let mut batch = Vec::new();
-        for group in by_request(entries) {
-            let built = record::build(&agent.config, clock, group);
+        let mut spares = Vec::with_capacity(total);
+        for mut group in by_request(entries) {
+            let built = record::build(&agent.config, clock, &mut group);
+            spares.extend(group.into_iter().map(|entry| entry.event.emptied()));
             if !built.ids.is_empty() {
                 ids.extend(built.ids);
                 batch.push(BatchElement::RequestRecord(Box::new(built.record)));
             }
         }
+        agent.queue.recycle(spares);
         let request = BatchRequest {
             batch_id: Some(Uuid::now_v7().to_string()),
             verdicts: settings.verdicts,
@@ -106,8 +109,8 @@ impl Batch {
 }
 
 /// Groups events by request, in order of the first of each; those without are groups of one.
-fn by_request(entries: Vec<Queued>) -> Vec<Vec<Queued>> {
-    let mut groups: Vec<Vec<Queued>> = Vec::new();
+fn by_request(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut groups: Vec<Vec<Entry>> = Vec::new();
     let mut places: HashMap<*const RequestContext, usize> = HashMap::new();
     for entry in entries {
         let place = entry

@@ -70,6 +70,8 @@ pub(super) struct Flusher {
     /// Whether it was the backend that chose `retry_at`.
     told_to_wait: bool,
     next_beat: Instant,
+    /// Whether events came lately.
+    lingers: bool,
     health: Health,
     observer: super::observe::Observer,
 }
@@ -89,6 +91,7 @@ impl Flusher {
             backoff: Backoff::new(RETRY_BASE, RETRY_MAX),
             retry_at: now,
             told_to_wait: false,
+            lingers: false,
             health: Health::Unknown,
             observer: super::observe::Observer::default(),
             agent,
@@ -132,17 +135,18 @@ impl Flusher {
     /// Waits until something is due, or happens.
     async fn sleep(&mut self) {
         let now = Instant::now();
-        let (due, expiry) = {
-            let queue = &self.agent.queue;
-            let due = queue.due(self.settings.cut(), self.settings.max_staleness, now);
-            let oldest = queue.oldest().map(|t| t + self.agent.config.max_event_age);
-            (due, oldest)
-        };
+        let queue = &self.agent.queue;
+        let due = queue.due(self.settings.cut(), self.settings.max_staleness, now);
+        let expiry = queue.oldest().map(|t| t + self.agent.config.max_event_age);
         let mut until = self.next_beat;
         if self.session.is_none() || self.batch.is_some() {
             until = self.retry_at;
         } else if let Some(due) = due {
             until = until.min(due);
+            self.lingers = true;
+        } else if std::mem::take(&mut self.lingers) || !queue.doze() {
+            // Where events came, more are likely: looking again is cheaper than being woken.
+            until = until.min(now + self.settings.max_staleness);
         }
         until = until.max(self.retry_at);
         if let Some(expiry) = expiry {

@@ -59,8 +59,8 @@ impl Agent {
         event: Event,
         context: Option<(Arc<RequestContext>, Option<Arc<Identity>>)>,
     ) {
-        let mistakes = event.mistakes;
-        if event.refused() {
+        let mistakes = event.parts().mistakes;
+        if event.parts().refused() {
             return self.queue.refuse(DropReason::InvalidName, mistakes);
         }
         self.queue.push(self.entry(call, event, context), mistakes);
@@ -71,9 +71,9 @@ impl Agent {
         call: Call,
         event: Event,
         context: Option<(Arc<RequestContext>, Option<Arc<Identity>>)>,
-    ) -> Box<Entry> {
+    ) -> Entry {
         let (context, identity) = context.unzip();
-        let body = if event.collect_body {
+        let body = if event.parts().collect_body {
             self.config.max_body_bytes
         } else {
             0
@@ -83,14 +83,14 @@ impl Agent {
         let user = identity
             .as_ref()
             .map_or(0, |i| i.user.size() + i.traits.size());
-        Box::new(Entry {
-            size: size_of::<Entry>() + event.size() + facts + user + body,
+        Entry {
+            size: size_of::<Entry>() + event.parts().size() + facts + user + body,
             call,
             event,
             context,
             identity,
             queued: Instant::now(),
-        })
+        }
     }
 
     fn stop_within(&self, timeout: Duration) {
@@ -300,8 +300,8 @@ impl Sqreen {
 }
 
 async fn import_one(agent: &Arc<Agent>, event: Event) -> bool {
-    let mistakes = event.mistakes;
-    if event.refused() {
+    let mistakes = event.parts().mistakes;
+    if event.parts().refused() {
         agent.queue.refuse(DropReason::InvalidName, mistakes);
         return false;
     }

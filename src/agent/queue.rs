@@ -1,9 +1,10 @@
 //! The bounded queue between the app and the flusher, and the ledger of what became of events.
 //!
 //! Both sit behind one mutex, so that the ledger's sums hold at every moment. What the app does
-//! under it is a push of a pointer and a few additions; nothing is formatted or awaited there, and
-//! nothing allocated unless custom events give way. The flusher takes at most a batch at a time,
-//! and sets those aside whose requests are in flight.
+//! under it is a push of a few words and a few additions; nothing is formatted or awaited there,
+//! and nothing allocated unless custom events give way. The flusher takes at most a batch at a
+//! time, and sets those aside whose requests are in flight. It is woken, which costs a system
+//! call, only when it dozes or a batch is full: while events come, it looks by itself.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,9 @@ use crate::context::RequestContext;
 use crate::event::Event;
 use crate::limits::Mistakes;
 use crate::user::{Traits, UserIdentifiers};
+
+/// The most delivered events that are kept for new ones, about 150 KB.
+const MAX_SPARES: usize = 512;
 
 /// Who a request was identified as.
 #[derive(Debug)]
@@ -52,9 +56,6 @@ pub(crate) struct Entry {
     pub(crate) size: usize,
 }
 
-/// An entry as it is handed around: moving it under the queue's lock is moving a pointer.
-pub(crate) type Queued = Box<Entry>;
-
 impl Entry {
     /// Whether its request is answered or abandoned, or was waited for long enough.
     fn is_ready(&self, now: Instant, response_wait: Duration) -> bool {
@@ -68,6 +69,13 @@ impl Entry {
 pub(crate) struct Bounds {
     pub(crate) events: usize,
     pub(crate) bytes: usize,
+}
+
+impl Bounds {
+    /// Whether one more event of `size` is too much.
+    const fn are_reached(self, events: usize, bytes: usize, size: usize) -> bool {
+        events >= self.events || bytes.saturating_add(size) > self.bytes
+    }
 }
 
 /// What one batch may hold, and which events go into it.
@@ -90,14 +98,18 @@ pub(crate) struct Queue {
 
 #[derive(Debug)]
 struct State {
-    security: VecDeque<Queued>,
-    custom: VecDeque<Queued>,
+    security: VecDeque<Entry>,
+    custom: VecDeque<Entry>,
     /// Events whose request was in flight when their turn came.
-    waiting: VecDeque<Queued>,
+    waiting: VecDeque<Entry>,
     /// Events and bytes held, those of batches under way included.
     events: usize,
     bytes: usize,
     closed: bool,
+    /// Whether the flusher waits for the next event, rather than for a moment to look.
+    dozing: bool,
+    /// Delivered events, to be filled again by the threads that track.
+    spares: Vec<Event>,
     ledger: Ledger,
 }
 
@@ -111,7 +123,7 @@ enum Lane {
 /// Why an event was not taken.
 #[derive(Debug)]
 pub(crate) enum PushError {
-    Full(Box<Entry>),
+    Full(Entry),
     Closed,
 }
 
@@ -127,6 +139,8 @@ impl Queue {
                 events: 0,
                 bytes: 0,
                 closed: false,
+                dozing: false,
+                spares: Vec::with_capacity(MAX_SPARES),
                 ledger: Ledger::default(),
             }),
             wake: Notify::new(),
@@ -144,39 +158,60 @@ impl Queue {
     }
 
     /// Takes an event, making room by dropping the newest custom events for a security event.
-    pub(crate) fn push(&self, entry: Box<Entry>, mistakes: Mistakes) {
-        let fits_ever = entry.size <= self.bounds.bytes;
-        let mut evicted = Vec::new();
+    pub(crate) fn push(&self, entry: Entry, mistakes: Mistakes) {
         let mut state = self.lock();
         state.ledger.track(mistakes);
         if state.closed {
-            state.ledger.drop_events(DropReason::Closed, 1);
-            return;
-        }
-        if entry.call.is_security() && fits_ever {
-            while state.is_full(self.bounds, entry.size)
-                && let Some(victim) = state.newest_custom()
-            {
-                state.release(1, victim.size);
-                state.ledger.drop_events(DropReason::QueueFull, 1);
-                evicted.push(victim);
-            }
+            return state.ledger.drop_events(DropReason::Closed, 1);
         }
         if state.is_full(self.bounds, entry.size) {
-            state.ledger.drop_events(DropReason::QueueFull, 1);
-            drop(state);
-            drop(entry);
-            return;
+            return self.push_when_full(state, entry);
         }
         let wake = state.admit(entry, self.batch_size.load(Ordering::Relaxed));
+        let spare = state.spares.pop();
         drop(state);
         if wake {
             self.wake.notify_one();
         }
+        if let Some(spare) = spare {
+            spare.keep();
+        }
+    }
+
+    /// Takes emptied events back.
+    pub(crate) fn recycle(&self, mut events: Vec<Event>) {
+        let mut state = self.lock();
+        let room = MAX_SPARES - state.spares.len();
+        state.spares.extend(events.drain(..events.len().min(room)));
+        drop(state);
+        // The rest is freed without the lock.
+        drop(events);
+    }
+
+    #[cold]
+    fn push_when_full(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
+        let victims = if entry.call.is_security() {
+            state.evict_for(self.bounds, entry.size)
+        } else {
+            Vec::new()
+        };
+        let dropped = victims.len();
+        let refused = if state.is_full(self.bounds, entry.size) {
+            Some(entry)
+        } else {
+            state.admit(entry, usize::MAX);
+            None
+        };
+        let dropped = dropped + usize::from(refused.is_some());
+        state
+            .ledger
+            .drop_events(DropReason::QueueFull, dropped as u64);
+        // What is given up is dropped without the lock.
+        drop(state);
     }
 
     /// Takes an event if there is room; the caller waits for [`room`](Self::room) otherwise.
-    pub(crate) fn try_push(&self, entry: Box<Entry>, mistakes: Mistakes) -> Result<(), PushError> {
+    pub(crate) fn try_push(&self, entry: Entry, mistakes: Mistakes) -> Result<(), PushError> {
         let mut state = self.lock();
         if state.closed {
             state.ledger.track(mistakes);
@@ -210,7 +245,7 @@ impl Queue {
     }
 
     /// Moves what is ready into `batch`, security events first.
-    pub(crate) fn take(&self, now: Instant, cut: Cut, batch: &mut Vec<Queued>) {
+    pub(crate) fn take(&self, now: Instant, cut: Cut, batch: &mut Vec<Entry>) {
         let mut state = self.lock();
         let mut bytes = 0;
         let mut fill = |entry: &Entry, batch: &Vec<_>| {
@@ -260,6 +295,13 @@ impl Queue {
             .into_iter()
             .chain(waiting)
             .min()
+    }
+
+    /// Asks to be told of the next event; `false` when events are there already.
+    pub(crate) fn doze(&self) -> bool {
+        let mut state = self.lock();
+        state.dozing = state.security.is_empty() && state.custom.is_empty();
+        state.dozing
     }
 
     /// Whether no event is held, batches under way included.
@@ -330,10 +372,10 @@ impl Queue {
 
 impl State {
     const fn is_full(&self, bounds: Bounds, size: usize) -> bool {
-        self.events >= bounds.events || self.bytes + size > bounds.bytes
+        bounds.are_reached(self.events, self.bytes, size)
     }
 
-    const fn lane(&mut self, lane: Lane) -> &mut VecDeque<Queued> {
+    const fn lane(&mut self, lane: Lane) -> &mut VecDeque<Entry> {
         match lane {
             Lane::Security => &mut self.security,
             Lane::Custom => &mut self.custom,
@@ -341,13 +383,13 @@ impl State {
         }
     }
 
-    fn give_up(&mut self, gone: &[Box<Entry>], reason: DropReason) {
+    fn give_up(&mut self, gone: &[Entry], reason: DropReason) {
         self.release(gone.len(), gone.iter().map(|entry| entry.size).sum());
         self.ledger.drop_events(reason, gone.len() as u64);
     }
 
-    /// Whether the flusher must be told: its first event, or a full batch.
-    fn admit(&mut self, entry: Box<Entry>, batch_size: usize) -> bool {
+    /// Whether the flusher must be told: it dozes, or a batch is full.
+    fn admit(&mut self, entry: Entry, batch_size: usize) -> bool {
         self.events += 1;
         self.bytes += entry.size;
         let lane = if entry.call.is_security() {
@@ -357,10 +399,37 @@ impl State {
         };
         self.lane(lane).push_back(entry);
         let queued = self.security.len() + self.custom.len();
-        queued == 1 || queued == batch_size
+        std::mem::take(&mut self.dozing) || queued == batch_size
     }
 
-    fn newest_custom(&mut self) -> Option<Box<Entry>> {
+    /// Takes out as many of the newest custom events as it needs for `size` to fit; none, if all
+    /// of them would not do.
+    fn evict_for(&mut self, bounds: Bounds, size: usize) -> Vec<Entry> {
+        let waiting = self.waiting.iter().rev();
+        let waiting = waiting.filter(|entry| !entry.call.is_security());
+        let newest = self.custom.iter().rev().chain(waiting);
+        let (mut events, mut bytes) = (self.events, self.bytes);
+        let mut needed = 0;
+        for victim in newest {
+            if !bounds.are_reached(events, bytes, size) {
+                break;
+            }
+            events -= 1;
+            bytes = bytes.saturating_sub(victim.size);
+            needed += 1;
+        }
+        if bounds.are_reached(events, bytes, size) {
+            return Vec::new();
+        }
+        let victims: Vec<_> = (0..needed).filter_map(|_| self.newest_custom()).collect();
+        self.release(
+            victims.len(),
+            victims.iter().map(|victim| victim.size).sum(),
+        );
+        victims
+    }
+
+    fn newest_custom(&mut self) -> Option<Entry> {
         self.custom.pop_back().or_else(|| {
             let mut waiting = self.waiting.iter();
             let at = waiting.rposition(|entry| !entry.call.is_security())?;

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use http::{HeaderValue, header};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::queue::{Call, Entry, Identity, Queued};
+use super::queue::{Call, Entry, Identity};
 use crate::config::Config;
 use crate::context::RequestContext;
 use crate::protocol::{
@@ -48,8 +47,9 @@ pub(super) struct Built {
     pub(super) scrub_failures: usize,
 }
 
-/// Builds the record of events that share a request, or of one without a request.
-pub(super) fn build(config: &Config, clock: Clock, mut entries: Vec<Queued>) -> Built {
+/// Builds the record of events that share a request, or of one without a request, out of what is
+/// taken from them.
+pub(super) fn build(config: &Config, clock: Clock, entries: &mut [Entry]) -> Built {
     let mut built = Built {
         record: RequestRecord {
             version: RequestRecord::VERSION.to_owned(),
@@ -59,7 +59,7 @@ pub(super) fn build(config: &Config, clock: Clock, mut entries: Vec<Queued>) -> 
         scrub_failures: 0,
     };
     let context = entries.first().and_then(|entry| entry.context.clone());
-    let collect_body = entries.iter().any(|entry| entry.event.collect_body);
+    let collect_body = entries.iter().any(|entry| entry.event.parts().collect_body);
     if let Some(context) = &context
         && describe(config, context, collect_body, &mut built.record).is_err()
     {
@@ -68,7 +68,7 @@ pub(super) fn build(config: &Config, clock: Clock, mut entries: Vec<Queued>) -> 
     }
     let mut identified: Option<Arc<Identity>> = None;
     let mut sdk = Vec::with_capacity(entries.len() + 1);
-    for entry in &mut entries {
+    for entry in entries {
         let first = || {
             context
                 .as_ref()
@@ -119,8 +119,8 @@ fn sdk_event(
     entry: &mut Entry,
     identity: Option<&Identity>,
 ) -> Result<(String, SdkEvent), ScrubError> {
-    let event = &mut entry.event;
-    let mut properties = Json::Object(event.properties_json());
+    let event = entry.event.parts_mut();
+    let mut properties = Json::Object(event.take_properties());
     config.scrubber.scrub_value(&mut properties)?;
     let user = event
         .user
@@ -168,33 +168,28 @@ fn describe(
 ) -> Result<(), ScrubError> {
     let facts = &context.facts;
     let scrub = |text: Cow<'_, str>| config.scrubber.scrub_url(&text).into_owned();
-    let text = |name| facts.header(name).map(|value: &HeaderValue| lossy(value));
-    let host = text(&header::HOST).or_else(|| facts.uri.authority().map(|a| host_of(a).into()));
-    let referer = text(&header::REFERER).filter(|_| !config.strip_referer);
-    let request_id = facts.header(&header::HeaderName::from_static("x-request-id"));
-    let path = match facts.uri.path() {
-        // `OPTIONS *` has no path, which `http` tells as an empty one or as the star itself.
-        "" => "/",
-        path => path,
-    };
-    let parameters = parameters(config, context, collect_body, path)?;
+    let host = facts.header("host").or_else(|| facts.authority());
+    let referer = facts.header("referer").filter(|_| !config.strip_referer);
+    let request_id = facts.header("x-request-id");
+    let path = facts.path();
+    let parameters = parameters(config, context, collect_body, &path)?;
     record.client_ip = facts.client_ip(&config.client_ip).map(|ip| ip.to_string());
     record.request = Some(RequestInfo {
-        rid: Some(request_id.map_or_else(|| Uuid::now_v7().to_string(), |id| scrub(lossy(id)))),
+        rid: Some(request_id.map_or_else(|| Uuid::now_v7().to_string(), scrub)),
         headers: facts
-            .listed_headers()
-            .map(|(name, value)| (name.as_str().to_owned(), scrub(lossy(value))))
+            .headers(&config.client_ip)
+            .map(|(name, value)| (name.to_owned(), scrub(value)))
             .collect(),
-        user_agent: text(&header::USER_AGENT).map(scrub),
+        user_agent: facts.header("user-agent").map(scrub),
         scheme: Some(scheme(context)),
-        verb: Some(facts.method.as_str().to_owned()),
+        verb: Some(facts.method().into_owned()),
         port: host.as_deref().and_then(port_of),
         host: host.map(scrub),
         remote_ip: facts.peer.map(|peer| peer.ip().to_canonical().to_string()),
         remote_port: facts.peer.map(|peer| peer.port()),
-        path: Some(scrub(path.into())),
+        path: Some(scrub(path)),
         referer: referer.map(scrub),
-        endpoint: facts.route().map(str::to_owned),
+        endpoint: context.route().map(Cow::into_owned),
         parameters,
     });
     record.response = context.status().map(|status| ResponseInfo {
@@ -202,16 +197,6 @@ fn describe(
         ..ResponseInfo::default()
     });
     Ok(())
-}
-
-fn lossy(value: &HeaderValue) -> Cow<'_, str> {
-    String::from_utf8_lossy(value.as_bytes())
-}
-
-/// An authority without user and password.
-fn host_of(authority: &http::uri::Authority) -> &str {
-    let text = authority.as_str();
-    text.rsplit_once('@').map_or(text, |(_, host)| host)
 }
 
 fn port_of(host: &str) -> Option<u16> {
@@ -222,15 +207,12 @@ fn port_of(host: &str) -> Option<u16> {
 fn scheme(context: &RequestContext) -> String {
     let facts = &context.facts;
     let policy = &context.agent.config.client_ip;
-    let forwarded = facts.header(&header::HeaderName::from_static("x-forwarded-proto"));
+    let forwarded = facts.header("x-forwarded-proto");
     let forwarded = forwarded
         .filter(|_| facts.peer.is_some_and(|peer| policy.trusts(peer.ip())))
-        .and_then(|value| value.to_str().ok())
-        .filter(|value| matches!(*value, "http" | "https"));
-    forwarded
-        .or_else(|| facts.uri.scheme_str())
-        .unwrap_or("http")
-        .to_owned()
+        .filter(|value| matches!(&**value, "http" | "https"));
+    let scheme = forwarded.or_else(|| facts.scheme());
+    scheme.map_or_else(|| "http".to_owned(), Cow::into_owned)
 }
 
 fn parameters(
@@ -241,18 +223,18 @@ fn parameters(
 ) -> Result<Parameters, ScrubError> {
     let facts = &context.facts;
     let mut parameters = Parameters::default();
-    if let Some(query) = facts.uri.query() {
-        parameters.query = config.scrubber.scrub_query(query);
+    if let Some(query) = facts.query() {
+        parameters.query = config.scrubber.scrub_query(&query);
     }
-    if let Some(route) = facts.route() {
-        let mut values = Json::Object(path_parameters(route, path));
+    if let Some(route) = context.route() {
+        let mut values = Json::Object(path_parameters(&route, path));
         config.scrubber.scrub_value(&mut values)?;
         if let Json::Object(values) = values {
             parameters.path = values;
         }
     }
-    if collect_body && let Some(body) = context.body.get() {
-        let kind = facts.header(&header::CONTENT_TYPE).map(lossy);
+    if collect_body && let Some(body) = context.body() {
+        let kind = facts.header("content-type");
         add_body(
             config,
             &body.bytes(),

@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 
@@ -12,30 +12,29 @@ pin_project_lite::pin_project! {
         #[pin]
         inner: F,
         context: SqreenCtx,
-        // An inner layer leaves the request's end to the outermost one.
-        is_outermost: bool,
+        // Whether this future tells the request's end. An inner layer leaves that to the outermost.
+        ends: bool,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if *this.is_outermost {
-                // Without effect when the request was answered.
-                this.context.abandoned();
+            if *this.ends {
+                this.context.end(None);
             }
         }
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn start(context: SqreenCtx, is_outermost: bool, call: impl FnOnce() -> F) -> Self {
+    pub(super) fn start(mut context: SqreenCtx, ends: bool, call: impl FnOnce() -> F) -> Self {
         let entered = context.enter();
         let inner = call();
         drop(entered);
         Self {
             inner,
             context,
-            is_outermost,
+            ends,
         }
     }
 }
@@ -49,14 +48,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let entered = this.context.enter();
-        let result = ready!(this.inner.poll(cx));
+        let polled = this.inner.poll(cx);
         drop(entered);
-        if *this.is_outermost {
-            match &result {
-                Ok(response) => this.context.answered(response.status()),
-                Err(_) => this.context.abandoned(),
-            }
+        // Looked at in place: a response is too large to be moved for nothing.
+        if let Poll::Ready(result) = &polled
+            && std::mem::take(this.ends)
+        {
+            this.context.end(result.as_ref().ok().map(Response::status));
         }
-        Poll::Ready(result)
+        polled
     }
 }

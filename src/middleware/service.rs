@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Extensions, Request, Response};
+use http::{Extensions, Request, Response, Uri};
 use http_body::Body;
 use tower_service::Service;
 
@@ -14,7 +14,7 @@ use super::future::ResponseFuture;
 use super::layer::{Collecting, Untouched};
 use crate::agent::{Agent, Sqreen};
 use crate::context::SqreenCtx;
-use crate::request::RequestFacts;
+use crate::request::{RequestFacts, Source};
 
 /// Service that captures requests; made by [`SqreenLayer`](super::SqreenLayer).
 pub struct SqreenService<S, M = Untouched> {
@@ -70,24 +70,22 @@ impl<S, M> SqreenService<S, M> {
 
     /// Finds or makes the request's context; the flag says whether this layer made it.
     fn context<B>(&self, request: &mut Request<B>) -> (SqreenCtx, bool) {
+        let outer = request.extensions().get::<SqreenCtx>();
         let Some(agent) = self.sqreen.agent() else {
-            if request.extensions().get::<SqreenCtx>().is_none() {
+            if outer.is_none() {
                 request.extensions_mut().insert(SqreenCtx::OFF);
             }
             return (SqreenCtx::OFF, false);
         };
-        let outer = request.extensions().get::<SqreenCtx>();
-        let outer = outer.filter(|outer| outer.belongs_to(agent)).cloned();
-        let is_new = outer.is_none();
-        let context = outer.unwrap_or_else(|| capture(agent, request, self.peer));
-        #[cfg(feature = "axum")]
-        if let Some(route) = request.extensions().get::<axum::extract::MatchedPath>() {
-            context.set_matched_path(route);
+        if let Some(outer) = outer.filter(|outer| outer.belongs_to(agent)) {
+            if let Some(route) = matched_route(request.extensions()) {
+                outer.set_route(route);
+            }
+            return (outer.clone(), false);
         }
-        if is_new {
-            request.extensions_mut().insert(context.clone());
-        }
-        (context, is_new)
+        let context = capture(agent, request, self.peer);
+        request.extensions_mut().insert(context.clone());
+        (context, true)
     }
 }
 
@@ -96,21 +94,39 @@ fn capture<B>(
     request: &Request<B>,
     peer: fn(&Extensions) -> Option<SocketAddr>,
 ) -> SqreenCtx {
-    let uri = request.uri();
-    // A nested router strips its prefix: the client's own URI is beside it.
-    #[cfg(feature = "axum")]
-    let uri = {
-        let original = request.extensions().get::<axum::extract::OriginalUri>();
-        original.map_or(uri, |original| &original.0)
+    let extensions = request.extensions();
+    let source = Source {
+        method: request.method(),
+        uri: original_uri(extensions).unwrap_or(request.uri()),
+        peer: peer(extensions),
+        headers: request.headers(),
+        route: matched_route(extensions),
     };
-    let facts = RequestFacts::new(
-        request.method().clone(),
-        uri.clone(),
-        peer(request.extensions()),
-        request.headers(),
-        &agent.config.client_ip,
-    );
+    let facts = RequestFacts::new(&source, &agent.config.client_ip);
     SqreenCtx::new(agent.clone(), facts)
+}
+
+/// A nested router strips its prefix: the client's own URI is beside it.
+#[cfg(feature = "axum")]
+fn original_uri(extensions: &Extensions) -> Option<&Uri> {
+    let original = extensions.get::<axum::extract::OriginalUri>();
+    original.map(|original| &original.0)
+}
+
+#[cfg(not(feature = "axum"))]
+const fn original_uri(_: &Extensions) -> Option<&Uri> {
+    None
+}
+
+#[cfg(feature = "axum")]
+fn matched_route(extensions: &Extensions) -> Option<&str> {
+    let route = extensions.get::<axum::extract::MatchedPath>();
+    route.map(axum::extract::MatchedPath::as_str)
+}
+
+#[cfg(not(feature = "axum"))]
+const fn matched_route(_: &Extensions) -> Option<&str> {
+    None
 }
 
 impl<S, B, ResBody> Service<Request<B>> for SqreenService<S, Untouched>
@@ -126,8 +142,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let (context, is_outermost) = self.context(&mut request);
-        ResponseFuture::start(context, is_outermost, || self.inner.call(request))
+        let (context, is_new) = self.context(&mut request);
+        ResponseFuture::start(context, is_new, || self.inner.call(request))
     }
 }
 
@@ -145,13 +161,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let (context, is_outermost) = self.context(&mut request);
+        let (context, is_new) = self.context(&mut request);
         let capture = self.sqreen.agent().map(|agent| {
             let capture = Arc::new(BodyCapture::new(agent.config.max_body_bytes));
             context.set_body(&capture);
             capture
         });
         let request = request.map(|body| CollectedBody::new(body, capture));
-        ResponseFuture::start(context, is_outermost, || self.inner.call(request))
+        ResponseFuture::start(context, is_new, || self.inner.call(request))
     }
 }
