@@ -277,6 +277,10 @@ impl Queue {
                     break;
                 }
             }
+            if state.lane(lane).is_empty() {
+                // Starts over at the front of its memory, so that little of it is ever touched.
+                state.lane(lane).clear();
+            }
         }
     }
 
