@@ -6,3 +6,5 @@ mod client;
 mod explorer;
 mod ingest;
 mod kill;
+mod process;
+mod stop;
