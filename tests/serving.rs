@@ -11,21 +11,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use sqreen::SqreenCtx;
-use support::{Backend, Fault, On, agent, assert_balanced, assert_settled, config};
+use support::{Backend, Fault, On, agent, assert_balanced, assert_settled, config, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 async fn hit(sqreen: SqreenCtx) -> &'static str {
     sqreen.track("hit");
     "served"
-}
-
-/// Serves an app on a socket of its own.
-async fn serve(app: Router) -> (SocketAddr, tokio::task::JoinHandle<()>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (address, task)
 }
 
 /// Sends raw bytes and reads the answer to its end.

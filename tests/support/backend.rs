@@ -128,6 +128,11 @@ impl Backend {
         self.shared.seen.lock().unwrap()
     }
 
+    /// Ends its misbehaviour.
+    pub fn recover(&self) {
+        self.seen().faults.clear();
+    }
+
     /// Waits until what was seen meets a condition.
     pub async fn wait_for(&self, condition: impl Fn(&Seen) -> bool) {
         let waiting = async {

@@ -12,7 +12,9 @@ mod stored;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use sqreen::{Config, ConfigBuilder, ShutdownReport, Sqreen, Stats};
+use tokio::task::JoinHandle;
 
 pub use self::backend::{Backend, Fault, On, Seen};
 pub use self::stored::Stored;
@@ -36,6 +38,15 @@ pub fn config_to(address: SocketAddr) -> ConfigBuilder {
 
 pub fn agent(config: ConfigBuilder) -> Sqreen {
     Sqreen::new(config.build().unwrap()).unwrap()
+}
+
+/// Serves an app on a socket of its own.
+pub async fn serve(app: Router) -> (SocketAddr, JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (address, task)
 }
 
 pub fn sum(counts: &std::collections::BTreeMap<String, u64>) -> u64 {
