@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
+use axum::serve::Listener;
 use axum::{Json, Router};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode};
@@ -95,9 +96,23 @@ impl Backend {
         Self::on(listener, faults)
     }
 
+    /// A backend that can read these encodings.
+    pub async fn offering(compression: &[&str]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::build(listener, [], compression)
+    }
+
     pub fn on(
-        listener: tokio::net::TcpListener,
+        listener: impl Listener<Addr = SocketAddr>,
         faults: impl IntoIterator<Item = (On, Fault)>,
+    ) -> Self {
+        Self::build(listener, faults, &["gzip"])
+    }
+
+    fn build(
+        listener: impl Listener<Addr = SocketAddr>,
+        faults: impl IntoIterator<Item = (On, Fault)>,
+        compression: &[&str],
     ) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -108,7 +123,7 @@ impl Backend {
             changed: Notify::new(),
             features: Features {
                 sqreen_rs: Some(SqreenRsFeatures {
-                    compression: vec!["gzip".into()],
+                    compression: compression.iter().copied().map(str::to_owned).collect(),
                     action_stream: None,
                     verdicts: true,
                 }),
@@ -271,6 +286,8 @@ fn decode(body: &[u8], encoding: Option<&str>) -> String {
             let mut decoder = flate2::read::GzDecoder::new(body);
             decoder.read_to_string(&mut text).unwrap();
         }
+        #[cfg(feature = "zstd")]
+        Some("zstd") => text = String::from_utf8(zstd::decode_all(body).unwrap()).unwrap(),
         Some(other) => panic!("{other} was not offered"),
     }
     text
