@@ -10,6 +10,7 @@ mod backend;
 mod stored;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
@@ -47,6 +48,18 @@ pub async fn serve(app: Router) -> (SocketAddr, JoinHandle<()>) {
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     (address, task)
+}
+
+/// The program of an example, built by `cargo test` along with the tests.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let target = test.ancestors().nth(2).unwrap();
+    let example = target.join("examples").join(name);
+    assert!(
+        example.exists(),
+        "not built: run `cargo build --example {name}`, or `cargo test` without `--test`"
+    );
+    example
 }
 
 pub fn sum(counts: &std::collections::BTreeMap<String, u64>) -> u64 {
