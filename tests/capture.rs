@@ -281,36 +281,32 @@ impl Service<Request<Body>> for Strict {
     }
 }
 
+/// Calls a service and a clone of it, twice each.
+async fn call<S>(mut service: S)
+where
+    S: Service<Request<Body>, Error = std::convert::Infallible> + Clone,
+{
+    for _ in 0..2 {
+        let mut clone = service.clone();
+        for service in [&mut clone, &mut service] {
+            let Ok(ready) = service.ready().await;
+            let Ok(_) = ready.call(request("/")).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_that_was_ready_is_the_one_called() {
     let backend = Backend::start().await;
     let sqreen = agent(config(&backend));
-    let mut service = sqreen
-        .layer()
-        .collect_body()
-        .layer(tower::util::MapRequest::new(
-            Strict(false),
-            |request: Request<sqreen::CollectedBody<Body>>| request.map(Body::new),
-        ));
-    for _ in 0..2 {
-        let mut clone = service.clone();
-        clone
-            .ready()
-            .await
-            .unwrap()
-            .call(request("/"))
-            .await
-            .unwrap();
-        service
-            .ready()
-            .await
-            .unwrap()
-            .call(request("/"))
-            .await
-            .unwrap();
-    }
-    assert_eq!(sqreen.shutdown().await.stats.accepted, 4);
-    assert_eq!(backend.events().len(), 4);
+    call(sqreen.layer().layer(Strict(false))).await;
+    let strict = tower::util::MapRequest::new(
+        Strict(false),
+        |request: Request<sqreen::CollectedBody<Body>>| request.map(Body::new),
+    );
+    call(sqreen.layer().collect_body().layer(strict)).await;
+    assert_eq!(sqreen.shutdown().await.stats.accepted, 8);
+    assert_eq!(backend.events().len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use axum::serve::Listener;
 use axum::{Json, Router};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
 use sqreen::protocol::{
     self, BatchElement, BatchRequest, BatchResponse, BeatRequest, BeatResponse, Features,
     LoginResponse, RequestRecord, SqreenRsFeatures, Status, Verdict, VerdictKind,
@@ -33,6 +34,8 @@ pub enum Fault {
     Garbage,
     /// A 200 whose body never ends.
     Endless,
+    /// The request is read piece by piece, far too slowly.
+    SlowRead,
     /// A 200 that comes byte by byte, far too slowly.
     Trickle,
     /// The connection is reset in the middle of the answer; nothing is stored.
@@ -185,9 +188,6 @@ impl Backend {
 
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
     let call = match parts.uri.path() {
         protocol::APP_LOGIN => On::Login,
         protocol::APP_BEAT => On::Beat,
@@ -205,6 +205,12 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         next.and_then(|next| seen.faults.remove(next))
     };
     let fault = fault.map(|(_, fault)| fault);
+    if matches!(fault, Some(Fault::SlowRead)) {
+        return read_slowly(body).await;
+    }
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let answer = match fault {
         None => shared.answer(call, &parts.headers, &body, None),
         Some(Fault::Reject(reason)) => shared.answer(call, &parts.headers, &body, Some(reason)),
@@ -213,7 +219,7 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
             cut()
         }
         Some(Fault::Cut) => cut(),
-        Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::Hang | Fault::SlowRead) => std::future::pending().await,
         Some(Fault::Garbage) => "<html>It works!</html>".into_response(),
         Some(Fault::Endless) => Response::new(Body::from_stream(stream::repeat_with(|| {
             Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 1_024]))
@@ -232,6 +238,14 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     };
     shared.changed.notify_waiters();
     answer
+}
+
+/// Takes a piece of a body now and then, and never answers.
+async fn read_slowly(mut body: Body) -> Response {
+    while let Some(Ok(_)) = body.frame().await {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    std::future::pending().await
 }
 
 /// A response whose body starts, and is then torn off with the connection.
