@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use support::{Backend, Fault, On, agent, assert_settled, config, sum};
+use support::{Backend, Fault, On, agent, assert_settled, patient_config, sum};
 
 /// Keeps the value of each counter and gauge by name and labels.
 #[derive(Clone, Default)]
@@ -66,7 +66,7 @@ async fn the_facade_counts_what_the_ledger_counts() {
         (On::Batch, Fault::StoreThenCut),
     ];
     let backend = Backend::with_faults(faults).await;
-    let sqreen = agent(config(&backend).batch_size(5));
+    let sqreen = agent(patient_config(&backend).batch_size(5));
     for _ in 0..20 {
         sqreen.track("tick");
     }

@@ -15,7 +15,9 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sqreen::SqreenCtx;
-use support::{Backend, Fault, On, agent, assert_balanced, assert_settled, config, serve};
+use support::{
+    Backend, Fault, On, agent, assert_balanced, assert_settled, config, patient_config, serve,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 async fn hit(sqreen: SqreenCtx) -> &'static str {
@@ -157,7 +159,7 @@ async fn echo(sqreen: SqreenCtx, mut request: Request<Body>) -> Response<Body> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgraded_connection_passes_through_and_loses_no_event() {
     let backend = Backend::start().await;
-    let sqreen = agent(config(&backend));
+    let sqreen = agent(patient_config(&backend));
     let routes = || Router::new().route("/echo", get(echo));
     let apps = [
         routes().layer(sqreen.layer()),

@@ -7,7 +7,7 @@ mod support;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use support::{Backend, agent, assert_settled, config};
+use support::{Backend, agent, assert_settled, patient_config};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -77,7 +77,7 @@ async fn everything_goes_through_the_proxy() {
     let backend = Backend::start().await;
     let proxy = Proxy::start(backend.address).await;
     let sqreen = agent(
-        config(&backend)
+        patient_config(&backend)
             // A name that nobody but the proxy can resolve.
             .url("http://backend.invalid")
             .http_proxy(format!("http://ann:pw@{}", proxy.address)),

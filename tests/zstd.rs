@@ -5,12 +5,12 @@
 mod support;
 
 use sqreen::Event;
-use support::{Backend, agent, assert_settled, config};
+use support::{Backend, agent, assert_settled, patient_config};
 
 /// Sends an event to a backend that offers these encodings, and returns which one was used.
 async fn encoding(offered: &[&str], text: &str) -> Option<String> {
     let backend = Backend::offering(offered).await;
-    let sqreen = agent(config(&backend));
+    let sqreen = agent(patient_config(&backend));
     sqreen.track(Event::from("packed").property("text", text.to_owned()));
     let report = sqreen.shutdown().await;
     assert_settled(&report, &backend);

@@ -56,6 +56,8 @@ pub enum On {
 
 #[derive(Default)]
 pub struct Seen {
+    /// The answer to a login, but for the session.
+    pub login: LoginResponse,
     pub logins: usize,
     pub logouts: usize,
     pub beats: Vec<BeatRequest>,
@@ -73,7 +75,6 @@ pub struct Seen {
 struct Shared {
     seen: Mutex<Seen>,
     changed: Notify,
-    features: Features,
 }
 
 pub struct Backend {
@@ -101,37 +102,41 @@ impl Backend {
 
     /// A backend that can read these encodings.
     pub async fn offering(compression: &[&str]) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::build(listener, [], compression)
+        let backend = Self::start().await;
+        let compression = compression.iter().copied().map(str::to_owned).collect();
+        backend.seen().login.features.sqreen_rs = Some(SqreenRsFeatures {
+            compression,
+            action_stream: None,
+            verdicts: true,
+        });
+        backend
     }
 
     pub fn on(
         listener: impl Listener<Addr = SocketAddr>,
         faults: impl IntoIterator<Item = (On, Fault)>,
     ) -> Self {
-        Self::build(listener, faults, &["gzip"])
-    }
-
-    fn build(
-        listener: impl Listener<Addr = SocketAddr>,
-        faults: impl IntoIterator<Item = (On, Fault)>,
-        compression: &[&str],
-    ) -> Self {
         let address = listener.local_addr().unwrap();
+        let additions = SqreenRsFeatures {
+            compression: vec!["gzip".into()],
+            action_stream: None,
+            verdicts: true,
+        };
+        let login = LoginResponse {
+            status: Status::OK,
+            features: Features {
+                sqreen_rs: Some(additions),
+                ..Features::default()
+            },
+            ..LoginResponse::default()
+        };
         let shared = Arc::new(Shared {
             seen: Mutex::new(Seen {
+                login,
                 faults: faults.into_iter().collect(),
                 ..Seen::default()
             }),
             changed: Notify::new(),
-            features: Features {
-                sqreen_rs: Some(SqreenRsFeatures {
-                    compression: compression.iter().copied().map(str::to_owned).collect(),
-                    action_stream: None,
-                    verdicts: true,
-                }),
-                ..Features::default()
-            },
         });
         let app = Router::new().fallback(serve).with_state(shared.clone());
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -262,11 +267,10 @@ impl Shared {
             On::Login => {
                 assert_eq!(headers[protocol::HEADER_API_KEY], TOKEN);
                 seen.logins += 1;
+                let session_id = format!("session-{}", seen.logins);
                 Json(LoginResponse {
-                    status: Status::OK,
-                    session_id: format!("session-{}", seen.logins),
-                    features: self.features.clone(),
-                    ..LoginResponse::default()
+                    session_id,
+                    ..seen.login.clone()
                 })
                 .into_response()
             }

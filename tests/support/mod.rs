@@ -27,6 +27,13 @@ pub fn config(backend: &Backend) -> ConfigBuilder {
     config_to(backend.address)
 }
 
+/// As [`config`], for tests that count calls: a slow machine is no fault.
+pub fn patient_config(backend: &Backend) -> ConfigBuilder {
+    config(backend)
+        .request_timeout(Duration::from_secs(20))
+        .shutdown_timeout(Duration::from_secs(20))
+}
+
 pub fn config_to(address: SocketAddr) -> ConfigBuilder {
     Config::builder()
         .token(TOKEN)
