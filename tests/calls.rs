@@ -15,7 +15,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use sqreen::{Event, Identify, Sqreen, SqreenCtx, Traits, UserIdentifiers};
-use support::{Backend, agent, config};
+use support::{Backend, agent, assert_settled, config};
 use tower::ServiceExt as _;
 
 fn request(uri: &str) -> Request<Body> {
@@ -366,4 +366,32 @@ async fn corrections_keep_what_is_valid_and_are_counted() {
     let text = &backend.event("long").options.properties["text"];
     assert_eq!(*text, "é".repeat(4_096));
     assert_eq!(backend.event(&"n".repeat(256)).call, "track");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_scrubbed_is_dropped_and_not_sent() {
+    let (backend, sqreen) = setup().await;
+    let handler = async |sqreen: SqreenCtx, _: Bytes| {
+        sqreen.track(Event::from("posted").collect_body(true));
+    };
+    let app = Router::new()
+        .route("/", post(handler))
+        .layer(sqreen.layer().collect_body());
+    // Deeper than the scrubber goes.
+    let deep = format!("{}\"topsecret\"{}", "[".repeat(100), "]".repeat(100));
+    for body in [deep, "[1]".to_owned()] {
+        let call = Request::post("/").header("content-type", "application/json");
+        let response = app
+            .clone()
+            .oneshot(call.body(Body::from(body)).unwrap())
+            .await;
+        assert_eq!(response.unwrap().status(), StatusCode::OK);
+    }
+    let report = sqreen.shutdown().await;
+    assert_settled(&report, &backend);
+    assert_eq!(report.stats.dropped["scrub_failed"], 1);
+    let sent = backend.event("posted").request().parameters.json.clone();
+    assert_eq!(sent, Some(json!([1])));
+    let bodies = &backend.seen().bodies;
+    assert!(!bodies.iter().any(|body| body.contains("topsecret")));
 }

@@ -68,6 +68,22 @@ async fn survives_a_body_that_trickles() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn survives_slow_reads() {
+    // More than one read of the backend, however it is compressed.
+    let backend =
+        Backend::with_faults([(On::Login, Fault::SlowRead), (On::Batch, Fault::SlowRead)]).await;
+    let sqreen = agent(config(&backend).shutdown_timeout(Duration::from_secs(30)));
+    let mut random = std::iter::repeat_with(|| getrandom::u64().unwrap());
+    for _ in 0..100 {
+        let text = random.by_ref().take(400).map(|n| format!("{n:016x}"));
+        sqreen.track(Event::from("large").property("text", text.collect::<String>()));
+    }
+    let report = sqreen.shutdown().await;
+    assert_settled(&report, &backend);
+    assert_eq!(report.stats.accepted, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn survives_a_redirect_without_following_it() {
     let elsewhere = Backend::start().await;
     let location = vec![("location", format!("http://{}/", elsewhere.address))];

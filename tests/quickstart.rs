@@ -2,13 +2,16 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is a panic")]
 
+mod support;
+
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use support::example;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, timeout};
@@ -17,18 +20,6 @@ const IP: &str = "198.51.100.7";
 const USER_AGENT: &str = "quickstart-test/1.0";
 /// For whatever comes in the end; far more than it takes.
 const DEADLINE: Duration = Duration::from_secs(20);
-
-/// Built by `cargo test` along with the tests.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(2).unwrap();
-    let example = target.join("examples/quickstart");
-    assert!(
-        example.exists(),
-        "not built: run `cargo build --example quickstart`, or `cargo test` without `--test`"
-    );
-    example
-}
 
 fn client() -> reqwest::Client {
     // The SDK brings TLS without a provider for all; an error says that another test was first.
@@ -55,7 +46,7 @@ impl Demo {
     }
 
     async fn start_in(temporary: Option<&Path>, data_dir: Option<&Path>) -> Self {
-        let mut command = Command::new(example());
+        let mut command = Command::new(example("quickstart"));
         if let Some(dir) = temporary {
             command.env("TMPDIR", dir);
         }
@@ -360,7 +351,9 @@ async fn quickstart_refuses_bad_options_by_name() {
             1,
         ),
     ] {
-        let output = Command::new(example()).args(&arguments).output();
+        let output = Command::new(example("quickstart"))
+            .args(&arguments)
+            .output();
         let output = timeout(DEADLINE, output).await.unwrap().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");

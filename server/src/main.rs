@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sqreen_server::{Server, ServerConfig};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
 
 const HELP: &str = "\
 The self-hosted backend of sqreen.
@@ -20,6 +22,10 @@ Usage: sqreen-server [OPTIONS]
 
 Tokens are read from SQREEN_SERVER_INGEST_TOKEN (agents log in with it) and SQREEN_SERVER_API_TOKEN
 (for /api/v1 and the Event Explorer). Those not given are made at the first start and printed once.
+
+The log goes to standard error; SQREEN_SERVER_LOG is the least level that is told: error, warn, info
+(the default), debug, trace, or off. SIGINT and SIGTERM stop the server once what is under way is
+answered, within 5 s.
 ";
 
 /// Time that open connections get to finish after the signal.
@@ -28,6 +34,7 @@ const MAX_DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 struct Options {
     addr: SocketAddr,
     config: ServerConfig,
+    log: LevelFilter,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,6 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         print(HELP.trim_end());
         return Ok(());
     };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(options.log)
+        .with_writer(std::io::stderr);
+    tracing::subscriber::set_global_default(subscriber.finish())?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
@@ -42,6 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    // Before anything is told: whoever knows that the server runs may stop it.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let server = Server::start(options.config).await?;
     let listener = tokio::net::TcpListener::bind(options.addr)
         .await
@@ -52,11 +66,16 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     if let Some(token) = server.new_api_token() {
         print(&format!("api_token={token}"));
     }
-    let link = server.explorer_link();
-    print(&format!("explorer=http://{}{link}", listener.local_addr()?));
+    let addr = listener.local_addr()?;
+    print(&format!("explorer=http://{addr}{}", server.explorer_link()));
+    tracing::info!(%addr, "listening");
     let (told, mut hear) = tokio::sync::watch::channel(());
     let serve = axum::serve(listener, server.router()).with_graceful_shutdown(async move {
-        stopped().await;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
         drop(told);
     });
     let overdue = async move {
@@ -69,22 +88,8 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         () = overdue => tracing::warn!("open connections were cut after {MAX_DRAIN:?}"),
     }
     server.close().await?;
+    tracing::info!("stopped");
     Ok(())
-}
-
-/// Ends with SIGINT or SIGTERM.
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM ends the server at once");
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
 }
 
 /// `None` asks for help.
@@ -115,7 +120,15 @@ fn options(mut args: impl Iterator<Item = OsString>) -> Result<Option<Options>, 
     if let Some(token) = variable("SQREEN_SERVER_API_TOKEN")? {
         config = config.api_token(token);
     }
-    Ok(Some(Options { addr, config }))
+    let log =
+        variable("SQREEN_SERVER_LOG")?.map_or(Ok(LevelFilter::INFO), |level| level_of(&level))?;
+    Ok(Some(Options { addr, config, log }))
+}
+
+fn level_of(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| {
+        format!("SQREEN_SERVER_LOG: {text:?} is none of error, warn, info, debug, trace and off")
+    })
 }
 
 /// A variable of the environment; empty counts as absent.

@@ -119,12 +119,13 @@ impl Flusher {
         if self.session.is_none() && !self.login().await {
             return;
         }
-        if Instant::now() >= self.next_beat && !self.beat().await {
+        let is_beat = Instant::now() >= self.next_beat;
+        if is_beat && !self.beat().await {
             return;
         }
         loop {
             if self.batch.is_none() {
-                self.cut(self.settings.response_wait);
+                self.cut(self.settings.response_wait, is_beat);
             }
             if self.batch.is_none() || !self.send().await || self.stop.borrow().is_some() {
                 return;
@@ -181,17 +182,15 @@ impl Flusher {
             });
     }
 
-    fn cut(&mut self, response_wait: Duration) {
+    /// Builds the next batch when one is due, or at once from whatever is ready.
+    fn cut(&mut self, response_wait: Duration, at_once: bool) {
         let now = Instant::now();
         let cut = Cut {
             response_wait,
             ..self.settings.cut()
         };
         let due = self.agent.queue.due(cut, self.settings.max_staleness, now);
-        if response_wait.is_zero()
-            || due.is_some_and(|due| due <= now)
-            || self.agent.queue.has_waiting()
-        {
+        if at_once || due.is_some_and(|due| due <= now) || self.agent.queue.has_waiting() {
             let mut entries = Vec::new();
             self.agent.queue.take(now, cut, &mut entries);
             if !entries.is_empty() {
@@ -294,7 +293,7 @@ impl Flusher {
                 continue;
             }
             if self.batch.is_none() {
-                self.cut(Duration::ZERO);
+                self.cut(Duration::ZERO, true);
             }
             self.send().await;
         }

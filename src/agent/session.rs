@@ -196,3 +196,26 @@ fn process_name() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_name()?.to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heartbeat_is_a_minute_unless_the_server_or_the_app_says_otherwise() {
+        let heartbeat = |config: crate::ConfigBuilder, delay| {
+            let features = Features {
+                heartbeat_delay: delay,
+                ..Features::default()
+            };
+            Settings::new(&config.build().unwrap(), Some(&features)).heartbeat
+        };
+        let seconds = Duration::from_secs;
+        let unset = Config::builder();
+        assert_eq!(heartbeat(unset.clone(), None), seconds(60));
+        assert_eq!(heartbeat(unset.clone(), Some(30)), seconds(30));
+        assert_eq!(heartbeat(unset, Some(0)), seconds(60), "no delay at all");
+        let set = Config::builder().heartbeat(seconds(5));
+        assert_eq!(heartbeat(set, Some(30)), seconds(5));
+    }
+}

@@ -108,7 +108,8 @@ impl<M> SqreenLayer<M> {
     }
 
     /// Says where the peer's address is found among a request's extensions. By default,
-    /// [`PeerAddr`], and axum's `ConnectInfo<SocketAddr>`; where it is unknown, so is the client.
+    /// [`PeerAddr`], and axum's `ConnectInfo<SocketAddr>`, or `MockConnectInfo<SocketAddr>`;
+    /// where it is unknown, so is the client.
     pub const fn peer_addr(mut self, peer: fn(&Extensions) -> Option<SocketAddr>) -> Self {
         self.peer = peer;
         self
@@ -129,6 +130,12 @@ fn default_peer(extensions: &Extensions) -> Option<SocketAddr> {
     let own = own.or_else(|| {
         let peer = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
         peer.map(|peer| peer.0)
+    });
+    // The app's own tests: a layer outside of ours, whose address yields to a real one.
+    #[cfg(feature = "axum")]
+    let own = own.or_else(|| {
+        let mock = extensions.get::<axum::extract::connect_info::MockConnectInfo<SocketAddr>>();
+        mock.map(|mock| mock.0)
     });
     own
 }

@@ -1,6 +1,8 @@
 //! A server on a port of its own, and what tests ask it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -112,6 +114,47 @@ impl Client {
         assert_eq!(answer.status(), 200);
         let mut answer: Value = answer.json().await.unwrap();
         serde_json::from_value(answer["events"].take()).unwrap()
+    }
+
+    /// All events, page by page.
+    pub(crate) async fn all_events(&self) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut path = "/api/v1/events?limit=1000".to_owned();
+        loop {
+            let page = self.api(&path).send().await.unwrap();
+            let mut page: Value = page.json().await.unwrap();
+            let page_events: Vec<_> = serde_json::from_value(page["events"].take()).unwrap();
+            events.extend(page_events);
+            match page["next"].as_str() {
+                Some(next) => path = format!("/api/v1/events?limit=1000&cursor={next}"),
+                None => return events,
+            }
+        }
+    }
+
+    /// Sends batches, their ids from this number upwards, until the server is gone; counts the events that were
+    /// acknowledged, and returns their ids.
+    pub(crate) async fn load(self, from: u64, acknowledged: Arc<AtomicU64>) -> Vec<String> {
+        let session = self.login("shop").await;
+        let mut ids = Vec::new();
+        for batch in 0.. {
+            let batch: Vec<_> = (0..20).map(|n| uuid(from + batch * 20 + n)).collect();
+            let events: Vec<_> = batch.iter().map(|id| (id.as_str(), "load")).collect();
+            let body = json!({"verdicts": true, "batch": [record(&events)]});
+            let request = self
+                .post("/sqreen/v0/batch")
+                .header("x-session-key", &session);
+            let Ok(answer) = request.json(&body).send().await else {
+                break;
+            };
+            let Ok(answer) = answer.json::<Value>().await else {
+                break;
+            };
+            assert_eq!(answer["status"], true);
+            ids.extend(batch);
+            acknowledged.fetch_add(20, Ordering::SeqCst);
+        }
+        ids
     }
 }
 

@@ -6,3 +6,6 @@ mod client;
 mod explorer;
 mod ingest;
 mod kill;
+mod kill_sdk;
+mod process;
+mod stop;

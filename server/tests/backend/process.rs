@@ -1,0 +1,90 @@
+//! The program `sqreen-server`, which outlives no test.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::client::{API, INGEST};
+
+/// The program with these tokens, which does nothing of what the environment says.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sqreen-server"));
+    command
+        .env_remove("SQREEN_SERVER_ADDR")
+        .env_remove("SQREEN_SERVER_DATA_DIR")
+        .env_remove("SQREEN_SERVER_LOG")
+        .env("SQREEN_SERVER_INGEST_TOKEN", INGEST)
+        .env("SQREEN_SERVER_API_TOKEN", API);
+    command
+}
+
+/// The program, running; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// Where it listens.
+    pub(crate) addr: String,
+    log: tempfile::NamedTempFile,
+}
+
+impl Process {
+    /// Starts it, and waits until it listens.
+    pub(crate) fn start(addr: &str, dir: &Path) -> Self {
+        Self::start_with(addr, dir, "")
+    }
+
+    /// As [`start`](Self::start), with this `SQREEN_SERVER_LOG`.
+    pub(crate) fn start_with(addr: &str, dir: &Path, log_level: &str) -> Self {
+        // A file, since a pipe that nobody reads would hold the program up.
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut child = command()
+            .args(["--addr", addr, "--data-dir"])
+            .arg(dir)
+            .env("SQREEN_SERVER_LOG", log_level)
+            .stdout(Stdio::piped())
+            .stderr(log.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        let line = BufReader::new(child.stdout.take().unwrap()).lines().next();
+        let logged = || std::fs::read_to_string(log.path()).unwrap();
+        let line = line.unwrap_or_else(|| panic!("did not start: {}", logged()));
+        let line = line.unwrap();
+        let link = line.strip_prefix("explorer=http://").unwrap();
+        let addr = link.split('/').next().unwrap().to_owned();
+        Self { child, addr, log }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// `kill -9`, and waits for the end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Errors say that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
