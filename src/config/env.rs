@@ -56,9 +56,8 @@ impl ConfigBuilder {
             list("STRIP_SENSITIVE_REGEX")?.unwrap_or(self.strip_sensitive_regex);
         self.strip_http_referer = flag("STRIP_HTTP_REFERER")?.unwrap_or(self.strip_http_referer);
         self.batch_size = size("BATCH_SIZE")?.or(self.batch_size);
-        self.max_staleness = number("MAX_STALENESS")?
-            .map(Duration::from_secs)
-            .or(self.max_staleness);
+        let staleness = text("MAX_STALENESS")?.map(|value| seconds("MAX_STALENESS", &value));
+        self.max_staleness = staleness.transpose()?.or(self.max_staleness);
         self.queue_events = size("QUEUE_EVENTS")?.unwrap_or(self.queue_events);
         self.queue_bytes = size("QUEUE_BYTES")?.unwrap_or(self.queue_bytes);
         if let Some(seconds) = number("HEARTBEAT_DELAY")? {
@@ -82,6 +81,13 @@ fn boolean(name: &'static str, value: &str) -> Result<bool, ConfigError> {
             format!("{value:?} is neither true nor false"),
         )),
     }
+}
+
+/// Seconds, with or without a fraction.
+fn seconds(name: &'static str, value: &str) -> Result<Duration, ConfigError> {
+    let seconds = value.parse::<f64>().ok();
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| invalid(name, format!("{value:?} is not a number of seconds")))
 }
 
 fn items(list: &str) -> Vec<String> {
@@ -124,12 +130,14 @@ mod tests {
             ("APP_NAME", "shop"),
             ("URL", "http://backend:1/"),
             ("HEARTBEAT_DELAY", "5"),
+            ("MAX_STALENESS", "0.25"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1"),
         ])
         .unwrap();
         assert!(config.is_enabled());
         assert_eq!(config.url, "http://backend:1");
         assert_eq!(config.heartbeat, Some(Duration::from_secs(5)));
+        assert_eq!(config.max_staleness, Some(Duration::from_millis(250)));
         assert!(!format!("{config:?}").contains("org_secret"));
     }
 
@@ -148,6 +156,7 @@ mod tests {
         for (name, value, words) in [
             ("HEARTBEAT_DELAY", "121", "120"),
             ("HEARTBEAT_DELAY", "soon", "number"),
+            ("MAX_STALENESS", "-1", "-1"),
             ("DISABLE", "maybe", "maybe"),
             ("TRUSTED_PROXIES", "10.0.0.0/40", "10.0.0.0/40"),
             ("URL", "ftp://x", "http"),
