@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::client::{API, Client, INGEST, record, uuid};
+use super::client::{API, Client, INGEST, block, record, uuid};
 
-fn spawn(addr: &str, dir: &Path) -> (Child, String) {
+pub(crate) fn spawn(addr: &str, dir: &Path) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sqreen-server"))
         .args(["--addr", addr, "--data-dir"])
         .arg(dir)
@@ -59,6 +59,21 @@ async fn load(
         acknowledged.fetch_add(20, std::sync::atomic::Ordering::SeqCst);
     }
     ids
+}
+
+#[tokio::test]
+async fn an_action_that_was_answered_survives() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, addr) = spawn("127.0.0.1:0", dir.path());
+    let client = Client::new(&format!("http://{addr}"));
+    let action = client.act(&block(&["203.0.113.7"])).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (mut child, _) = spawn(&addr, dir.path());
+    let client = Client::new(&client.url);
+    assert_eq!(client.actions("").await, [action]);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
