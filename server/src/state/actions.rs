@@ -55,9 +55,11 @@ impl StateStore {
     pub(crate) fn live_actions(&self, now: i64) -> Result<Vec<Arc<Action>>, StateError> {
         self.with(|connection| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM actions
-                 WHERE coalesce(lifted_at, expires_at) IS NULL
-                    OR (coalesce(lifted_at, expires_at) > ?1 AND lifted_at IS NULL) ORDER BY row"
+                "SELECT {COLUMNS} FROM actions WHERE row IN (
+                    SELECT row FROM actions WHERE coalesce(lifted_at, expires_at) IS NULL
+                    UNION ALL
+                    SELECT row FROM actions WHERE coalesce(lifted_at, expires_at) > ?1 AND lifted_at IS NULL
+                 ) ORDER BY row"
             );
             let records = records(connection, &sql, params![now])?;
             Ok(records.into_iter().map(|record| record.action).collect())

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Running, block, record, uuid};
+use super::super::client::{Running, block, record, uuid};
 
 #[tokio::test]
 async fn critical_addresses_are_refused_with_the_reason() {
@@ -94,7 +94,9 @@ async fn proxies_of_an_app_are_critical_to_it() {
     ]);
     client.batch(&session, records).await;
     // Whoever talks to an old agent can send a header that makes it look like a proxy.
-    let old = client.login_as("shop", &super::client::old("golang")).await;
+    let old = client
+        .login_as("shop", &super::super::client::old("golang"))
+        .await;
     let old = old["session_id"].as_str().unwrap();
     client
         .batch(old, json!([passed_on(3, "203.0.113.8", "7.7.7.7")]))
