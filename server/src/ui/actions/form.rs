@@ -103,7 +103,8 @@ pub(super) fn settings(sent: &Params) -> Map<String, Value> {
 /// Where a form leads when all is well: a page of this server alone.
 pub(super) fn back(sent: &Params) -> &str {
     let back = text(sent, "back");
-    if back == "/" || back.starts_with("/?") {
+    let plain = back.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain && (back == "/" || back.starts_with("/?")) {
         back
     } else {
         "/actions"

@@ -74,6 +74,7 @@ async fn events_lead_to_blocks_and_back() {
         "//evil.example",
         "/\\evil.example",
         "/signin",
+        "/?a\r\nset-cookie: b",
     ] {
         assert_eq!(
             browser.send(&lift, &[("back", elsewhere)]).await.1,
