@@ -109,6 +109,17 @@ pub(crate) fn random_hex() -> io::Result<String> {
     Ok(hex(&bytes))
 }
 
+/// The SHA-256 of the parts, in hexadecimal.
+pub(crate) fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With its length before it, no part can pass for the end of the one before.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

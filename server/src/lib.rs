@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
+mod actions;
 mod api;
 mod auth;
 mod config;
@@ -33,8 +34,10 @@ mod ingest;
 mod ledger;
 mod server;
 mod sessions;
+mod state;
 pub mod store;
 mod ui;
 
 pub use self::config::ServerConfig;
 pub use self::server::{Server, StartError};
+pub use self::state::StateError;

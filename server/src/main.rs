@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use axum::serve::ListenerExt;
 use sqreen_server::{Server, ServerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -70,12 +71,20 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     print(&format!("explorer=http://{addr}{}", server.explorer_link()));
     tracing::info!(%addr, "listening");
     let (told, mut hear) = tokio::sync::watch::channel(());
+    // A change is one small write, which must not wait for the answer to the one before.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "small writes may wait");
+        }
+    });
+    let draining = server.clone();
     let serve = axum::serve(listener, server.router()).with_graceful_shutdown(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         tracing::info!("stopping");
+        draining.drain();
         drop(told);
     });
     let overdue = async move {

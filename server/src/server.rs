@@ -6,10 +6,12 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::sync::Semaphore;
 
+use crate::actions::Actions;
 use crate::auth::Tokens;
 use crate::config::ServerConfig;
 use crate::ledger::Ledger;
 use crate::sessions::Sessions;
+use crate::state::StateError;
 use crate::store::{EmbeddedStore, EventStore, StoreError};
 use crate::ui::Explorer;
 use crate::{api, ingest, ui};
@@ -18,6 +20,7 @@ use crate::{api, ingest, ui};
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) actions: Actions,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
     pub(crate) ledger: Ledger,
@@ -43,6 +46,7 @@ impl Server {
     /// # Errors
     ///
     /// [`StartError::Store`] if the events cannot be opened, such as when another server has the directory open;
+    /// [`StartError::State`] if `state.sqlite` cannot be, such as when a newer server has written it;
     /// [`StartError::Io`] if another file of the directory cannot be read or written.
     ///
     /// # Panics
@@ -61,8 +65,10 @@ impl Server {
         };
         let store = EmbeddedStore::open(config.data_dir.join("events"), config.store.clone())
             .map_err(StartError::Store)?;
+        let actions = Actions::open(&config.data_dir.join("state.sqlite"));
         let shared = Shared {
             store: Arc::new(store),
+            actions: actions.map_err(StartError::State)?,
             tokens: Tokens::load(config).map_err(in_dir)?,
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
@@ -110,15 +116,28 @@ impl Server {
         self.shared.explorer.link()
     }
 
-    /// Closes the event store: what was answered is durable, further events are refused. Call it once the router
-    /// serves no longer.
+    /// Ends the streams of security responses, which would be open for ever. Call it when a graceful shutdown
+    /// begins, so that it need not wait for them; [`close`](Self::close) does it, too.
+    pub fn drain(&self) {
+        self.shared.actions.drain();
+    }
+
+    /// Closes the stores: what was answered is durable, further events and decisions are refused. Call it once the
+    /// router serves no longer.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`] if the last of the store could not be written; what was acknowledged is safe nevertheless.
+    /// [`StoreError::Io`] if the last of the event store could not be written; what was acknowledged is safe
+    /// nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
-        let store = Arc::clone(&self.shared.store);
-        blocking(move || store.close()).await?
+        let shared = Arc::clone(&self.shared);
+        blocking(move || {
+            if let Err(error) = shared.actions.close() {
+                tracing::warn!(%error, "the state store ended with an error");
+            }
+            shared.store.close()
+        })
+        .await?
     }
 }
 
@@ -139,6 +158,8 @@ where
 pub enum StartError {
     /// The event store could not be opened.
     Store(StoreError),
+    /// The state store could not be opened.
+    State(StateError),
     /// A file of the data directory could not be read or written.
     Io {
         /// The data directory.
@@ -152,6 +173,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
+            Self::State(error) => error.fmt(f),
             Self::Io { path, source } => write!(f, "data directory {}: {source}", path.display()),
         }
     }
@@ -161,6 +183,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Store(error) => error.source(),
+            Self::State(error) => error.source(),
             Self::Io { source, .. } => Some(source),
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::actions::{Audience, Delivery};
 use crate::auth::random_hex;
 
 /// What the server knows of an agent since its login.
@@ -19,6 +20,18 @@ pub(crate) struct Agent {
     pub(crate) label: Option<String>,
     /// Whether it understands this project's additions to the protocol.
     pub(crate) capable: bool,
+    pub(crate) delivery: Arc<Delivery>,
+}
+
+impl Agent {
+    /// Which form of security responses it is given.
+    pub(crate) fn audience(&self) -> Audience {
+        if self.capable {
+            Audience::Sdk
+        } else {
+            Audience::Legacy
+        }
+    }
 }
 
 /// Sessions live in memory: agents log in again when theirs is unknown.
@@ -84,6 +97,23 @@ impl Sessions {
         Some(Arc::clone(&session.agent))
     }
 
+    /// Agents that are logged in, `limit` at most, and for how long each has been silent: the longest silent first.
+    pub(crate) fn agents(&self, limit: usize) -> Vec<(Arc<Agent>, Duration)> {
+        let now = Instant::now();
+        let live = self.lock();
+        let silences = live.values().map(|session| {
+            let silence = now.duration_since(session.heard);
+            (Arc::clone(&session.agent), silence)
+        });
+        let mut agents: Vec<_> = silences
+            .filter(|(_, silence)| *silence < self.silence)
+            .collect();
+        drop(live);
+        agents.sort_by_key(|(_, silence)| std::cmp::Reverse(*silence));
+        agents.truncate(limit);
+        agents
+    }
+
     pub(crate) fn close(&self, key: &str) {
         self.lock().remove(key);
     }
@@ -105,6 +135,7 @@ mod tests {
             agent_type: String::new(),
             label: None,
             capable: false,
+            delivery: Arc::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::action::Action;
+use super::action::{Action, ActionsVersion, Allowlist};
 use super::beat::{Command, Status};
 use super::lenient;
 
@@ -123,6 +123,21 @@ pub struct LoginResponse {
     /// The security responses in force.
     #[serde(deserialize_with = "lenient::or_ignore")]
     pub actions: Vec<Action>,
+    /// This SDK: which state of the actions these are.
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub actions_version: Option<ActionsVersion>,
+    /// This SDK: what no action concerns.
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "Allowlist::is_empty"
+    )]
+    pub allowlist: Allowlist,
+    /// This SDK: whether all actions are reported only, and nothing is stopped.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub actions_dry_run: bool,
 }
 
 /// Settings that the server gives to an agent at login; `None` leaves the agent's own.

@@ -13,6 +13,7 @@
 //! | `POST` [`BATCH`] | [`BatchRequest`] | [`BatchResponse`] |
 //! | `POST` [`SIGNAL_BATCHES`] | array of [`Signal`] | empty, or `{"status":true}` |
 //! | `GET` [`ACTIONS_PACK`] | | [`ActionsPack`] |
+//! | `GET` [`ACTION_STREAM`] | | lines of [`ActionsChange`], without end |
 //! | `GET` [`APP_LOGOUT`] | | `{"status":true}` |
 //!
 //! # What this SDK adds (version [`VERSION`])
@@ -26,6 +27,9 @@
 //! - Heartbeats carry the [`Outcomes`] ledger: what became of every event, cumulated since the
 //!   agent's start, so that a heartbeat sent twice counts once.
 //! - `parameters` may hold `path`, the values of the route's placeholders.
+//! - Logins and packs tell the [`ActionsVersion`] of their actions, the [`Allowlist`], and whether
+//!   everything is a dry run; [`ACTION_STREAM`] sends each change at once, and heartbeats say what
+//!   the agent enforces ([`ActionsState`]).
 
 mod action;
 mod batch;
@@ -38,7 +42,9 @@ mod sdk_event;
 mod signal;
 mod timestamp;
 
-pub use self::action::{Action, ActionParameters, ActionsPack};
+pub use self::action::{
+    Action, ActionParameters, ActionsChange, ActionsPack, ActionsState, ActionsVersion, Allowlist,
+};
 pub use self::batch::{BatchElement, BatchRequest, BatchResponse, Verdict, VerdictKind};
 pub use self::beat::{BeatRequest, BeatResponse, Command, CommandResult, Metric, Status};
 pub use self::login::{
@@ -64,7 +70,18 @@ pub const APP_LOGOUT: &str = "/sqreen/v0/app-logout";
 /// `POST`: events as request records.
 pub const BATCH: &str = "/sqreen/v0/batch";
 /// `GET`: the security responses in force.
+///
+/// The answer's `ETag` is `"<epoch>-<seq>"`; asked again with it in `If-None-Match`, the backend
+/// answers 304 as long as nothing changed.
 pub const ACTIONS_PACK: &str = "/sqreen/v0/actionspack";
+/// `GET`: the changes of the security responses as they happen, as lines of JSON
+/// (`application/x-ndjson`) in an answer that stays open.
+///
+/// The agent says what it has: `?epoch=…&seq=…`. The first line tells the position that the stream
+/// starts from; each change follows on a line of its own. Where the backend cannot go on from the
+/// agent's position, its line says `reload`. A line at least every 10 seconds shows that the
+/// stream lives.
+pub const ACTION_STREAM: &str = "/sqreen/v1/actions/stream";
 /// `POST`: events as signals.
 pub const SIGNAL_BATCHES: &str = "/batches";
 

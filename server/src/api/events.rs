@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Serialize;
 
-use super::Reader;
+use super::Bearer;
 use super::filter::{self, Params};
 use super::problem::Problem;
 use super::view::EventView;
@@ -21,7 +21,7 @@ pub(super) struct Page {
 }
 
 pub(super) async fn list(
-    _: Reader,
+    _: Bearer,
     State(app): State<App>,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {

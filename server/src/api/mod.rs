@@ -1,5 +1,7 @@
 //! The JSON API under `/api/v1`: bearer API token, errors as RFC 9457 problems.
 
+mod actions;
+mod allowlist;
 mod events;
 mod filter;
 mod problem;
@@ -8,9 +10,9 @@ mod view;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) use self::filter::{Params, parse};
 use self::problem::Problem;
@@ -20,14 +22,31 @@ pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/outcomes", get(outcomes))
+        .route("/api/v1/actions", post(actions::create).get(actions::list))
+        .route(
+            "/api/v1/actions/settings",
+            get(actions::settings).put(actions::set),
+        )
+        .route(
+            "/api/v1/actions/{id}",
+            delete(actions::lift).get(actions::get),
+        )
+        .route(
+            "/api/v1/allowlist",
+            post(allowlist::add).get(allowlist::list),
+        )
+        .route("/api/v1/allowlist/{id}", delete(allowlist::remove))
         .route("/healthz", get(health))
 }
 
+/// Who decides what comes with the API token.
+const BY: &str = "api";
+
 /// A request with the API token.
 #[derive(Debug)]
-struct Reader;
+struct Bearer;
 
-impl FromRequestParts<App> for Reader {
+impl FromRequestParts<App> for Bearer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
@@ -45,7 +64,13 @@ impl FromRequestParts<App> for Reader {
     }
 }
 
-async fn outcomes(_: Reader, State(app): State<App>) -> Json<Value> {
+/// Reads a body that is a JSON object.
+fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::field("body", format!("body: not a JSON object: {error}")))
+}
+
+async fn outcomes(_: Bearer, State(app): State<App>) -> Json<Value> {
     Json(json!({"outcomes": app.ledger.rows()}))
 }
 

@@ -5,6 +5,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::actions::ActionError;
+use crate::state::StateError;
 use crate::store::StoreError;
 
 /// A request that the API refuses.
@@ -33,6 +35,22 @@ impl Problem {
         }
     }
 
+    pub(super) fn not_found() -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            detail: "there is none of this id".to_owned(),
+            field: None,
+        }
+    }
+
+    fn conflict(detail: String, field: Option<String>) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            detail,
+            field,
+        }
+    }
+
     /// What is wrong, for people.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
@@ -52,6 +70,32 @@ impl From<StoreError> for Problem {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             detail: "the event store cannot be read now".to_owned(),
+            field: None,
+        }
+    }
+}
+
+impl From<ActionError> for Problem {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::Field(error) => Self::field(&error.field, error.to_string()),
+            ActionError::Critical(error) => {
+                let detail =
+                    format!("{error}; post it with \"allow_critical\": true if that is meant");
+                Self::conflict(detail, Some(error.field))
+            }
+            ActionError::Full(detail) => Self::conflict(detail, None),
+            ActionError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        tracing::error!(%error, "state store not usable");
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            detail: "the state store cannot be used now".to_owned(),
             field: None,
         }
     }

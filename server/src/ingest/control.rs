@@ -1,5 +1,6 @@
 //! Login, heartbeat, logout, and what agents ask for or tell besides events.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,18 +11,22 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use sqreen::protocol::{
-    ActionsPack, BeatRequest, BeatResponse, Capabilities, Features, HEADER_SESSION_KEY,
+    ACTION_STREAM, ActionsState, BeatRequest, BeatResponse, Capabilities, CommandResult, Features,
     LoginRequest, LoginResponse, SqreenRsFeatures, Status,
 };
 
+use super::actions::with_actions;
 use super::answer::{self, Refusal};
 use super::body::{Body, ENCODINGS};
-use super::session::{Session, Token, cut};
+use super::session::{Session, Token, cut, key};
+use crate::actions::{Actions, Audience};
 use crate::server::{App, blocking};
 use crate::sessions::Agent;
 
 /// The most bytes of each text that is kept of a login.
 const MAX_TEXT: usize = 256;
+/// The most results of commands that are logged of a heartbeat.
+const MAX_RESULTS: usize = 16;
 
 pub(super) async fn ping() -> Response {
     answer::ok()
@@ -32,7 +37,7 @@ pub(super) async fn login(
     token: Token,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Result<Json<LoginResponse>, Refusal> {
+) -> Result<Response, Refusal> {
     let login: LoginRequest = Body::new(&headers, bytes)?.parse()?;
     let features = features(&login);
     let keep = |text: &str| Some(cut(text, MAX_TEXT).to_owned()).filter(|text| !text.is_empty());
@@ -44,6 +49,7 @@ pub(super) async fn login(
         agent_type: cut(&login.agent_type, MAX_TEXT).to_owned(),
         label: keep(&label).filter(|label| label != "/"),
         capable: login.capabilities.is_some(),
+        delivery: Arc::default(),
     };
     tracing::info!(
         app = agent.app,
@@ -51,16 +57,26 @@ pub(super) async fn login(
         agent = agent.label,
         "agent logged in"
     );
-    let session_id = app.sessions.open(agent).map_err(|error| {
-        tracing::error!(%error, "no random bytes for a session");
-        Refusal::Unavailable("no session can be opened now".to_owned())
-    })?;
-    Ok(Json(LoginResponse {
+    let audience = agent.audience();
+    let pack = app.actions.pack(&agent.app, audience);
+    agent.delivery.tell(pack.told);
+    let mut answer = LoginResponse {
         status: Status::OK,
-        session_id,
+        session_id: app.sessions.open(agent).map_err(no_random)?,
         features,
         ..LoginResponse::default()
-    }))
+    };
+    match audience {
+        Audience::Sdk => {
+            answer.actions_version = Some(pack.version.clone());
+            answer.allowlist = pack.allowlist.clone();
+            answer.actions_dry_run = pack.dry_run;
+        }
+        Audience::Legacy => {
+            answer.commands = Actions::login_commands(&pack.allowlist).map_err(no_random)?;
+        }
+    }
+    with_actions(&answer, pack, audience)
 }
 
 fn features(login: &LoginRequest) -> Features {
@@ -94,7 +110,7 @@ fn additions(capabilities: &Capabilities) -> SqreenRsFeatures {
             .filter(offered)
             .map(str::to_owned)
             .collect(),
-        action_stream: None,
+        action_stream: capabilities.action_stream.then(|| ACTION_STREAM.to_owned()),
         verdicts: true,
     }
 }
@@ -106,6 +122,10 @@ pub(super) async fn beat(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<BeatResponse>, Refusal> {
     let beat: BeatRequest = Body::new(&headers, bytes)?.parse()?;
+    log_results(&agent, &beat.command_results);
+    if let Some(state) = beat.actions {
+        report(&agent, state);
+    }
     if let Some(mut outcomes) = beat.outcomes {
         // What the login said counts: a heartbeat cannot speak for another instance.
         if let Some(instance) = &agent.instance {
@@ -122,10 +142,41 @@ pub(super) async fn beat(
             tracing::error!(%error, "outcome ledger not written");
         }
     }
+    let commands = app
+        .actions
+        .commands(&agent.app, agent.audience(), &agent.delivery);
     Ok(Json(BeatResponse {
         status: Status::OK,
-        commands: Vec::new(),
+        commands: commands.map_err(no_random)?,
     }))
+}
+
+/// Logs what commands came to.
+fn log_results(agent: &Agent, results: &BTreeMap<String, CommandResult>) {
+    for (uuid, result) in results.iter().take(MAX_RESULTS) {
+        let output = result.output.to_string();
+        let (uuid, output) = (cut(uuid, MAX_TEXT), cut(&output, MAX_TEXT));
+        let (app, host, agent) = (&agent.app, &agent.hostname, &agent.label);
+        if result.status.0 {
+            tracing::info!(app, host, agent, uuid, output, "command carried out");
+        } else {
+            tracing::warn!(app, host, agent, uuid, output, "command failed");
+        }
+    }
+}
+
+/// Keeps what the agent says of its security responses.
+fn report(agent: &Agent, mut state: ActionsState) {
+    state.error = state.error.map(|error| cut(&error, MAX_TEXT).to_owned());
+    if let Some(error) = agent.delivery.report(state) {
+        let (app, host, agent) = (&agent.app, &agent.hostname, &agent.label);
+        tracing::warn!(app, host, agent, error, "agent refused security responses");
+    }
+}
+
+fn no_random(error: impl std::fmt::Display) -> Refusal {
+    tracing::error!(%error, "no random bytes");
+    Refusal::Unavailable("the server has no random bytes now".to_owned())
 }
 
 pub(super) async fn logout(
@@ -133,21 +184,11 @@ pub(super) async fn logout(
     Session(agent): Session,
     headers: HeaderMap,
 ) -> Response {
-    let key = headers
-        .get(HEADER_SESSION_KEY)
-        .and_then(|key| key.to_str().ok());
-    if let Some(key) = key {
-        app.sessions.close(key.trim());
+    if let Some(key) = key(&headers) {
+        app.sessions.close(key);
         tracing::info!(app = agent.app, host = agent.hostname, "agent logged out");
     }
     answer::ok()
-}
-
-pub(super) async fn actions_pack(_: Session) -> Json<ActionsPack> {
-    Json(ActionsPack {
-        status: Status::OK,
-        actions: Vec::new(),
-    })
 }
 
 pub(super) async fn rules_pack(_: Session) -> Response {

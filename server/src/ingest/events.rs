@@ -142,13 +142,16 @@ where
     let work = move || {
         let mut normaliser = Normaliser::new(&reader);
         let rest = read(&mut normaliser, body.parse()?);
-        Ok::<_, Refusal>((normaliser.into_rows(), rest))
+        Ok::<_, Refusal>((normaliser.finish(), rest))
     };
-    let (rows, rest) = if small {
+    let ((rows, proxies), rest) = if small {
         work()?
     } else {
         blocking(work).await??
     };
+    if !proxies.is_empty() {
+        app.actions.note_proxies(&agent.app, proxies);
+    }
     Ok((store(app, rows).await?, rest))
 }
 

@@ -4,6 +4,7 @@
 //! say what they are capable of; an old agent would send it again for ever, so it is told that all is well, and the
 //! loss is logged.
 
+mod actions;
 mod answer;
 mod body;
 mod control;
@@ -40,7 +41,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/sqreen/v0/app-login", post(control::login))
         .route(protocol::APP_BEAT, post(control::beat))
         .route(protocol::APP_LOGOUT, get(control::logout))
-        .route(protocol::ACTIONS_PACK, get(control::actions_pack))
+        .route(protocol::ACTIONS_PACK, get(actions::pack))
+        .route(protocol::ACTION_STREAM, get(actions::stream))
         .route("/sqreen/v0/rulespack", get(control::rules_pack))
         .route("/sqreen/v1/reveal/runtime/1", get(control::ping))
         .route("/sqreen/v1/reveal/run", get(control::ping))

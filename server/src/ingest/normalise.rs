@@ -1,6 +1,7 @@
 //! From what agents send to what is stored: one row per event, with the facts of its request.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 use sqreen::protocol::{
@@ -17,6 +18,8 @@ const MAX_NAME: usize = 256;
 /// The most bytes that the events of one batch take stored. A batch repeats no facts within a request, rows do; the
 /// limit keeps a small batch from becoming a large one.
 const MAX_STORED: usize = 30 << 20;
+/// The most proxies that are noted of one batch.
+const MAX_PROXIES: usize = 64;
 
 /// An event, ready to be stored or refused for good.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct Normaliser<'a> {
     received: i64,
     stored: usize,
     rows: Vec<Row>,
+    /// Addresses that passed requests on.
+    proxies: BTreeSet<IpAddr>,
 }
 
 /// What the events of one request share.
@@ -69,14 +74,31 @@ impl<'a> Normaliser<'a> {
             received: Timestamp::now().as_micros(),
             stored: 0,
             rows: Vec::new(),
+            proxies: BTreeSet::new(),
         }
     }
 
-    pub(super) fn into_rows(self) -> Vec<Row> {
-        self.rows
+    /// The rows, and the addresses that passed requests on.
+    pub(super) fn finish(self) -> (Vec<Row>, BTreeSet<IpAddr>) {
+        (self.rows, self.proxies)
+    }
+
+    /// A peer that is not the client has passed the request on. Only this project's SDK tells clients from peers by
+    /// configured proxies alone: with another agent, whoever sends a header could pass for a proxy, and for critical.
+    fn note_proxy(&mut self, record: &RequestRecord) {
+        let request = record.request.as_ref();
+        let peer = request.and_then(|request| address(request.remote_ip.as_deref()?));
+        let client = record.client_ip.as_deref().and_then(address);
+        if let (true, Some(peer), Some(client)) = (self.agent.capable, peer, client)
+            && peer != client
+            && self.proxies.len() < MAX_PROXIES
+        {
+            self.proxies.insert(peer);
+        }
     }
 
     pub(super) fn record(&mut self, record: &RequestRecord) {
+        self.note_proxy(record);
         let calls: Vec<_> = record
             .observed
             .sdk
@@ -188,19 +210,18 @@ impl<'a> Normaliser<'a> {
         if name.is_empty() || name.len() > MAX_NAME {
             return self.refuse(wire_id, format!("name: not 1 to {MAX_NAME} bytes"));
         }
-        let options = sent.options;
+        let mut options = sent.options;
+        let blocked = blocked_user(&name, &mut options);
         let time = options.timestamp.or(sent.time).or(facts.time);
         let time = time.map_or(self.received, Timestamp::as_micros);
         let mut event = StoredEvent::new(id, time, self.received, self.agent.app.clone(), name);
         let own = options.user_identifiers.filter(|user| !user.is_empty());
         let user = own.or_else(|| facts.user.filter(|user| !user.is_empty()).cloned());
+        let user = user.or(blocked);
         event.user = user.map(|user| user.into_iter().collect());
         event.traits = facts.traits.filter(|traits| !traits.is_empty()).cloned();
         event.properties = Some(options.properties).filter(|properties| !properties.is_empty());
-        event.ip = facts
-            .ip
-            .and_then(|ip| ip.trim().parse().ok())
-            .map(|ip: std::net::IpAddr| ip.to_canonical());
+        event.ip = facts.ip.and_then(address);
         event.user_agent = facts.user_agent.map(str::to_owned);
         event.status = facts.response.and_then(|response| response.status);
         event.agent.clone_from(&self.agent.label);
@@ -302,6 +323,26 @@ impl<'a> Facts<'a> {
             ordinals: HashMap::new(),
         }
     }
+}
+
+/// Whom a security response was applied to, if it is one on users. The old agents disagree on where its report says
+/// so: Node's `output` are the identifiers, that of others has them as `user`, which is what is stored.
+fn blocked_user(name: &str, options: &mut TrackOptions) -> Option<Map<String, Value>> {
+    let kind = name.strip_prefix(names::ACTION_PREFIX)?;
+    if !matches!(kind, "block_user" | "redirect_user") {
+        return None;
+    }
+    let output = options.properties.get_mut("output")?.as_object_mut()?;
+    if !output.get("user").is_some_and(Value::is_object) {
+        let identifiers = std::mem::take(output);
+        output.insert("user".to_owned(), Value::Object(identifiers));
+    }
+    output.get("user")?.as_object().cloned()
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    let address: IpAddr = text.trim().parse().ok()?;
+    Some(address.to_canonical())
 }
 
 fn asks_for_body(signal: &Signal) -> bool {

@@ -24,7 +24,7 @@ impl FromRequestParts<App> for Session {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        if let Some(key) = text(&parts.headers, HEADER_SESSION_KEY) {
+        if let Some(key) = key(&parts.headers) {
             return app.sessions.hear(key).map(Self).ok_or(Refusal::Session);
         }
         if parts.headers.contains_key(HEADER_API_KEY) {
@@ -36,6 +36,7 @@ impl FromRequestParts<App> for Session {
                 agent_type: String::new(),
                 label: None,
                 capable: false,
+                delivery: Arc::default(),
             })));
         }
         Err(Refusal::Session)
@@ -62,6 +63,11 @@ impl FromRequestParts<App> for Token {
             app: cut(name.unwrap_or(DEFAULT_APP), MAX_APP).to_owned(),
         })
     }
+}
+
+/// The session that a request names.
+pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
+    text(headers, HEADER_SESSION_KEY)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{explorer, page};
 use crate::api::Params;
-use crate::auth::{Secret, TokenHash, random_hex};
+use crate::auth::{Secret, TokenHash, digest, random_hex};
 use crate::server::App;
 
 const COOKIE: &str = "sqreen_explorer";
@@ -49,8 +49,8 @@ impl Explorer {
         format!("/signin?code={}", self.code.0)
     }
 
-    /// Whether the request has the cookie of a live session.
-    pub(super) fn knows(&self, headers: &HeaderMap) -> bool {
+    /// The reader whose session's cookie the request has.
+    pub(super) fn reader(&self, headers: &HeaderMap) -> Option<Reader> {
         let cookies = headers.get_all(header::COOKIE).iter();
         let pairs = cookies
             .filter_map(|value| value.to_str().ok())
@@ -58,12 +58,13 @@ impl Explorer {
         let mut values =
             pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
         let readers = self.lock();
-        values.any(|value| {
+        let live = values.find(|value| {
             readers
                 .sessions
-                .get(value)
+                .get(*value)
                 .is_some_and(|began| began.elapsed() < Self::LIFETIME)
-        })
+        });
+        live.map(Reader::of)
     }
 
     fn takes_code(&self, code: &str) -> bool {
@@ -74,9 +75,10 @@ impl Explorer {
         self.lasting || !used
     }
 
-    /// Begins a session and returns its `Set-Cookie`.
-    fn begin(&self) -> Option<HeaderValue> {
+    /// Begins a session and returns its reader and its `Set-Cookie`.
+    fn begin(&self) -> Option<(Reader, HeaderValue)> {
         let id = random_hex().ok()?;
+        let reader = Reader::of(&id);
         let seconds = Self::LIFETIME.as_secs();
         let cookie = format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
         let mut readers = self.lock();
@@ -90,11 +92,36 @@ impl Explorer {
             }
         }
         readers.sessions.insert(id, Instant::now());
-        HeaderValue::try_from(cookie).ok()
+        Some((reader, HeaderValue::try_from(cookie).ok()?))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Readers> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who looks at the pages.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// Every form that changes something carries it. Another site can make a browser send the session's cookie, but
+    /// cannot know this: it follows from the cookie, and the cookie does not follow from it.
+    pub(super) csrf: Secret,
+}
+
+impl Reader {
+    /// The form's field for [`csrf`](Self::csrf).
+    pub(super) const CSRF: &str = "csrf";
+
+    fn of(session: &str) -> Self {
+        Self {
+            csrf: Secret(digest(&["csrf", session])),
+        }
+    }
+
+    /// Whether the form comes from one of this reader's pages.
+    pub(super) fn sent(&self, form: &Params) -> bool {
+        let token = value(form, Self::CSRF).unwrap_or_default();
+        TokenHash::of(&self.csrf.0).matches(token)
     }
 }
 
@@ -104,8 +131,10 @@ pub(super) async fn by_link(State(app): State<App>, Query(params): Query<Params>
         if !app.explorer.takes_code(code) {
             return refuse("This link has been used. Sign in with the API token.");
         }
-        let cookie = app.explorer.begin();
-        return with_cookie(explorer::page(&app, &Params::new()).await, cookie);
+        let Some((reader, cookie)) = app.explorer.begin() else {
+            return refuse("No session can begin now. Try again.");
+        };
+        return with_cookie(explorer::page(&app, &reader, &Params::new()).await, cookie);
     }
     by_token(&app, &params)
 }
@@ -117,9 +146,10 @@ pub(super) async fn by_form(State(app): State<App>, Form(params): Form<Params>) 
 
 fn by_token(app: &App, params: &Params) -> Response {
     match value(params, "token") {
-        Some(token) if app.tokens.api.matches(token.trim()) => {
-            with_cookie(Redirect::to("/").into_response(), app.explorer.begin())
-        }
+        Some(token) if app.tokens.api.matches(token.trim()) => match app.explorer.begin() {
+            Some((_, cookie)) => with_cookie(Redirect::to("/").into_response(), cookie),
+            None => refuse("No session can begin now. Try again."),
+        },
         _ => refuse("This is not the API token."),
     }
 }
@@ -129,14 +159,13 @@ pub(super) fn refuse(reason: &str) -> Response {
     (StatusCode::UNAUTHORIZED, page::sign_in(reason)).into_response()
 }
 
-fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
-    if let Some(cookie) = cookie {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }
 
-fn value<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
+/// The first value of this name.
+pub(super) fn value<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
     params
         .iter()
         .find(|(key, _)| key == name)

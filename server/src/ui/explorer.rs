@@ -7,11 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sqreen::protocol::Timestamp;
 
-use super::{access, chart, page};
+use super::access::{self, Reader};
+use super::actions::Met;
+use super::{chart, page};
 use crate::api::{self, Params};
 use crate::server::{App, blocking};
 use crate::store::{
-    Cursor, EventFilter, EventPage, EventQuery, EventStore, Histogram, HistogramQuery, StoreError,
+    Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery, StoreError,
 };
 
 /// The most bars of the histogram.
@@ -22,6 +24,8 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) page: EventPage,
+    /// What the client and the user of each event meet now.
+    pub(super) actions: Vec<Met>,
     pub(super) histogram: Histogram,
 }
 
@@ -30,15 +34,14 @@ pub(super) async fn show(
     headers: HeaderMap,
     Query(params): Query<Params>,
 ) -> Response {
-    if app.explorer.knows(&headers) {
-        page(&app, &params).await
-    } else {
-        access::refuse("Sign in with the API token to see the events.")
+    match app.explorer.reader(&headers) {
+        Some(reader) => page(&app, &reader, &params).await,
+        None => access::refuse("Sign in with the API token to see the events."),
     }
 }
 
 /// The page itself, for those who may see it.
-pub(super) async fn page(app: &App, params: &Params) -> Response {
+pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Response {
     // A form sends its empty fields too.
     let given: Params = params
         .iter()
@@ -48,26 +51,27 @@ pub(super) async fn page(app: &App, params: &Params) -> Response {
     let query = match api::parse(&given) {
         Ok(query) => query,
         Err(problem) => {
-            let page = page::explorer(&given, &Err(problem.detail().to_owned()));
+            let page = page::explorer(reader, &given, &Err(problem.detail().to_owned()));
             return (StatusCode::BAD_REQUEST, page).into_response();
         }
     };
-    let store = Arc::clone(&app.store);
-    let found = blocking(move || find(&*store, &query))
+    let shared = Arc::clone(app);
+    let found = blocking(move || find(&shared, &query))
         .await
         .and_then(|found| found);
     match found {
-        Ok(found) => page::explorer(&given, &Ok(found)).into_response(),
+        Ok(found) => page::explorer(reader, &given, &Ok(found)).into_response(),
         Err(error) => {
             tracing::error!(%error, "events not read");
             let text = "The event store cannot be read now.".to_owned();
-            let page = page::explorer(&given, &Err(text));
+            let page = page::explorer(reader, &given, &Err(text));
             (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
         }
     }
 }
 
-fn find(store: &dyn EventStore, query: &EventQuery) -> Result<Found, StoreError> {
+fn find(app: &App, query: &EventQuery) -> Result<Found, StoreError> {
+    let store = &app.store;
     let page = store.query(query)?;
     let (from, to) = range(&query.filter, page.events.first().map(|event| event.time));
     let width = to.saturating_sub(from);
@@ -78,7 +82,16 @@ fn find(store: &dyn EventStore, query: &EventQuery) -> Result<Found, StoreError>
         to,
         bucket,
     })?;
-    Ok(Found { page, histogram })
+    let actions = page
+        .events
+        .iter()
+        .map(|event| Met::by(app, event))
+        .collect();
+    Ok(Found {
+        page,
+        actions,
+        histogram,
+    })
 }
 
 /// The range asked for; what is missing of it is the day before now, or before the newest event.
@@ -94,14 +107,21 @@ fn range(filter: &EventFilter, newest: Option<i64>) -> (i64, i64) {
 
 /// Path and query of the page after this one.
 pub(super) fn next_link(params: &Params, next: Cursor) -> String {
-    let mut link = String::from("/?");
-    for (name, value) in params.iter().filter(|(name, _)| name != "cursor") {
+    let kept = params.iter().filter(|(name, _)| name != "cursor");
+    let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
+    link("/", kept.chain([("cursor", next.to_string().as_str())]))
+}
+
+/// Path and query.
+pub(super) fn link<'a>(path: &str, params: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut link = path.to_owned();
+    for (place, (name, value)) in params.into_iter().enumerate() {
+        link.push(if place == 0 { '?' } else { '&' });
         encode(name, &mut link);
         link.push('=');
         encode(value, &mut link);
-        link.push('&');
     }
-    link + &format!("cursor={next}")
+    link
 }
 
 fn encode(text: &str, into: &mut String) {

@@ -1,6 +1,7 @@
-//! The Event Explorer: one page, rendered here, without script.
+//! The pages: the Event Explorer and the security responses, rendered here, without script.
 
 mod access;
+mod actions;
 mod chart;
 mod explorer;
 mod page;
@@ -8,7 +9,7 @@ mod page;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 pub(crate) use self::access::Explorer;
 use crate::server::App;
@@ -19,6 +20,11 @@ const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; f
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/", get(explorer::show))
+        .route("/actions", get(actions::show).post(actions::create))
+        .route("/actions/{id}/lift", post(actions::lift))
+        .route("/actions/settings", post(actions::set))
+        .route("/actions/allowlist", post(actions::allow))
+        .route("/actions/allowlist/{id}/remove", post(actions::disallow))
         .route("/signin", get(access::by_link).post(access::by_form))
         .route("/assets/explorer.css", get(stylesheet))
         .layer(axum::middleware::map_response(harden))

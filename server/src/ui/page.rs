@@ -4,8 +4,10 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 use sqreen::protocol::Timestamp;
 
+use super::access::{Reader, value};
+use super::actions::Met;
 use super::chart;
-use super::explorer::{Found, next_link};
+use super::explorer::{Found, link, next_link};
 use crate::api::Params;
 use crate::store::StoredEvent;
 
@@ -22,7 +24,11 @@ const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
 let app = router.layer(sqreen.layer());
 sqreen::track("cart.checkout"); // in a handler"#;
 
-fn document(title: &str, content: &Markup) -> Markup {
+/// The places that the navigation leads to.
+const PLACES: [(&str, &str); 2] = [("/", "Events"), ("/actions", "Actions")];
+
+/// A page; `here` is its place in the navigation, for those who signed in.
+pub(super) fn document(title: &str, here: Option<&str>, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -34,7 +40,16 @@ fn document(title: &str, content: &Markup) -> Markup {
                 link rel="icon" href="data:,";
             }
             body {
-                header { h1 { a href="/" { "Event Explorer" } } }
+                header {
+                    h1 { a href="/" { "Event Explorer" } }
+                    @if let Some(here) = here {
+                        nav aria-label="Pages" {
+                            @for (path, name) in PLACES {
+                                a href=(path) aria-current=[(path == here).then_some("page")] { (name) }
+                            }
+                        }
+                    }
+                }
                 main { (content) }
             }
         }
@@ -44,6 +59,7 @@ fn document(title: &str, content: &Markup) -> Markup {
 pub(super) fn sign_in(reason: &str) -> Markup {
     document(
         "Sign in",
+        None,
         &html! {
             form.signin method="post" action="/signin" {
                 p role="alert" { (reason) }
@@ -54,13 +70,11 @@ pub(super) fn sign_in(reason: &str) -> Markup {
     )
 }
 
-pub(super) fn explorer(params: &Params, found: &Result<Found, String>) -> Markup {
-    let value = |name: &str| {
-        let given = params.iter().find(|(key, _)| key == name);
-        given.map(|(_, value)| value.as_str()).unwrap_or_default()
-    };
+pub(super) fn explorer(reader: &Reader, params: &Params, found: &Result<Found, String>) -> Markup {
+    let value = |name: &str| value(params, name).unwrap_or_default();
     document(
         "Event Explorer",
+        Some("/"),
         &html! {
             form.filter method="get" action="/" role="search" {
                 @for (name, label) in FIELDS {
@@ -72,7 +86,7 @@ pub(super) fn explorer(params: &Params, found: &Result<Found, String>) -> Markup
                 Err(reason) => p role="alert" { (reason) },
                 Ok(found) => {
                     (chart::bars(&found.histogram))
-                    @if found.page.events.is_empty() { (empty(params)) } @else { (table(&found.page.events)) }
+                    @if found.page.events.is_empty() { (empty(params)) } @else { (table(reader, params, found)) }
                     @if let Some(next) = found.page.next {
                         nav { a rel="next" href=(next_link(params, next)) { "Older events" } }
                     }
@@ -93,7 +107,12 @@ fn empty(params: &Params) -> Markup {
     }
 }
 
-fn table(events: &[StoredEvent]) -> Markup {
+fn table(reader: &Reader, params: &Params, found: &Found) -> Markup {
+    let given = params
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let back = link("/", given);
+    let rows = found.page.events.iter().zip(&found.actions);
     html! {
         div.scroll tabindex="0" role="region" aria-label="Events" {
             table {
@@ -102,13 +121,13 @@ fn table(events: &[StoredEvent]) -> Markup {
                         th scope="col" { (head) }
                     }
                 } }
-                tbody { @for event in events { (row(event)) } }
+                tbody { @for (event, met) in rows { (row(event, met, reader, &back)) } }
             }
         }
     }
 }
 
-fn row(event: &StoredEvent) -> Markup {
+fn row(event: &StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {
     let time = Timestamp::from_micros(event.time);
     let user = event.user.iter().flatten();
     let properties = event.properties.iter().flatten();
@@ -116,8 +135,14 @@ fn row(event: &StoredEvent) -> Markup {
         tr {
             td { time datetime=(time) { (time) } }
             td { strong { (event.name) } br; small { (event.app) } }
-            td { @for (key, value) in user { (pair(key, value)) } }
-            td { @if let Some(ip) = event.ip { (ip) } }
+            td {
+                @for (key, value) in user { (pair(key, value)) }
+                (met.user(event, reader, back))
+            }
+            td {
+                @if let Some(ip) = event.ip { (ip) " " }
+                (met.ip(event, reader, back))
+            }
             td {
                 @if let Some(method) = &event.method { (method) " " }
                 @if let Some(path) = &event.path { (path) }

@@ -21,7 +21,8 @@ pub(crate) struct Client {
 pub(crate) struct Running {
     pub(crate) client: Client,
     pub(crate) server: Server,
-    _dir: tempfile::TempDir,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    dir: Option<tempfile::TempDir>,
 }
 
 impl Running {
@@ -31,16 +32,38 @@ impl Running {
 
     pub(crate) async fn start_with(set: impl FnOnce(ServerConfig) -> ServerConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let server = Server::start(set(config(dir.path()))).await.unwrap();
+        let config = set(config(dir.path()));
+        Self {
+            dir: Some(dir),
+            ..Self::with(config).await
+        }
+    }
+
+    /// A server on a directory that outlives it.
+    pub(crate) async fn at(dir: &Path) -> Self {
+        Self::with(config(dir)).await
+    }
+
+    async fn with(config: ServerConfig) -> Self {
+        let server = Server::start(config).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
         let router = server.router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
         Self {
             client,
             server,
-            _dir: dir,
+            serving,
+            dir: None,
         }
+    }
+
+    /// Ends the server as a stop does; its directory can be opened again.
+    pub(crate) async fn stop(self) {
+        self.serving.abort();
+        let _ = self.serving.await;
+        self.server.close().await.unwrap();
+        drop(self.dir);
     }
 }
 
@@ -67,24 +90,73 @@ impl Client {
         self.http.post(format!("{}{path}", self.url))
     }
 
-    /// Logs in as this project's SDK does.
+    /// Logs in as this project's SDK does, and returns the session.
     pub(crate) async fn login(&self, app: &str) -> String {
-        let body = json!({
-            "agent_type": "rust", "agent_version": "0.1.0", "hostname": "web-1", "instance": "i-1",
-            "capabilities": {"version": 1, "compression": ["br", "gzip", "zstd"], "ids": true},
-        });
+        let answer = self.login_as(app, &sdk()).await;
+        answer["session_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Logs in with this body, and returns the answer.
+    pub(crate) async fn login_as(&self, app: &str, body: &Value) -> Value {
         let login = self
             .post("/sqreen/v1/app-login")
             .header("x-api-key", INGEST);
         let answer = login
             .header("x-app-name", app)
-            .json(&body)
+            .json(body)
             .send()
             .await
             .unwrap();
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer["status"], true, "{answer}");
-        answer["session_id"].as_str().unwrap().to_owned()
+        answer
+    }
+
+    /// Sends a heartbeat, and returns its commands.
+    pub(crate) async fn beat(&self, session: &str, body: &Value) -> Vec<Value> {
+        let answer = self.send(session, "/sqreen/v1/app-beat", body).await;
+        let mut answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["status"], true, "{answer}");
+        serde_json::from_value(answer["commands"].take()).unwrap()
+    }
+
+    pub(crate) async fn pack(&self, session: &str) -> Value {
+        let request = self
+            .get("/sqreen/v0/actionspack")
+            .header("x-session-key", session);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Calls the API; returns status and answer.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let url = format!("{}{path}", self.url);
+        let request = self
+            .http
+            .request(method.parse().unwrap(), url)
+            .bearer_auth(API);
+        let request = if body.is_null() {
+            request
+        } else {
+            request.json(body)
+        };
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Posts an action, and returns it.
+    pub(crate) async fn act(&self, body: &Value) -> Value {
+        let (status, action) = self.call("POST", "/api/v1/actions", body).await;
+        assert_eq!(status, 201, "{action}");
+        action
+    }
+
+    /// The actions that a query selects.
+    pub(crate) async fn actions(&self, query: &str) -> Vec<Value> {
+        let (status, mut page) = self
+            .call("GET", &format!("/api/v1/actions?{query}"), &Value::Null)
+            .await;
+        assert_eq!(status, 200, "{page}");
+        serde_json::from_value(page["actions"].take()).unwrap()
     }
 
     pub(crate) async fn send(&self, session: &str, path: &str, body: &Value) -> Response {
@@ -156,6 +228,24 @@ impl Client {
         }
         ids
     }
+}
+
+/// The login of this project's SDK.
+pub(crate) fn sdk() -> Value {
+    json!({
+        "agent_type": "rust", "agent_version": "0.1.0", "hostname": "web-1", "instance": "i-1",
+        "capabilities": {"version": 1, "compression": ["br", "gzip", "zstd"], "ids": true, "action_stream": true},
+    })
+}
+
+/// The login of an old agent.
+pub(crate) fn old(agent: &str) -> Value {
+    json!({"agent_type": agent, "agent_version": "1", "hostname": "web-2"})
+}
+
+/// A block of these addresses.
+pub(crate) fn block(ips: &[&str]) -> Value {
+    json!({"action": "block_ip", "ip_cidr": ips})
 }
 
 /// A record of one request with one `track` each of these ids and names.

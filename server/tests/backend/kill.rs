@@ -6,8 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
-use super::client::{Client, record};
+use super::client::{Client, block, record};
 use super::process::Process;
+
+#[tokio::test]
+async fn an_action_that_was_answered_survives() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Process::start("127.0.0.1:0", dir.path());
+    let client = Client::new(&server.url());
+    let action = client.act(&block(&["203.0.113.7"])).await;
+    server.kill();
+    let server = Process::start(&server.addr, dir.path());
+    let client = Client::new(&server.url());
+    assert_eq!(client.actions("").await, [action]);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_event_is_there_once() {

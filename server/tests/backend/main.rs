@@ -1,5 +1,6 @@
 //! The backend over HTTP, on real sockets.
 
+mod actions;
 mod api;
 mod captures;
 mod client;

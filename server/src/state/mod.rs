@@ -1,0 +1,22 @@
+//! The state store: what operators decide, in `state.sqlite`.
+//!
+//! SQLite in WAL mode with `synchronous=FULL`: a write that was answered survives the end of the machine. The file can
+//! be copied with SQLite's own backup while the server runs; without it, together with its `-wal` file or after the
+//! server has ended.
+
+mod actions;
+mod allowlist;
+mod error;
+mod migrations;
+mod model;
+mod settings;
+mod sqlite;
+
+pub(crate) use self::actions::{ActionCursor, Origin};
+pub(crate) use self::allowlist::{AllowDraft, AllowEntry};
+pub use self::error::StateError;
+pub(crate) use self::model::{
+    Action, ActionDraft, ActionRecord, Id, Kind, Targets, User, key, network,
+};
+pub(crate) use self::settings::Settings;
+pub(crate) use self::sqlite::StateStore;

@@ -1,0 +1,120 @@
+//! The connection.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::error::StateError;
+use super::migrations;
+
+/// The state store. Its calls block on the disk: make them where blocking is allowed.
+#[derive(Debug)]
+pub(crate) struct StateStore {
+    /// `None` once it is closed.
+    connection: Mutex<Option<Connection>>,
+}
+
+impl StateStore {
+    /// Another process, such as one that makes a backup, may hold the file for so long.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// Opens the file, makes it if it is not there, and brings it to the newest version.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Newer`] if a newer server has written it; [`StateError::Sqlite`] if it cannot be opened.
+    pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
+        let open = || {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(Self::PATIENCE)?;
+            connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+            connection.pragma_update(None, "synchronous", "full")?;
+            Ok(connection)
+        };
+        let mut connection = open().map_err(StateError::sqlite("opening state.sqlite"))?;
+        migrations::run(&mut connection, path)?;
+        Ok(Self {
+            connection: Mutex::new(Some(connection)),
+        })
+    }
+
+    /// Writes the rest of the WAL back, and refuses further calls. Closing twice is no error.
+    pub(crate) fn close(&self) -> Result<(), StateError> {
+        let connection = self.lock().take();
+        match connection.map(Connection::close) {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err((_, error))) => Err(StateError::sqlite("closing")(error)),
+        }
+    }
+
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        work(self.lock().as_mut().ok_or(StateError::Closed)?)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_a_newer_server_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.sqlite");
+        StateStore::open(&path).unwrap().close().unwrap();
+        let version = |connection: &Connection| -> i64 {
+            connection
+                .pragma_query_value(None, "user_version", |row| row.get(0))
+                .unwrap()
+        };
+        let connection = Connection::open(&path).unwrap();
+        let known = version(&connection);
+        connection
+            .pragma_update(None, "user_version", known + 1)
+            .unwrap();
+        drop(connection);
+        let error = StateStore::open(&path).unwrap_err();
+        assert!(matches!(error, StateError::Newer { found, .. } if found == known + 1));
+        assert!(error.to_string().contains("start a newer one"), "{error}");
+        assert_eq!(version(&Connection::open(&path).unwrap()), known + 1);
+    }
+
+    #[test]
+    fn writes_are_durable_before_they_are_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = StateStore::open(&dir.path().join("state.sqlite")).unwrap();
+        let pragma = |name: &str| {
+            store.with(|connection| {
+                let read = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
+                Ok(connection.pragma_query_value(None, name, read).unwrap())
+            })
+        };
+        assert_eq!(
+            pragma("journal_mode").unwrap(),
+            rusqlite::types::Value::Text("wal".to_owned())
+        );
+        assert_eq!(
+            pragma("synchronous").unwrap(),
+            rusqlite::types::Value::Integer(2)
+        );
+    }
+
+    #[test]
+    fn a_closed_store_refuses() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = StateStore::open(&dir.path().join("state.sqlite")).unwrap();
+        store.close().unwrap();
+        store.close().unwrap();
+        assert!(matches!(store.settings(), Err(StateError::Closed)));
+    }
+}

@@ -1,0 +1,204 @@
+//! The tables of the page.
+
+use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
+
+use super::super::access::Reader;
+use super::super::explorer::link;
+use crate::actions::ActionPage;
+use crate::server::App;
+use crate::state::{Action, ActionRecord, AllowEntry, Id, Targets, network};
+
+/// The most agents that are listed.
+const AGENTS: usize = 100;
+/// The most targets of one action that are listed.
+const TARGETS: usize = 10;
+
+pub(super) fn live((records, next): &ActionPage, reader: &Reader) -> Markup {
+    let next = next.map(|next| link("/actions", [("live", next.to_string().as_str())]));
+    let row = |record: &ActionRecord| {
+        html! {
+            tr id={ "a-" (record.action.id) } {
+                (what(record))
+                td data-label="Ends" { (left(record.action.expires_at)) }
+                td data-label="Why" { (decision(record)) }
+                td { (lift(record.action.id, "Lift", reader, "")) }
+            }
+        }
+    };
+    html! {
+        @if records.is_empty() { p { "Nobody is blocked." } } @else {
+            (table("Actions in force", &["Who", "What", "Ends", "Why", ""], records.iter().map(row)))
+        }
+        @if let Some(next) = next { nav { a rel="next" href=(next) { "Older actions" } } }
+    }
+}
+
+pub(super) fn past((records, next): &ActionPage) -> Markup {
+    let next = next.map(|next| link("/actions", [("past", next.to_string().as_str())]) + "#past");
+    let now = Timestamp::now().as_micros();
+    let row = |record: &ActionRecord| {
+        let ended = record.lifted_at.or(record.action.expires_at);
+        html! {
+            tr {
+                (what(record))
+                td data-label="Ended" {
+                    (record.state(now))
+                    @if let Some(by) = &record.lifted_by { " by " (by) }
+                    @if let Some(ended) = ended { br; (moment(ended)) }
+                }
+                td data-label="Why" { (decision(record)) }
+            }
+        }
+    };
+    html! {
+        @if records.is_empty() { p { "No action has ended yet." } } @else {
+            (table("Past actions", &["Who", "What", "Ended", "Why"], records.iter().map(row)))
+        }
+        @if let Some(next) = next { nav { a rel="next" href=(next) { "Ended before" } } }
+    }
+}
+
+pub(super) fn allowed(entries: &[AllowEntry], reader: &Reader) -> Markup {
+    let row = |entry: &AllowEntry| {
+        html! {
+            tr {
+                td data-label="Allowed" {
+                    @for net in &entry.ips { span.pair { (network(net)) } " " }
+                    @for path in &entry.paths { span.pair { (path) } " " }
+                }
+                td data-label="Why" { (entry.comment) }
+                td data-label="Since" { (moment(entry.created_at)) " by " (entry.created_by) }
+                td {
+                    form.inline method="post" action={ "/actions/allowlist/" (entry.id) "/remove" } {
+                        (csrf(reader))
+                        button.small { "Remove" }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        @if entries.is_empty() { p { "The allow list is empty." } } @else {
+            (table("Allow list", &["Allowed", "Why", "Since", ""], entries.iter().map(row)))
+        }
+    }
+}
+
+/// The agents that are logged in, and what they say of the actions that they have.
+pub(super) fn agents(app: &App) -> Markup {
+    let agents = app.sessions.agents(AGENTS);
+    let rows = agents.iter().map(|(agent, silence)| {
+        let reported = agent.delivery.reported();
+        let has = reported.as_ref().and_then(|state| state.version.as_ref());
+        let position = app.actions.position(&agent.app);
+        html! {
+            tr {
+                td data-label="App" { (agent.app) }
+                td data-label="Host" { @if let Some(host) = &agent.hostname { (host) } }
+                td data-label="Agent" { @if let Some(label) = &agent.label { (label) } }
+                td data-label="Hears of changes" {
+                    @if agent.delivery.streams() { "at once" } @else { "at its heartbeat" }
+                    br; small { "heard " (silence.as_secs()) " s ago" }
+                }
+                td data-label="Has" {
+                    @if let Some(state) = &reported { (state.live) " in force" br; }
+                    @match has {
+                        Some(has) if *has == position => "up to date",
+                        Some(has) if has.epoch == position.epoch => { "at change " (has.seq) " of " (position.seq) }
+                        _ => "",
+                    }
+                }
+                td data-label="Error" { @if let Some(error) = reported.as_ref().and_then(|state| state.error.as_ref()) { strong.bad { (error) } } }
+            }
+        }
+    });
+    html! {
+        @if agents.is_empty() { p { "No agent is logged in." } } @else {
+            (table("Agents", &["App", "Host", "Agent", "Hears of changes", "Has", "Error"], rows))
+        }
+    }
+}
+
+fn table(name: &str, heads: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
+    html! {
+        div.scroll.stack tabindex="0" role="region" aria-label=(name) {
+            table {
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody { @for row in rows { (row) } }
+            }
+        }
+    }
+}
+
+/// The cells that say whom an action concerns, and what it does.
+fn what(record: &ActionRecord) -> Markup {
+    let action = &record.action;
+    html! {
+        td data-label="Who" { (targets(action)) }
+        td data-label="What" {
+            (action.kind.name())
+            @if action.dry_run { " " span.mark { "dry run" } }
+            @if let Some(url) = &action.url { br; small { "to " (url) } }
+            br; small { @match &action.app { Some(app) => (app), None => "all apps" } }
+        }
+    }
+}
+
+fn targets(action: &Action) -> Markup {
+    html! {
+        @match &action.targets {
+            Targets::Ips(nets) => @for net in nets.iter().take(TARGETS) { span.pair { (network(net)) } " " },
+            Targets::Users(users) => @for user in users.iter().take(TARGETS) {
+                @for (name, value) in user { span.pair { b { (name) } " " (value) } " " }
+                br;
+            },
+        }
+        @if action.targets.len() > TARGETS { "and " (action.targets.len() - TARGETS) " more" }
+        @if action.match_any { small { "any of these identifiers" } }
+    }
+}
+
+fn decision(record: &ActionRecord) -> Markup {
+    html! {
+        @if !record.comment.is_empty() { (record.comment) br; }
+        @if let Some(critical) = &record.critical { small { "Although " (critical) } br; }
+        small { (moment(record.created_at)) " by " (record.created_by) ", " (record.action.id) }
+    }
+}
+
+/// A form that lifts an action; an empty `back` leads to the actions.
+pub(super) fn lift(id: Id, name: &str, reader: &Reader, back: &str) -> Markup {
+    html! {
+        form.inline method="post" action={ "/actions/" (id) "/lift" } {
+            (csrf(reader))
+            @if !back.is_empty() { input type="hidden" name="back" value=(back); }
+            button.small { (name) }
+        }
+    }
+}
+
+pub(super) fn csrf(reader: &Reader) -> Markup {
+    html! { input type="hidden" name=(Reader::CSRF) value=(reader.csrf.0); }
+}
+
+fn moment(micros: i64) -> Markup {
+    let time = Timestamp::from_micros(micros).to_string();
+    // To the second is enough for people.
+    let short = time.get(..19).unwrap_or(&time).replace('T', " ");
+    html! { time datetime=(time) { (short) } }
+}
+
+fn left(end: Option<i64>) -> Markup {
+    let Some(end) = end else {
+        return html! { "permanent" };
+    };
+    let seconds = (end - Timestamp::now().as_micros()).max(0) / 1_000_000;
+    let text = match seconds {
+        0..120 => format!("in {seconds} s"),
+        120..7_200 => format!("in {} min", seconds / 60),
+        7_200..172_800 => format!("in {} h", seconds / 3_600),
+        _ => format!("in {} days", seconds / 86_400),
+    };
+    html! { (text) br; small { (moment(end)) } }
+}
