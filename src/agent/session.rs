@@ -128,6 +128,7 @@ impl Session {
             command_results: self.results.clone(),
             metrics: Vec::new(),
             outcomes: Some(outcomes),
+            ..BeatRequest::default()
         };
         let body = payload(&beat)?;
         let answer = transport.call(APP_BEAT, self.headers(), Some(body)).await;

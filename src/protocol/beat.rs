@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::action::ActionsState;
 use super::lenient;
 use super::outcome::Outcomes;
 
@@ -44,6 +45,12 @@ pub struct BeatRequest {
         skip_serializing_if = "Option::is_none"
     )]
     pub outcomes: Option<Outcomes>,
+    /// This SDK: which security responses it enforces.
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub actions: Option<ActionsState>,
 }
 
 /// Answer to the heartbeat.

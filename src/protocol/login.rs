@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::action::Action;
+use super::action::{Action, ActionsVersion, Allowlist};
 use super::beat::{Command, Status};
 use super::lenient;
 
@@ -123,6 +123,24 @@ pub struct LoginResponse {
     /// The security responses in force.
     #[serde(deserialize_with = "lenient::or_ignore")]
     pub actions: Vec<Action>,
+    /// This SDK: as [`ActionsPack::version`](super::ActionsPack::version).
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub actions_version: Option<ActionsVersion>,
+    /// This SDK: as [`ActionsPack::allowlist`](super::ActionsPack::allowlist).
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "Allowlist::is_empty"
+    )]
+    pub allowlist: Allowlist,
+    /// This SDK: as [`ActionsPack::dry_run`](super::ActionsPack::dry_run).
+    #[serde(
+        deserialize_with = "lenient::or_ignore",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub actions_dry_run: bool,
 }
 
 /// Settings that the server gives to an agent at login; `None` leaves the agent's own.

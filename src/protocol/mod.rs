@@ -13,6 +13,7 @@
 //! | `POST` [`BATCH`] | [`BatchRequest`] | [`BatchResponse`] |
 //! | `POST` [`SIGNAL_BATCHES`] | array of [`Signal`] | empty, or `{"status":true}` |
 //! | `GET` [`ACTIONS_PACK`] | | [`ActionsPack`] |
+//! | `GET` [`ACTION_STREAM`] | | [`ActionsChange`], one a line |
 //! | `GET` [`APP_LOGOUT`] | | `{"status":true}` |
 //!
 //! # What this SDK adds (version [`VERSION`])
@@ -26,6 +27,14 @@
 //! - Heartbeats carry the [`Outcomes`] ledger: what became of every event, cumulated since the
 //!   agent's start, so that a heartbeat sent twice counts once.
 //! - `parameters` may hold `path`, the values of the route's placeholders.
+//! - Security responses have a position, [`ActionsVersion`], in the login's answer
+//!   ([`LoginResponse::actions_version`]) and in the pack, which has it as its
+//!   `ETag: "<epoch>-<seq>"`. From there `GET` [`ACTION_STREAM`]`?epoch=…&seq=…` is held open and
+//!   carries each change as it happens, as a line of JSON ([`ActionsChange`]).
+//! - Both also carry the [`Allowlist`], and whether all actions are dry runs. An action may be a
+//!   dry run by itself ([`Action::dry_run`]), and may concern whoever shares one identifier with
+//!   a listed user ([`ActionParameters::match_any`]).
+//! - Heartbeats tell which security responses are enforced ([`ActionsState`]).
 
 mod action;
 mod batch;
@@ -38,7 +47,9 @@ mod sdk_event;
 mod signal;
 mod timestamp;
 
-pub use self::action::{Action, ActionParameters, ActionsPack};
+pub use self::action::{
+    Action, ActionParameters, ActionsChange, ActionsPack, ActionsState, ActionsVersion, Allowlist,
+};
 pub use self::batch::{BatchElement, BatchRequest, BatchResponse, Verdict, VerdictKind};
 pub use self::beat::{BeatRequest, BeatResponse, Command, CommandResult, Metric, Status};
 pub use self::login::{
@@ -65,6 +76,8 @@ pub const APP_LOGOUT: &str = "/sqreen/v0/app-logout";
 pub const BATCH: &str = "/sqreen/v0/batch";
 /// `GET`: the security responses in force.
 pub const ACTIONS_PACK: &str = "/sqreen/v0/actionspack";
+/// `GET`: their changes, on an answer that stays open; for this SDK alone.
+pub const ACTION_STREAM: &str = "/sqreen/v1/actions/stream";
 /// `POST`: events as signals.
 pub const SIGNAL_BATCHES: &str = "/batches";
 

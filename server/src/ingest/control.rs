@@ -146,7 +146,7 @@ pub(super) async fn logout(
 pub(super) async fn actions_pack(_: Session) -> Json<ActionsPack> {
     Json(ActionsPack {
         status: Status::OK,
-        actions: Vec::new(),
+        ..ActionsPack::default()
     })
 }
 
