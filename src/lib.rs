@@ -81,6 +81,7 @@
 #![warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod actions;
 mod agent;
 mod client_ip;
 mod config;
