@@ -1,12 +1,19 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
+use bytes::Bytes;
+use http::Response;
+
+use crate::actions::{Actor, Hit};
 use crate::agent::{Agent, Call, Identity};
+use crate::blocking::{self, Blocked, Verdict};
 use crate::event::Event;
 use crate::limits::Mistake;
 use crate::middleware::BodyCapture;
@@ -40,6 +47,8 @@ struct More {
     /// The matched route, where the layer does not see it.
     route: OnceLock<Box<str>>,
     body: OnceLock<Arc<BodyCapture>>,
+    /// What stops the request; the first verdict stays.
+    verdict: OnceLock<Arc<Verdict>>,
 }
 
 impl fmt::Debug for RequestContext {
@@ -89,6 +98,60 @@ impl RequestContext {
     pub(crate) fn route(&self) -> Option<Cow<'_, str>> {
         let told = || Some(Cow::from(&**self.more.get()?.route.get()?));
         self.facts.route().or_else(told)
+    }
+
+    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
+        self.facts.client_ip(&self.agent.config.client_ip)
+    }
+
+    /// What stops the request, if anything was found to.
+    pub(crate) fn verdict(&self) -> Option<&Arc<Verdict>> {
+        self.more.get()?.verdict.get()
+    }
+
+    /// Looks for an action on the client's address.
+    fn check_ip(self: &Arc<Self>) {
+        let enforced = self.agent.enforced.load();
+        if enforced.is_empty() {
+            return;
+        }
+        let ip = self.client_ip();
+        if !enforced.allows(ip, &self.facts.path())
+            && let Some(ip) = ip
+            && let Some(hit) = enforced.by_ip(ip, Instant::now)
+        {
+            self.apply(&hit, Actor::Ip(ip));
+        }
+    }
+
+    /// Looks for an action on a user.
+    fn check_user(self: &Arc<Self>, user: &UserIdentifiers) {
+        let enforced = self.agent.enforced.load();
+        if !enforced.is_empty()
+            && !enforced.allows(self.client_ip(), &self.facts.path())
+            && let Some(hit) = enforced.by_user(user, Instant::now)
+        {
+            self.apply(&hit, Actor::User(user));
+        }
+    }
+
+    fn apply(self: &Arc<Self>, hit: &Hit<'_>, actor: Actor<'_>) {
+        let reference = Verdict::reference();
+        blocking::report(self, hit, actor, &reference);
+        if !hit.dry_run {
+            let verdict = || Arc::new(Verdict::new(hit, reference));
+            self.more().verdict.get_or_init(verdict);
+        }
+    }
+
+    /// Tracks an event of this request.
+    pub(crate) fn send(self: &Arc<Self>, call: Call, mut event: Event) {
+        let parts = event.parts_mut();
+        if parts.collect_body && self.body().is_none() {
+            parts.mistakes.add(Mistake::BodyNotCollected);
+        }
+        let identity = self.latest_identity();
+        self.agent.send(call, event, Some((self.clone(), identity)));
     }
 
     /// What was read of the body, if the layer collects it.
@@ -146,7 +209,7 @@ impl SqreenCtx {
     /// Tracks an event of this request. Never fails, blocks or waits.
     pub fn track(&self, event: impl Into<Event>) {
         if let Some(context) = &self.inner {
-            self.send(context, Call::Track, event.into());
+            context.send(Call::Track, event.into());
         }
     }
 
@@ -158,7 +221,10 @@ impl SqreenCtx {
     ///
     /// # Errors
     ///
-    /// The user is blocked; answer with the error, which is a response.
+    /// A security response stops this user, or stopped an earlier one of this request. Answer with
+    /// the error, which is a response in axum. The layer answers so in any case, whatever the
+    /// handler returns, unless it has returned already: what is identified while the response's
+    /// body is being sent cannot call that back.
     pub fn identify(&self, user: impl Into<UserIdentifiers>) -> Result<(), Blocked> {
         self.identify_with(user, Traits::default())
     }
@@ -183,9 +249,41 @@ impl SqreenCtx {
             context.agent.correct(mistakes);
         }
         if !user.is_empty() {
-            context.set_identity(Arc::new(Identity { user, traits }));
+            let identity = Arc::new(Identity { user, traits });
+            context.set_identity(identity.clone());
+            context.check_user(&identity.user);
         }
-        Ok(())
+        match context.verdict() {
+            Some(verdict) => Err(Blocked::new(verdict.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a security response would stop this user in this request; nothing is reported, and
+    /// the request is not identified.
+    #[must_use]
+    pub fn is_blocked(&self, user: &UserIdentifiers) -> bool {
+        self.inner.as_ref().is_some_and(|context| {
+            let enforced = context.agent.enforced.load();
+            let allowed = enforced.allows(context.client_ip(), &context.facts.path());
+            !allowed && context.agent.blocks(user)
+        })
+    }
+
+    /// Looks for an action on the client's address: what stops the request, if anything.
+    pub(crate) fn check_ip(&self) -> Option<&Arc<Verdict>> {
+        self.inner.as_ref()?.check_ip();
+        self.verdict()
+    }
+
+    pub(crate) fn verdict(&self) -> Option<&Arc<Verdict>> {
+        self.inner.as_ref()?.verdict()
+    }
+
+    /// The answer to this request, which is stopped.
+    pub(crate) fn answer(&self) -> Option<Response<Bytes>> {
+        let context = self.inner.as_ref()?;
+        Some(blocking::answer(context, context.verdict()?))
     }
 
     /// Tracks an attempt to log in. A success also identifies the request, unless it is already.
@@ -240,19 +338,8 @@ impl SqreenCtx {
 
     fn send_as(&self, call: Call, event: Event) {
         if let Some(context) = &self.inner {
-            self.send(context, call, event);
+            context.send(call, event);
         }
-    }
-
-    fn send(&self, context: &Arc<RequestContext>, call: Call, mut event: Event) {
-        let parts = event.parts_mut();
-        if parts.collect_body && context.body().is_none() {
-            parts.mistakes.add(Mistake::BodyNotCollected);
-        }
-        let identity = context.latest_identity();
-        context
-            .agent
-            .send(call, event, Some((context.clone(), identity)));
     }
 
     /// Tells the route that the request matched, such as `/invoices/{id}`; the values of its
@@ -342,20 +429,3 @@ impl<F: Future> Future for Scope<F> {
         this.future.poll(cx)
     }
 }
-
-/// The user is blocked by a security response.
-///
-/// In axum it is a response: a handler can end with `?`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Blocked {
-    _private: (),
-}
-
-impl fmt::Display for Blocked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the user is blocked")
-    }
-}
-
-impl std::error::Error for Blocked {}

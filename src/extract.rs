@@ -6,9 +6,11 @@ use std::fmt;
 use axum::extract::{FromRequestParts, MatchedPath, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::LOCATION;
 use http::request::Parts;
 
-use crate::context::{Blocked, SqreenCtx};
+use crate::blocking::Blocked;
+use crate::context::SqreenCtx;
 use crate::user::UserIdentifiers;
 
 /// The layer is missing, so that there is nothing to extract.
@@ -131,6 +133,10 @@ where
 
 impl IntoResponse for Blocked {
     fn into_response(self) -> Response {
-        (StatusCode::FORBIDDEN, "Access denied").into_response()
+        // The layer puts its own answer in the place of this one.
+        match self.redirect_url() {
+            Some(url) => (StatusCode::SEE_OTHER, [(LOCATION, url)]).into_response(),
+            None => (StatusCode::FORBIDDEN, "Access denied").into_response(),
+        }
     }
 }

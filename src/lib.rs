@@ -83,6 +83,7 @@
 
 mod actions;
 mod agent;
+mod blocking;
 mod client_ip;
 mod config;
 mod context;
@@ -98,8 +99,9 @@ mod user;
 mod value;
 
 pub use self::agent::{ImportReport, ShutdownReport, Sqreen, StartError, Stats, track};
+pub use self::blocking::{Blocked, BlockedRequest, ResponseBody};
 pub use self::config::{Config, ConfigBuilder, ConfigError};
-pub use self::context::{Blocked, Scope, SqreenCtx, current};
+pub use self::context::{Scope, SqreenCtx, current};
 pub use self::event::Event;
 #[cfg(feature = "axum")]
 pub use self::extract::{Identify, IdentifyRejection, MissingLayer};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri, header};
 
 use crate::client_ip::ClientIpPolicy;
 
@@ -37,6 +37,8 @@ const SCHEME: Kind = 0xfd;
 const AUTHORITY: Kind = 0xfc;
 const ROUTE: Kind = 0xfb;
 const METHOD: Kind = 0xfa;
+/// For the answer to a blocked request: stays in the app.
+const ACCEPT: Kind = 0xf9;
 
 /// Room for the headers that most requests have, so that one allocation does.
 const USUAL_HEADERS: usize = 256;
@@ -117,7 +119,11 @@ impl RequestFacts {
             add(&mut text, AUTHORITY, authority.as_str().as_bytes());
         }
         for (name, value) in source.headers {
-            let other = || (policy.header() == Some(name)).then_some(IP_HEADER);
+            let other = || match name {
+                _ if policy.header() == Some(name) => Some(IP_HEADER),
+                &header::ACCEPT => Some(ACCEPT),
+                _ => None,
+            };
             if let Some(kind) = listed(name.as_str()).or_else(other) {
                 add(&mut text, kind, value.as_bytes());
             }
@@ -197,6 +203,10 @@ impl RequestFacts {
     /// The first value of a listed header.
     pub(crate) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         self.text(listed(name)?)
+    }
+
+    pub(crate) fn accept(&self) -> Option<Cow<'_, str>> {
+        self.text(ACCEPT)
     }
 
     /// The headers of a record, which have no field of their own.

@@ -100,6 +100,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     // the backend; then the backend.
     shop.stop().await?;
     let delivery = sqreen.shutdown().await;
+    server.drain();
     backend.stop().await?;
     server.close().await?;
     data.remove()?;

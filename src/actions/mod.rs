@@ -30,15 +30,6 @@
 //! ([`PackError`]). Only an action of an unknown kind is passed over, since the protocol may get
 //! more kinds.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "to be used by the layer, identify and the agent"
-    )
-)]
-
 mod address;
 mod allow;
 mod builder;
@@ -56,11 +47,10 @@ mod tests;
 mod updater;
 mod users;
 
-pub(crate) use self::error::{PackError, Problem};
-pub(crate) use self::hit::{ActionKind, Hit};
+pub(crate) use self::hit::Hit;
 pub(crate) use self::reports::{Actor, ReportLimiter};
 pub(crate) use self::snapshot::Enforced;
-pub(crate) use self::updater::{Followed, Loaded, Pack, Updater};
+pub(crate) use self::updater::{Followed, Pack, Updater};
 
 /// Most actions in force.
 pub(crate) const MAX_ACTIONS: usize = 1_000_000;

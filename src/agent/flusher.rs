@@ -3,24 +3,31 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::batch::Batch;
+use super::follower::{Follower, Order, SharedUpdater};
 use super::handle::Agent;
 use super::ledger::DropReason;
 use super::queue::Cut;
 use super::retry::Backoff;
 use super::session::{Session, Settings};
 use super::transport::{CallError, Transport};
+use crate::actions::Updater;
 
 const RETRY_BASE: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// Orders to the follower that may wait.
+const ORDERS: usize = 4;
 /// After a refused token there is nothing to hurry for, but it may be put right.
 const REFUSED_RETRY: Duration = Duration::from_secs(60);
 
 /// Starts the agent's thread.
-pub(super) fn spawn(agent: Arc<Agent>) -> std::io::Result<std::thread::JoinHandle<()>> {
-    let transport = Transport::new(&agent.config)?;
+pub(super) fn spawn(
+    agent: Arc<Agent>,
+    updater: Updater,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let transport = Arc::new(Transport::new(&agent.config)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -28,7 +35,16 @@ pub(super) fn spawn(agent: Arc<Agent>) -> std::io::Result<std::thread::JoinHandl
         .name("sqreen-agent".to_owned())
         .spawn(move || {
             let stopped = Stopped(agent.clone());
-            runtime.block_on(Flusher::new(agent, transport).run());
+            runtime.block_on(async move {
+                let updater = SharedUpdater::new(updater);
+                let lost = Arc::new(Notify::new());
+                let (orders, obeyed) = mpsc::channel(ORDERS);
+                let follower =
+                    Follower::new(transport.clone(), updater.clone(), obeyed, lost.clone());
+                tokio::spawn(follower.run());
+                let flusher = Flusher::new(agent, transport, updater, orders, lost);
+                flusher.run().await;
+            });
             // A name look-up may hang in the system; it must not hold the process up.
             runtime.shutdown_background();
             drop(stopped);
@@ -57,7 +73,12 @@ enum Health {
 
 pub(super) struct Flusher {
     agent: Arc<Agent>,
-    transport: Transport,
+    transport: Arc<Transport>,
+    updater: SharedUpdater,
+    /// To the follower.
+    orders: mpsc::Sender<Order>,
+    /// Told by the follower when the backend does not know the session.
+    lost: Arc<Notify>,
     stop: watch::Receiver<Option<Instant>>,
     settings: Settings,
     session: Option<Session>,
@@ -77,12 +98,21 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    fn new(agent: Arc<Agent>, transport: Transport) -> Self {
+    fn new(
+        agent: Arc<Agent>,
+        transport: Arc<Transport>,
+        updater: SharedUpdater,
+        orders: mpsc::Sender<Order>,
+        lost: Arc<Notify>,
+    ) -> Self {
         let now = Instant::now();
         let settings = Settings::new(&agent.config, None);
         Self {
             stop: agent.stop.subscribe(),
             transport,
+            updater,
+            orders,
+            lost,
             next_beat: now + settings.heartbeat,
             settings,
             session: None,
@@ -106,13 +136,13 @@ impl Flusher {
             }
         }
         self.finish().await;
-        self.observer.observe(&self.agent.queue);
+        self.observer.observe(self.agent.stats());
     }
 
     /// Does what is due: the session first, then the heartbeat, then batches.
     async fn step(&mut self) {
         self.expire();
-        self.observer.observe(&self.agent.queue);
+        self.observer.observe(self.agent.stats());
         if Instant::now() < self.retry_at {
             return;
         }
@@ -159,6 +189,7 @@ impl Flusher {
             () = tokio::time::sleep_until(until.into()) => {}
             // While a retry is waited out, new events change nothing.
             () = self.agent.queue.wake.notified(), if !waiting_out => {}
+            () = self.lost.notified() => self.session = None,
             _ = stop.changed() => {}
         }
     }
@@ -202,11 +233,22 @@ impl Flusher {
     async fn login(&mut self) -> bool {
         let call = Session::open(&self.agent.config, &self.transport, &self.instance);
         match until_stopped(&self.stop, call).await {
-            Ok((session, features)) => {
-                self.settings = Settings::new(&self.agent.config, Some(&features));
+            Ok(opened) => {
+                let features = &opened.features;
+                self.settings = Settings::new(&self.agent.config, Some(features));
                 self.agent.queue.set_batch_size(self.settings.batch_size);
                 self.next_beat = Instant::now() + self.settings.heartbeat;
-                self.session = Some(session);
+                if !self.agent.config.ignore_actions {
+                    let additions = features.sqreen_rs.as_ref();
+                    let order = Order::Follow {
+                        session: opened.session.key().clone(),
+                        pack: opened.pack,
+                        stream: additions.and_then(|a| a.action_stream.clone()),
+                    };
+                    // It listens as long as this runs.
+                    let _ = self.orders.send(order).await;
+                }
+                self.session = Some(opened.session);
                 self.is_up();
                 true
             }
@@ -226,9 +268,19 @@ impl Flusher {
         };
         let (ledger, pending, _) = self.agent.queue.snapshot();
         let outcomes = ledger.outcomes(&self.instance, pending);
-        let call = session.beat(&self.transport, outcomes);
+        let actions = (!self.agent.config.ignore_actions).then(|| {
+            let mut updater = self.updater.lock();
+            let now = Instant::now();
+            updater.tidy(now);
+            updater.state(now)
+        });
+        let call = session.beat(&self.transport, outcomes, actions);
         match until_stopped(&self.stop, call).await {
             Ok(()) => {
+                if session.take_reload() {
+                    // When its orders are full, one of them is this.
+                    let _ = self.orders.try_send(Order::Reload);
+                }
                 self.next_beat = Instant::now() + self.settings.heartbeat;
                 self.is_up();
                 true

@@ -10,6 +10,7 @@ use super::ledger::DropReason;
 use super::queue::{Bounds, Call, Entry, Identity, PushError, Queue};
 use super::session::DEFAULT_BATCH_SIZE;
 use super::stats::{ShutdownReport, Stats};
+use crate::actions::{Enforced, ReportLimiter, Updater};
 use crate::config::Config;
 use crate::context::{self, RequestContext};
 use crate::event::Event;
@@ -22,6 +23,9 @@ use crate::user::UserIdentifiers;
 pub(crate) struct Agent {
     pub(crate) config: Config,
     pub(crate) queue: Queue,
+    /// The security responses in force.
+    pub(crate) enforced: Arc<Enforced>,
+    pub(crate) reports: ReportLimiter,
     /// `Some` once the agent shall stop: the moment by which it must have.
     pub(super) stop: watch::Sender<Option<Instant>>,
     /// Whether the thread has ended.
@@ -35,7 +39,7 @@ impl fmt::Debug for Agent {
 }
 
 impl Agent {
-    fn new(config: Config) -> Self {
+    fn new(config: Config, enforced: Arc<Enforced>) -> Self {
         let bounds = Bounds {
             events: config.queue_events,
             bytes: config.queue_bytes,
@@ -43,10 +47,19 @@ impl Agent {
         let batch_size = config.batch_size.unwrap_or(DEFAULT_BATCH_SIZE);
         Self {
             queue: Queue::new(bounds, batch_size),
+            enforced,
+            reports: ReportLimiter::new(),
             config,
             stop: watch::Sender::new(None),
             stopped: watch::Sender::new(false),
         }
+    }
+
+    /// Whether a security response is in force on a user, allow lists aside.
+    pub(crate) fn blocks(&self, user: &UserIdentifiers) -> bool {
+        let enforced = self.enforced.load();
+        let hit = enforced.by_user(user, Instant::now);
+        hit.is_some_and(|hit| !hit.dry_run)
     }
 
     pub(crate) fn correct(&self, mistakes: Mistakes) {
@@ -103,9 +116,9 @@ impl Agent {
         });
     }
 
-    fn stats(&self) -> Stats {
+    pub(super) fn stats(&self) -> Stats {
         let (ledger, events, bytes) = self.queue.snapshot();
-        Stats::new(&ledger, events, bytes)
+        Stats::new(&ledger, events, bytes, self.reports.suppressed())
     }
 }
 
@@ -195,8 +208,9 @@ impl Sqreen {
         if !config.is_enabled() {
             return Ok(Self { owner: None });
         }
-        let agent = Arc::new(Agent::new(config));
-        let thread = flusher::spawn(agent.clone()).map_err(StartError)?;
+        let updater = Updater::new(Instant::now());
+        let agent = Arc::new(Agent::new(config, updater.enforced()));
+        let thread = flusher::spawn(agent.clone(), updater).map_err(StartError)?;
         let mut agents = AGENTS.write().unwrap_or_else(PoisonError::into_inner);
         agents.retain(|agent| agent.strong_count() > 0);
         agents.push(Arc::downgrade(&agent));
@@ -247,6 +261,13 @@ impl Sqreen {
         if let Some(agent) = self.agent() {
             agent.send(call, event(), None);
         }
+    }
+
+    /// Whether a security response is in force on this user, for apps that want to ask outside of
+    /// a request; see [`SqreenCtx::is_blocked`](crate::SqreenCtx::is_blocked) for within.
+    #[must_use]
+    pub fn is_blocked(&self, user: &UserIdentifiers) -> bool {
+        self.agent().is_some_and(|agent| agent.blocks(user))
     }
 
     /// Imports past events, which carry their own [`timestamp`](Event::timestamp).

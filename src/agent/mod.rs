@@ -2,10 +2,12 @@
 //!
 //! [`handle`] is what the app holds, [`queue`] what it pushes into, [`flusher`] the loop on the
 //! agent's thread: it keeps a [`session`] with the backend and cuts each [`batch`], whose
-//! events [`record`] turns into what goes over the wire, and which [`transport`] carries.
+//! events [`record`] turns into what goes over the wire, and which [`transport`] carries. Beside it,
+//! [`follower`] keeps the security responses in force up to date.
 
 mod batch;
 mod flusher;
+mod follower;
 mod handle;
 mod ledger;
 mod observe;

@@ -1,6 +1,5 @@
 //! Tells the log, and the `metrics` facade, what the ledger counts.
 
-use super::queue::Queue;
 use super::stats::Stats;
 
 #[derive(Debug, Default)]
@@ -10,9 +9,7 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Tells what has changed since the last time. Each kind of mistake is logged once.
-    pub(super) fn observe(&mut self, queue: &Queue) {
-        let (ledger, events, bytes) = queue.snapshot();
-        let stats = Stats::new(&ledger, events, bytes);
+    pub(super) fn observe(&mut self, stats: Stats) {
         for mistake in stats.corrected.keys() {
             if !self.seen.corrected.contains_key(mistake) {
                 tracing::warn!(

@@ -35,6 +35,8 @@ pub(crate) enum Call {
     Track,
     Auth,
     Signup,
+    /// The report of a security response.
+    Action,
 }
 
 impl Call {

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::HeaderValue;
+use serde::Deserialize;
 
 use super::queue::Cut;
-use super::transport::{CallError, Payload, Transport, login_headers, session_headers};
+use super::transport::{
+    CallError, MAX_PACK, Payload, Transport, login_headers, parse, session_headers,
+};
 use crate::config::Config;
 use crate::protocol::{
-    self, APP_BEAT, APP_LOGIN, APP_LOGOUT, BeatRequest, BeatResponse, Capabilities, Command,
-    CommandResult, Features, LoginRequest, LoginResponse, Outcomes, Status, Timestamp,
-    VariousInfos,
+    self, APP_BEAT, APP_LOGIN, APP_LOGOUT, ActionsPack, ActionsState, BeatRequest, BeatResponse,
+    Capabilities, Command, CommandResult, Features, LoginRequest, LoginResponse, Outcomes, Status,
+    Timestamp, VariousInfos,
 };
 
 pub(super) const DEFAULT_BATCH_SIZE: usize = 512;
@@ -83,6 +86,27 @@ pub(super) struct Session {
     key: HeaderValue,
     /// Results of commands, for the next heartbeat.
     results: BTreeMap<String, CommandResult>,
+    /// Whether a command asks for the actions to be loaded.
+    reload_actions: bool,
+}
+
+/// What a login brings.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) session: Session,
+    pub(super) features: Features,
+    /// The actions in force, or why they cannot be used.
+    pub(super) pack: Result<Box<ActionsPack>, String>,
+}
+
+/// A login's answer without what can make it unusable.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct BareLogin {
+    status: Status,
+    session_id: String,
+    features: Features,
+    commands: Vec<Command>,
 }
 
 impl Session {
@@ -90,29 +114,45 @@ impl Session {
         config: &Config,
         transport: &Transport,
         instance: &str,
-    ) -> Result<(Self, Features), CallError> {
+    ) -> Result<Opened, CallError> {
         let body = payload(&login_request(config, instance))?;
         let headers = login_headers(config);
-        let answer: LoginResponse = match transport.call(APP_LOGIN, headers, Some(body)).await {
+        let answer = transport.answer(APP_LOGIN, headers, Some(body), MAX_PACK);
+        let answer = match answer.await {
             // Some backends refuse a token with 403.
             Err(CallError::Refused(http::StatusCode::FORBIDDEN)) => {
                 return Err(CallError::Unauthorized);
             }
             answer => answer?,
         };
-        if answer.status != Status::OK {
+        let (login, pack) = read_login(&answer)?;
+        if login.status != Status::OK {
             return Err(CallError::Unauthorized);
         }
-        let key = HeaderValue::from_str(&answer.session_id).ok();
+        let key = HeaderValue::from_str(&login.session_id).ok();
         let key = key.filter(|key| !key.is_empty());
         let mut key = key.ok_or_else(|| CallError::Network("its login has no session".into()))?;
         key.set_sensitive(true);
         let mut session = Self {
             key,
             results: BTreeMap::new(),
+            reload_actions: false,
         };
-        session.run(answer.commands);
-        Ok((session, answer.features))
+        session.run(login.commands);
+        Ok(Opened {
+            session,
+            features: login.features,
+            pack,
+        })
+    }
+
+    pub(super) const fn key(&self) -> &HeaderValue {
+        &self.key
+    }
+
+    /// Whether a command asked for the actions to be loaded since the last time.
+    pub(super) const fn take_reload(&mut self) -> bool {
+        std::mem::replace(&mut self.reload_actions, false)
     }
 
     pub(super) fn headers(&self) -> http::HeaderMap {
@@ -123,12 +163,13 @@ impl Session {
         &mut self,
         transport: &Transport,
         outcomes: Outcomes,
+        actions: Option<ActionsState>,
     ) -> Result<(), CallError> {
         let beat = BeatRequest {
             command_results: self.results.clone(),
             metrics: Vec::new(),
             outcomes: Some(outcomes),
-            actions: None,
+            actions,
         };
         let body = payload(&beat)?;
         let answer = transport.call(APP_BEAT, self.headers(), Some(body)).await;
@@ -149,6 +190,10 @@ impl Session {
         for command in commands {
             let (status, output) = match command.name.as_str() {
                 "instrumentation_enable" | "rules_reload" => (Status::OK, ""),
+                "actions_reload" => {
+                    self.reload_actions = true;
+                    (Status::OK, "")
+                }
                 _ => (Status(false), "unknown command"),
             };
             if self.results.len() < MAX_RESULTS {
@@ -160,6 +205,29 @@ impl Session {
                 self.results.insert(command.uuid, result);
             }
         }
+    }
+}
+
+/// Takes a login even if its actions are malformed: they are refused, and events flow.
+fn read_login(answer: &[u8]) -> Result<(BareLogin, Result<Box<ActionsPack>, String>), CallError> {
+    match parse::<LoginResponse>(answer) {
+        Ok(login) => {
+            let pack = ActionsPack {
+                status: Status::OK,
+                actions: login.actions,
+                version: login.actions_version,
+                allowlist: login.allowlist,
+                dry_run: login.actions_dry_run,
+            };
+            let login = BareLogin {
+                status: login.status,
+                session_id: login.session_id,
+                features: login.features,
+                commands: login.commands,
+            };
+            Ok((login, Ok(Box::new(pack))))
+        }
+        Err(error) => parse(answer).map(|login| (login, Err(error.to_string()))),
     }
 }
 
@@ -186,7 +254,7 @@ fn login_request(config: &Config, instance: &str) -> LoginRequest {
         capabilities: Some(Capabilities {
             version: protocol::VERSION,
             compression: super::batch::ENCODINGS.map(str::to_owned).into(),
-            action_stream: false,
+            action_stream: !config.ignore_actions,
             ids: true,
         }),
         ..LoginRequest::default()

@@ -26,10 +26,14 @@ pub struct Stats {
     pub pending_bytes: u64,
     /// Corrected calls, by [`Mistake`](crate::Mistake).
     pub corrected: BTreeMap<String, u64>,
+    /// Applications of security responses that were not tracked, since the same one of the same
+    /// actor was a moment ago. They are in none of the counts above; the event that comes next
+    /// tells its share as `suppressed`.
+    pub suppressed_reports: u64,
 }
 
 impl Stats {
-    pub(super) fn new(ledger: &Ledger, events: usize, bytes: usize) -> Self {
+    pub(super) fn new(ledger: &Ledger, events: usize, bytes: usize, suppressed: u64) -> Self {
         let outcomes = ledger.outcomes("", events);
         Self {
             tracked: outcomes.tracked,
@@ -40,6 +44,7 @@ impl Stats {
             pending: outcomes.pending,
             pending_bytes: bytes as u64,
             corrected: outcomes.corrected,
+            suppressed_reports: suppressed,
         }
     }
 }

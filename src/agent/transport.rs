@@ -10,8 +10,16 @@ use super::retry;
 use crate::config::Config;
 use crate::protocol;
 
-/// The largest answer that is read; a login may bring a large pack of actions.
-const MAX_ANSWER: usize = 64 * 1_024 * 1_024;
+/// The largest answer that is read.
+const MAX_ANSWER: usize = 8 << 20;
+/// The largest answer that brings a pack of actions: a million of them.
+pub(super) const MAX_PACK: usize = 256 << 20;
+/// The longest line of the stream of changes.
+const MAX_LINE: usize = 8 << 20;
+/// The backend shows every 10 seconds that a stream lives.
+const STREAM_SILENCE: Duration = Duration::from_secs(30);
+/// A stream has no end of its own.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_CONNECT: Duration = Duration::from_secs(5);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -24,6 +32,8 @@ pub(super) enum CallError {
     Busy(StatusCode, Option<Duration>),
     /// The session is unknown, or the token.
     Unauthorized,
+    /// What was asked for is as it was.
+    NotModified,
     /// Any other status: trying again is no use.
     Refused(StatusCode),
 }
@@ -33,6 +43,7 @@ impl std::fmt::Display for CallError {
         match self {
             Self::Network(error) => f.write_str(error),
             Self::Busy(status, _) | Self::Refused(status) => write!(f, "answered {status}"),
+            Self::NotModified => f.write_str("answered that nothing changed"),
             Self::Unauthorized => f.write_str("does not know the token or session"),
         }
     }
@@ -89,42 +100,121 @@ impl Transport {
         headers: HeaderMap,
         payload: Option<Payload>,
     ) -> Result<T, CallError> {
+        let answer = self.answer(path, headers, payload, MAX_ANSWER).await?;
+        parse(&answer)
+    }
+
+    /// Makes a call and reads its answer, up to a limit.
+    pub(super) async fn answer(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        payload: Option<Payload>,
+        limit: usize,
+    ) -> Result<Vec<u8>, CallError> {
+        let request = self.request(path, headers, payload);
+        let mut response = accepted(request.send().await.map_err(network)?)?;
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(network)? {
+            if answer.len() + chunk.len() > limit {
+                let error = format!("its answer exceeds {limit} bytes");
+                return Err(CallError::Network(error));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        Ok(answer)
+    }
+
+    /// Opens an answer that has no end, to be read by the line.
+    pub(super) async fn lines(&self, path: &str, headers: HeaderMap) -> Result<Lines, CallError> {
+        let request = self.request(path, headers, None).timeout(STREAM_TIMEOUT);
+        let opened = tokio::time::timeout(STREAM_SILENCE, request.send());
+        let opened = opened.await.map_err(|_| silent())?;
+        Ok(Lines {
+            response: accepted(opened.map_err(network)?)?,
+            buffer: Vec::new(),
+        })
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        payload: Option<Payload>,
+    ) -> reqwest::RequestBuilder {
         let method = if payload.is_some() {
             Method::POST
         } else {
             Method::GET
         };
-        let mut request = self.client.request(method, format!("{}{path}", self.url));
-        request = request.headers(headers);
-        if let Some(payload) = payload {
-            request = request.header(CONTENT_TYPE, JSON).body(payload.bytes);
-            if let Some(encoding) = payload.encoding {
-                request = request.header(CONTENT_ENCODING, encoding);
-            }
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        let request = request.headers(headers);
+        let Some(payload) = payload else {
+            return request;
+        };
+        let request = request.header(CONTENT_TYPE, JSON).body(payload.bytes);
+        match payload.encoding {
+            Some(encoding) => request.header(CONTENT_ENCODING, encoding),
+            None => request,
         }
-        let mut response = request.send().await.map_err(network)?;
-        let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).cloned();
-        match status {
-            StatusCode::OK | StatusCode::ACCEPTED => {}
-            StatusCode::UNAUTHORIZED => return Err(CallError::Unauthorized),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                return Err(CallError::Busy(status, wait(retry_after.as_ref())));
+    }
+}
+
+/// An answer that comes by the line.
+#[derive(Debug)]
+pub(super) struct Lines {
+    response: reqwest::Response,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line, without its end. Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Result<Vec<u8>, CallError> {
+        let mut searched = 0;
+        loop {
+            let end = self.buffer.iter().skip(searched).position(|b| *b == b'\n');
+            if let Some(end) = end {
+                let rest = self.buffer.split_off(searched + end + 1);
+                let mut line = std::mem::replace(&mut self.buffer, rest);
+                line.pop();
+                return Ok(line);
             }
-            _ if status.is_client_error() => return Err(CallError::Refused(status)),
-            // A redirect or an odd success is a proxy's, not the backend's: it may pass.
-            _ => return Err(CallError::Busy(status, wait(retry_after.as_ref()))),
-        }
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(network)? {
-            if answer.len() + chunk.len() > MAX_ANSWER {
-                let error = format!("its answer exceeds {MAX_ANSWER} bytes");
+            searched = self.buffer.len();
+            let chunk = tokio::time::timeout(STREAM_SILENCE, self.response.chunk());
+            let chunk = chunk.await.map_err(|_| silent())?.map_err(network)?;
+            let chunk = chunk.ok_or_else(|| CallError::Network("the stream ended".into()))?;
+            if searched + chunk.len() > MAX_LINE {
+                let error = format!("a line of the stream exceeds {MAX_LINE} bytes");
                 return Err(CallError::Network(error));
             }
-            answer.extend_from_slice(&chunk);
+            self.buffer.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&answer)
-            .map_err(|error| CallError::Network(format!("its answer is no JSON: {error}")))
+    }
+}
+
+fn silent() -> CallError {
+    CallError::Network(format!("the stream is silent for {STREAM_SILENCE:?}"))
+}
+
+pub(super) fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, CallError> {
+    serde_json::from_slice(answer)
+        .map_err(|error| CallError::Network(format!("its answer is no JSON: {error}")))
+}
+
+/// The answer, if its status says that it is one.
+fn accepted(response: reqwest::Response) -> Result<reqwest::Response, CallError> {
+    let status = response.status();
+    let retry_after = || wait(response.headers().get(RETRY_AFTER));
+    match status {
+        StatusCode::OK | StatusCode::ACCEPTED => Ok(response),
+        StatusCode::NOT_MODIFIED => Err(CallError::NotModified),
+        StatusCode::UNAUTHORIZED => Err(CallError::Unauthorized),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+            Err(CallError::Busy(status, retry_after()))
+        }
+        _ if status.is_client_error() => Err(CallError::Refused(status)),
+        // A redirect or an odd success is a proxy's, not the backend's: it may pass.
+        _ => Err(CallError::Busy(status, retry_after())),
     }
 }
 

@@ -55,6 +55,7 @@ impl ConfigBuilder {
         self.strip_sensitive_regex =
             list("STRIP_SENSITIVE_REGEX")?.unwrap_or(self.strip_sensitive_regex);
         self.strip_http_referer = flag("STRIP_HTTP_REFERER")?.unwrap_or(self.strip_http_referer);
+        self.ignore_actions = flag("IGNORE_ACTIONS")?.unwrap_or(self.ignore_actions);
         self.batch_size = size("BATCH_SIZE")?.or(self.batch_size);
         let staleness = text("MAX_STALENESS")?.map(|value| seconds("MAX_STALENESS", &value));
         self.max_staleness = staleness.transpose()?.or(self.max_staleness);

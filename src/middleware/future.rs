@@ -1,8 +1,10 @@
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::Response;
 
+use crate::blocking::ResponseBody;
 use crate::context::SqreenCtx;
 
 pin_project_lite::pin_project! {
@@ -10,7 +12,7 @@ pin_project_lite::pin_project! {
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
-        inner: F,
+        inner: Inner<F>,
         context: SqreenCtx,
         // Whether this future tells the request's end. An inner layer leaves that to the outermost.
         ends: bool,
@@ -26,15 +28,37 @@ pin_project_lite::pin_project! {
     }
 }
 
+pin_project_lite::pin_project! {
+    #[derive(Debug)]
+    #[project = InnerProjection]
+    enum Inner<F> {
+        Called {
+            #[pin]
+            future: F,
+        },
+        // The inner service was not called: the request is stopped.
+        Stopped,
+    }
+}
+
 impl<F> ResponseFuture<F> {
     pub(super) fn start(mut context: SqreenCtx, ends: bool, call: impl FnOnce() -> F) -> Self {
         let entered = context.enter();
-        let inner = call();
+        let future = call();
         drop(entered);
         Self {
-            inner,
+            inner: Inner::Called { future },
             context,
             ends,
+        }
+    }
+
+    /// The security response to a request that the inner service never sees.
+    pub(super) const fn stopped(context: SqreenCtx) -> Self {
+        Self {
+            inner: Inner::Stopped,
+            context,
+            ends: true,
         }
     }
 }
@@ -43,19 +67,36 @@ impl<F, ResBody, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
 {
-    type Output = F::Output;
+    type Output = Result<Response<ResponseBody<ResBody>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let entered = this.context.enter();
-        let polled = this.inner.poll(cx);
-        drop(entered);
-        // Looked at in place: a response is too large to be moved for nothing.
-        if let Poll::Ready(result) = &polled
-            && std::mem::take(this.ends)
-        {
+        let result = match this.inner.project() {
+            InnerProjection::Stopped => Ok(stop(this.context)),
+            InnerProjection::Called { future } => {
+                let entered = this.context.enter();
+                let result = ready!(future.poll(cx));
+                drop(entered);
+                match result {
+                    // Whatever the handler answers, a blocked user gets nothing of it.
+                    Ok(_) if *this.ends && this.context.verdict().is_some() => {
+                        Ok(stop(this.context))
+                    }
+                    Ok(response) => Ok(response.map(ResponseBody::inner)),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        if std::mem::take(this.ends) {
             this.context.end(result.as_ref().ok().map(Response::status));
         }
-        polled
+        Poll::Ready(result)
     }
+}
+
+fn stop<B>(context: &SqreenCtx) -> Response<ResponseBody<B>> {
+    let answer = context
+        .answer()
+        .unwrap_or_else(|| Response::new(Bytes::new()));
+    answer.map(ResponseBody::page)
 }

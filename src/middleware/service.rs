@@ -13,6 +13,7 @@ use super::body::{BodyCapture, CollectedBody};
 use super::future::ResponseFuture;
 use super::layer::{Collecting, Untouched};
 use crate::agent::{Agent, Sqreen};
+use crate::blocking::ResponseBody;
 use crate::context::SqreenCtx;
 use crate::request::{RequestFacts, Source};
 
@@ -133,7 +134,7 @@ impl<S, B, ResBody> Service<Request<B>> for SqreenService<S, Untouched>
 where
     S: Service<Request<B>, Response = Response<ResBody>>,
 {
-    type Response = S::Response;
+    type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -143,6 +144,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let (context, is_new) = self.context(&mut request);
+        if is_new && context.check_ip().is_some() {
+            return ResponseFuture::stopped(context);
+        }
         ResponseFuture::start(context, is_new, || self.inner.call(request))
     }
 }
@@ -152,7 +156,7 @@ where
     S: Service<Request<CollectedBody<B>>, Response = Response<ResBody>>,
     B: Body<Data = Bytes>,
 {
-    type Response = S::Response;
+    type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -162,6 +166,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let (context, is_new) = self.context(&mut request);
+        if is_new && context.check_ip().is_some() {
+            return ResponseFuture::stopped(context);
+        }
         let capture = self.sqreen.agent().map(|agent| {
             let capture = Arc::new(BodyCapture::new(agent.config.max_body_bytes));
             context.set_body(&capture);

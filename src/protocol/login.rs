@@ -120,8 +120,9 @@ pub struct LoginResponse {
     /// Rules for old agents; this SDK has none.
     #[serde(deserialize_with = "lenient::or_ignore")]
     pub rules: Vec<Value>,
-    /// The security responses in force.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    /// The security responses in force. A pack is taken whole or not at all, so that this field
+    /// alone is not read leniently.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub actions: Vec<Action>,
     /// This SDK: which state of the actions these are.
     #[serde(

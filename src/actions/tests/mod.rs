@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::error::{PackError, Problem};
+use super::hit::ActionKind;
+use super::updater::Loaded;
 use super::*;
 use crate::UserIdentifiers;
 use crate::protocol::{Action, ActionsChange, ActionsVersion, Allowlist};
