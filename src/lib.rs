@@ -69,6 +69,19 @@
 //! An event waits for the response of its request, so that it carries the status, but not longer
 //! than [`ConfigBuilder::response_wait`].
 //!
+//! # Security responses
+//!
+//! The operator blocks or redirects an address, a network or a user in the backend; every agent
+//! hears of it over a stream that it holds open, and stops the next request: by the client's
+//! address before the inner service is called, by its user at [`identify`](SqreenCtx::identify).
+//! Whatever the handler returns then, the client gets the [security response](BlockedRequest). If
+//! the response's body is under way when the user is identified, it cannot be called back: identify
+//! first, as the extractor [`Identify`] does.
+//!
+//! What is in force stays while the backend is away, until its actions expire by the monotonic
+//! clock; a backend that comes back, even empty or restored from a backup, has its whole pack
+//! loaded in its place. [`ConfigBuilder::ignore_actions`] is the local kill switch.
+//!
 //! # Features
 //!
 //! | Feature | Default | |

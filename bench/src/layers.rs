@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -9,7 +10,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Path, Request};
+use axum::extract::{ConnectInfo, Path, Request};
 use axum::routing::get;
 use sqreen::{Config, Sqreen};
 use tower::Service as _;
@@ -47,6 +48,7 @@ fn request() -> Request {
         .header("accept-encoding", "gzip, deflate, br, zstd")
         .header("x-forwarded-for", "203.0.113.7")
         .header("cookie", "session=0123456789abcdef")
+        .extension(ConnectInfo(SocketAddr::from(([203, 0, 113, 1], 4711))))
         .body(Body::empty())
         .unwrap_or_default()
 }

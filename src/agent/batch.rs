@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::handle::Agent;
 use super::ledger::{DropReason, Ledger};
-use super::queue::Entry;
 use super::record::{self, Clock};
 use super::session::{Session, Settings, payload};
 use super::transport::{CallError, Payload, Transport};

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 use tokio::sync::watch;
 
+use super::entry::{Call, Entry, Identity};
 use super::flusher;
 use super::ledger::DropReason;
-use super::queue::{Bounds, Call, Entry, Identity, PushError, Queue};
+use super::queue::{Bounds, PushError, Queue};
 use super::session::DEFAULT_BATCH_SIZE;
 use super::stats::{ShutdownReport, Stats};
 use crate::actions::{Enforced, ReportLimiter, Updater};

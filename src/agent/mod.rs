@@ -6,6 +6,7 @@
 //! [`follower`] keeps the security responses in force up to date.
 
 mod batch;
+mod entry;
 mod flusher;
 mod follower;
 mod handle;
@@ -18,7 +19,7 @@ mod session;
 mod stats;
 mod transport;
 
+pub(crate) use self::entry::{Call, Identity};
 pub(crate) use self::handle::Agent;
 pub use self::handle::{ImportReport, Sqreen, StartError, track};
-pub(crate) use self::queue::{Call, Identity};
 pub use self::stats::{ShutdownReport, Stats};

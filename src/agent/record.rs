@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::queue::{Call, Entry, Identity};
+use super::entry::{Call, Entry, Identity};
 use crate::config::Config;
 use crate::context::RequestContext;
 use crate::protocol::{

@@ -1,0 +1,52 @@
+//! What the queue holds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::context::RequestContext;
+use crate::event::Event;
+use crate::user::{Traits, UserIdentifiers};
+
+/// Who a request was identified as.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) user: UserIdentifiers,
+    pub(crate) traits: Traits,
+}
+
+/// Which SDK call an entry came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Track,
+    Auth,
+    Signup,
+    /// The report of a security response.
+    Action,
+}
+
+impl Call {
+    /// Custom events give way to the others when memory is short.
+    pub(super) const fn is_security(self) -> bool {
+        !matches!(self, Self::Track)
+    }
+}
+
+/// An event on its way to the backend.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) call: Call,
+    pub(crate) event: Event,
+    pub(crate) context: Option<Arc<RequestContext>>,
+    /// Who the request was identified as when the event was tracked.
+    pub(crate) identity: Option<Arc<Identity>>,
+    pub(crate) queued: Instant,
+    pub(crate) size: usize,
+}
+
+impl Entry {
+    /// Whether its request is answered or abandoned, or was waited for long enough.
+    pub(super) fn is_ready(&self, now: Instant, response_wait: Duration) -> bool {
+        let in_flight = self.context.as_ref().is_some_and(|c| c.is_in_flight());
+        !in_flight || now.saturating_duration_since(self.queued) >= response_wait
+    }
+}
