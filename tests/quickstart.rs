@@ -361,3 +361,71 @@ async fn quickstart_refuses_bad_options_by_name() {
         assert!(output.stdout.is_empty());
     }
 }
+
+/// The cookie and the form token of someone who followed the explorer's link.
+async fn sign_in(demo: &Demo) -> (String, String) {
+    let page = demo.http.get(&demo.explorer).send().await.unwrap();
+    let cookie = page.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let page = demo.http.get(format!("{}/actions", demo.server));
+    let page = page.header("cookie", &cookie).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    let (_, token) = page.split_once("name=\"csrf\" value=\"").unwrap();
+    (cookie, token.split('"').next().unwrap().to_owned())
+}
+
+/// Asks until the answer has this status.
+async fn status_becomes(status: StatusCode, request: impl Fn() -> reqwest::RequestBuilder) {
+    let start = Instant::now();
+    loop {
+        let found = request().send().await.unwrap().status();
+        if found == status {
+            return;
+        }
+        assert!(start.elapsed() < DEADLINE, "still {found}, not {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_block_in_the_explorer_stops_the_shops_next_request() {
+    let demo = Demo::start(None).await;
+    let (cookie, csrf) = sign_in(&demo).await;
+    let view = || demo.get("/products/1");
+    let me = || demo.get("/me").header("x-demo-user", "ann@example.com");
+    status_becomes(StatusCode::OK, view).await;
+    status_becomes(StatusCode::OK, me).await;
+
+    let block = [
+        ("action", "block_ip"),
+        ("ip", IP),
+        ("duration", "300"),
+        ("app", ""),
+        ("comment", "seen in the explorer"),
+        ("csrf", &csrf),
+    ];
+    let form = demo.http.post(format!("{}/actions", demo.server));
+    let form = form.header("cookie", cookie).form(&block);
+    assert!(form.send().await.unwrap().status() != StatusCode::BAD_REQUEST);
+    status_becomes(StatusCode::FORBIDDEN, view).await;
+    let other = || demo.http.get(format!("{}/products/1", demo.app));
+    status_becomes(StatusCode::OK, other).await;
+    let reported = |events: &Value| events["events"][0]["status"] == 403;
+    demo.api_until("events?name=sq.action.block_ip", reported)
+        .await;
+
+    let actions: Value = serde_json::from_str(&demo.api("actions").await).unwrap();
+    let id = actions["actions"][0]["id"].as_str().unwrap();
+    let lift = demo
+        .http
+        .delete(format!("{}/api/v1/actions/{id}", demo.server));
+    let lift = lift.bearer_auth(&demo.api_token).send().await.unwrap();
+    assert!(lift.status().is_success());
+    status_becomes(StatusCode::OK, view).await;
+
+    let block = json!({"action": "block_user", "users": [{"email": "ann@example.com"}]});
+    let post = demo.http.post(format!("{}/api/v1/actions", demo.server));
+    let post = post.bearer_auth(&demo.api_token).json(&block);
+    assert_eq!(post.send().await.unwrap().status(), StatusCode::CREATED);
+    status_becomes(StatusCode::FORBIDDEN, me).await;
+    assert!(demo.stop("-TERM").await.success());
+}
