@@ -11,7 +11,15 @@ mod addresses;
 mod answers;
 mod hyper_service;
 #[cfg(feature = "axum")]
+mod layers;
+#[cfg(feature = "axum")]
+mod outages;
+#[cfg(feature = "axum")]
+mod packs;
+#[cfg(feature = "axum")]
 mod real;
+#[cfg(feature = "axum")]
+mod reports;
 mod scripted;
 #[cfg(feature = "axum")]
 mod shop;
@@ -19,6 +27,8 @@ mod shop;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "axum")]
+mod switches;
 #[cfg(feature = "axum")]
 mod users;
 
