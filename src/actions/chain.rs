@@ -56,6 +56,20 @@ impl Entry {
         }
     }
 
+    pub(super) const BYTES: usize = 8;
+
+    pub(super) const fn to_bytes(self) -> [u8; Self::BYTES] {
+        ((self.until.0 as u64) << 32 | self.word as u64).to_le_bytes()
+    }
+
+    pub(super) const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let both = u64::from_le_bytes(bytes);
+        Self {
+            until: Until((both >> 32) as u32),
+            word: both as u32,
+        }
+    }
+
     /// The same where the chain is entered elsewhere.
     pub(super) const fn repeat(self) -> Self {
         Self {
@@ -140,20 +154,20 @@ impl Chain {
         self.after.shrink_to_fit();
     }
 
-    /// The first entry that is in force, from `at` on.
+    /// The first entry that is in force, from one and its position on.
     pub(super) fn first(
         &self,
-        mut at: u32,
-        entry: impl Fn(u32) -> Option<Entry>,
+        (mut entry, mut at): (Entry, u32),
+        entries: impl Fn(u32) -> Option<Entry>,
         state: &impl Fn(Entry) -> State,
     ) -> Option<Entry> {
         loop {
-            let entry = entry(at)?;
             at = match state(entry) {
                 State::InForce => return Some(entry),
                 State::Lifted if entry.word & MORE != 0 => at.checked_sub(1)?,
                 State::Lifted | State::Expired => *self.after.get(at as usize)?,
             };
+            entry = entries(at)?;
         }
     }
 }

@@ -69,27 +69,22 @@ macro_rules! key {
 }
 
 key!(u32, u32, |key| key, |key| key);
-key!(u128, [u32; 4], split, join);
+key!(u128, [u64; 2], split, join);
 
-const fn split(key: u128) -> [u32; 4] {
-    [
-        (key >> 96) as u32,
-        (key >> 64) as u32,
-        (key >> 32) as u32,
-        key as u32,
-    ]
+const fn split(key: u128) -> [u64; 2] {
+    [(key >> 64) as u64, key as u64]
 }
 
-fn join(parts: [u32; 4]) -> u128 {
-    parts
-        .into_iter()
-        .fold(0, |key, part| key << 32 | u128::from(part))
+fn join([high, low]: [u64; 2]) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
 }
 
-/// Keys that a cell should hold.
-const KEYS_PER_CELL: usize = 8;
-/// Keys of a cell beyond which it is cut again, and its keys are searched by halves.
+/// Keys that a cell should hold: few cells, so that those of a large index stay in a cache.
+const KEYS_PER_CELL: usize = 16;
+/// Keys that are looked at one by one; more are searched by halves.
 const MAX_RUN: usize = 32;
+/// Keys of a cell beyond which it is cut again. Searching fewer costs no more than cutting.
+const MAX_HALVED: usize = 256;
 /// How often a cell is cut again at most: bounds memory for keys chosen to be in the way.
 const MAX_DEPTH: u8 = 4;
 /// Marks a cell that was cut again: the rest is the number of its grid.
@@ -166,7 +161,7 @@ impl<K: Key, V> Index<K, V> {
     ) -> Option<u32> {
         let run = self.slots.get(range.clone())?;
         let (start, end) = (run.first()?.key(), run.last()?.key());
-        if depth > 0 && (run.len() <= MAX_RUN || start == end || depth > MAX_DEPTH) {
+        if depth > 0 && (run.len() <= MAX_HALVED || start == end || depth > MAX_DEPTH) {
             return None;
         }
         let cells = (run.len() / KEYS_PER_CELL).max(2).next_power_of_two();

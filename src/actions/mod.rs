@@ -1,9 +1,9 @@
 //! The live security responses: whom the backend blocks or redirects, and whom it never may.
 //!
-//! [`Enforced`] is what requests read: one atomic load gives an immutable [`Snapshot`](snapshot::Snapshot), and no
-//! lookup locks, waits or allocates. [`Updater`] is what the agent writes with: it checks a whole
-//! pack or a change, builds beside what is in force, and swaps it in. It also frees what was in
-//! force before, so that no request ever pays for that.
+//! [`Enforced`] is what requests read: one atomic load gives an immutable
+//! [`Snapshot`](snapshot::Snapshot), and no lookup locks, waits or allocates. [`Updater`] is what
+//! the agent writes with: it checks a whole pack or a change, builds beside what is in force, and
+//! swaps it in. It also frees what was in force before, so that no request ever pays for that.
 //!
 //! # Which action applies
 //!

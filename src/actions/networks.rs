@@ -49,8 +49,8 @@ impl<K: Key> Networks<K> {
         if slot.key().common_bits(address) < slot.value.len() {
             return None;
         }
-        let entry = |at| self.index.get(at).map(|slot| slot.value);
-        self.chain.first(at, entry, state)
+        let entries = |at| self.index.get(at).map(|slot| slot.value);
+        self.chain.first((slot.value, at), entries, state)
     }
 
     /// Adds the targets that still have a rank to a list.

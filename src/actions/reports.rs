@@ -113,3 +113,36 @@ impl Slot {
         now.saturating_duration_since(self.reported) >= PERIOD
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_set_gives_up_who_told_all_before_who_did_not() {
+        let limiter = ReportLimiter::new();
+        let start = Instant::now();
+        let later = |periods: u32| start + PERIOD * periods;
+        let actor = |n: u64| n * SETS as u64;
+        // The first one has something left to tell, and so has the last.
+        for n in 0..8 {
+            assert_eq!(limiter.decide(actor(n), start), Some(0));
+        }
+        for n in [0, 7] {
+            assert_eq!(limiter.decide(actor(n), start), None);
+        }
+        // Nobody is forgotten in the period.
+        assert_eq!(limiter.decide(actor(8), start), None);
+        for n in 8..14 {
+            assert_eq!(limiter.decide(actor(n), later(1)), Some(0));
+        }
+        assert_eq!(limiter.decide(actor(0), later(1)), Some(1));
+        assert_eq!(limiter.decide(actor(7), later(1)), Some(1));
+        assert_eq!(limiter.decide(actor(1), later(1)), None);
+        // Then even those who have, the oldest first, rather than be silent for ever.
+        for n in [0, 7, 8, 9, 10, 11, 12, 13] {
+            assert_eq!(limiter.decide(actor(n), later(1)), None);
+        }
+        assert_eq!(limiter.decide(actor(20), later(2)), Some(0));
+    }
+}

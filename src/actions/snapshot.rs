@@ -48,7 +48,8 @@ pub(crate) struct Snapshot {
 /// Whom a lookup is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Whom<'a> {
-    Ip(IpAddr),
+    V4(u32),
+    V6(u128),
     User(&'a UserIdentifiers),
 }
 
@@ -67,7 +68,11 @@ impl Snapshot {
     /// The action on an address. `now` is read at most once, and only when there is an action
     /// that ends.
     pub(crate) fn by_ip(&self, ip: IpAddr, now: impl Fn() -> Instant) -> Option<Hit<'_>> {
-        let (found, dry_run) = self.find(Whom::Ip(ip.to_canonical()), now)?;
+        let whom = match ip.to_canonical() {
+            IpAddr::V4(v4) => Whom::V4(v4.to_bits()),
+            IpAddr::V6(v6) => Whom::V6(v6.to_bits()),
+        };
+        let (found, dry_run) = self.find(whom, now)?;
         let kind = if found.blocks() {
             ActionKind::BlockIp
         } else {

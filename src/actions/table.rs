@@ -1,7 +1,6 @@
 //! An immutable set of actions.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::IpAddr;
 
 use super::builder::{Builder, TargetLists};
 use super::chain::{Entry, Rank, State, Until};
@@ -216,8 +215,8 @@ impl Table {
             &self.enforced
         };
         let entry = match whom {
-            Whom::Ip(IpAddr::V4(v4)) => targets.v4.find(v4.to_bits(), state),
-            Whom::Ip(IpAddr::V6(v6)) => targets.v6.find(v6.to_bits(), state),
+            Whom::V4(v4) => targets.v4.find(v4, state),
+            Whom::V6(v6) => targets.v6.find(v6, state),
             Whom::User(user) => return self.find_user(targets, user, state),
         };
         Some(self.found(entry?))

@@ -169,38 +169,19 @@ impl Updater {
             list.dedup();
         }
         let mut builder = self.builder(received);
-        builder.copy(added, |action| {
-            ended.binary_search(&action).is_err() && added.is_in_force(action, now)
-        })?;
+        builder.copy(added, keep(added, &ended, now))?;
         for action in put {
             builder.push(action, received)?;
         }
-        let total = base.len() + builder.records.len() - lifted.len();
+        let total = base.len() - lifted.len() + builder.records.len();
         if builder.targets() + lifted.len() > MAX_ADDED || total > MAX_ACTIONS {
-            builder.copy(base, |action| {
-                lifted.binary_search(&action).is_err() && base.is_in_force(action, now)
-            })?;
-            return self.merge(builder);
+            builder.copy(base, keep(base, &lifted, now))?;
+            let merged = Arc::new(builder.build()?);
+            self.change(merged, Vec::new(), self.empty.clone());
+        } else {
+            let added = Arc::new(builder.build()?);
+            self.change(base.clone(), lifted, added);
         }
-        self.publish(Snapshot {
-            base: base.clone(),
-            lifted: lifted.into(),
-            added: Arc::new(builder.build()?),
-            allowed: self.current.allowed.clone(),
-            ..*self.current
-        });
-        Ok(())
-    }
-
-    /// Makes a new base of all that is still in force.
-    fn merge(&mut self, builder: Builder) -> Result<(), PackError> {
-        self.publish(Snapshot {
-            base: Arc::new(builder.build()?),
-            lifted: Box::default(),
-            added: self.empty.clone(),
-            allowed: self.current.allowed.clone(),
-            ..*self.current
-        });
         Ok(())
     }
 
@@ -208,22 +189,29 @@ impl Updater {
     /// heartbeat.
     pub(crate) fn tidy(&mut self, now: Instant) {
         self.free();
-        let Snapshot { base, added, .. } = &*self.current;
-        let all = (base.len() + added.len()) as u64;
-        if all <= self.current.live(now).saturating_mul(2) {
+        let all = self.current.base.len() + self.current.added.len();
+        if all as u64 <= self.current.live(now).saturating_mul(2) {
             return;
         }
-        let lifted = &self.current.lifted;
+        // A part of what is in force is within every limit. If it were not, all of it stays.
+        if let Ok(merged) = self.merged(now) {
+            self.change(Arc::new(merged), Vec::new(), self.empty.clone());
+        }
+    }
+
+    /// All that is still in force, in one table.
+    fn merged(&self, now: Instant) -> Result<Table, PackError> {
+        let Snapshot {
+            base,
+            lifted,
+            added,
+            ..
+        } = &*self.current;
         let tick = self.clock.tick(now);
         let mut builder = self.builder(now);
-        let copied = builder.copy(added, |action| added.is_in_force(action, tick));
-        let copied = copied.and_then(|()| {
-            builder.copy(base, |action| {
-                lifted.binary_search(&action).is_err() && base.is_in_force(action, tick)
-            })
-        });
-        // Less than what is in force is within every limit; otherwise that stays.
-        drop(copied.and_then(|()| self.merge(builder)));
+        builder.copy(added, keep(added, &[], tick))?;
+        builder.copy(base, keep(base, lifted, tick))?;
+        builder.build()
     }
 
     /// Notes why a pack did not even get here: it was too large, or no JSON.
@@ -253,6 +241,17 @@ impl Updater {
         Builder::new(self.clock, now, self.hasher.clone())
     }
 
+    /// Publishes other actions with the same allow list.
+    fn change(&mut self, base: Arc<Table>, lifted: Vec<u32>, added: Arc<Table>) {
+        self.publish(Snapshot {
+            base,
+            lifted: lifted.into(),
+            added,
+            allowed: self.current.allowed.clone(),
+            ..*self.current
+        });
+    }
+
     fn publish(&mut self, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
         self.enforced.replace(snapshot.clone());
@@ -266,4 +265,9 @@ impl Updater {
         self.retired
             .retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
+}
+
+/// Which actions of a table stay: those that are not gone, and have not expired.
+fn keep(table: &Table, gone: &[u32], now: u64) -> impl Fn(u32) -> bool {
+    move |action| gone.binary_search(&action).is_err() && table.is_in_force(action, now)
 }

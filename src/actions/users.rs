@@ -71,16 +71,12 @@ impl UserList {
 /// what is compared is the text of the identifiers.
 #[derive(Debug)]
 pub(super) struct Users {
-    index: Index<u32, User>,
-    text: Box<[u8]>,
+    /// Where each record starts.
+    index: Index<u32, u32>,
+    /// Of each user the entry, the length of the text, and the text: side by side, since all of it
+    /// is read at once.
+    records: Box<[u8]>,
     chain: Chain,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct User {
-    start: u32,
-    len: u32,
-    entry: Entry,
 }
 
 impl Users {
@@ -91,30 +87,26 @@ impl Users {
         users.sort_by(|(a, x), (b, y)| id(*a).cmp(&id(*b)).then(x.cmp(y)));
         let mut chain = Chain::default();
         let mut slots = Vec::with_capacity(users.len());
-        let mut sorted = Vec::with_capacity(text.len());
+        let mut records = Vec::with_capacity(text.len() + users.len() * (Entry::BYTES + 4));
         let mut ranks = Vec::new();
         for user in users.chunk_by(|(a, _), (b, _)| id(*a) == id(*b)) {
             let Some((place, _)) = user.first() else {
                 continue;
             };
-            let (start_of_text, len) = (count(sorted.len()), place.len);
-            sorted.extend_from_slice(place.text(&text));
             ranks.clear();
             ranks.extend(user.iter().map(|(_, rank)| *rank));
             let at = slots.len();
             chain.link(&ranks, (0, start), (at, NONE), |entry| {
-                let user = User {
-                    start: start_of_text,
-                    len,
-                    entry,
-                };
-                slots.push(Slot::new(place.hash, user));
+                slots.push(Slot::new(place.hash, count(records.len())));
+                records.extend(entry.to_bytes());
+                records.extend(place.len.to_le_bytes());
+                records.extend(place.text(&text));
             });
         }
         chain.shrink();
         Self {
             index: Index::new(slots),
-            text: sorted.into_boxed_slice(),
+            records: records.into_boxed_slice(),
             chain,
         }
     }
@@ -131,32 +123,35 @@ impl Users {
         }
         let hash = hash(hasher, identifiers());
         let mut at = self.index.last_up_to(hash)?;
-        loop {
+        let entry = loop {
             let slot = self.index.get(at).filter(|slot| slot.key() == hash)?;
-            if is_of(self.text(slot), identifiers()) {
-                break;
+            let (entry, text) = self.record(slot)?;
+            if is_of(text, identifiers()) {
+                break entry;
             }
             at = at.checked_sub(1)?;
-        }
-        let entry = |at| self.index.get(at).map(|slot| slot.value.entry);
-        self.chain.first(at, entry, state)
+        };
+        let entries = |at| Some(self.record(self.index.get(at)?)?.0);
+        self.chain.first((entry, at), entries, state)
     }
 
-    fn text(&self, slot: &Slot<u32, User>) -> &[u8] {
-        let place = Place {
-            hash: slot.key(),
-            start: slot.value.start,
-            len: slot.value.len,
-        };
-        place.text(&self.text)
+    fn record(&self, slot: &Slot<u32, u32>) -> Option<(Entry, &[u8])> {
+        let record = self.records.get(slot.value as usize..)?;
+        let (entry, rest) = record.split_first_chunk()?;
+        let (len, rest) = rest.split_first_chunk()?;
+        let text = rest.get(..u32::from_le_bytes(*len) as usize)?;
+        Some((Entry::from_bytes(*entry), text))
     }
 
     /// Adds the users that still have a rank to a list of the same hasher.
     pub(super) fn copy(&self, list: &mut UserList, rank: &impl Fn(Entry) -> Option<Rank>) {
         for slot in self.index.slots() {
-            if let Some(rank) = rank(slot.value.entry) {
+            let Some((entry, text)) = self.record(slot) else {
+                continue;
+            };
+            if let Some(rank) = rank(entry) {
                 let start = list.text.len();
-                list.text.extend_from_slice(self.text(slot));
+                list.text.extend_from_slice(text);
                 list.add(slot.key(), start, rank);
             }
         }

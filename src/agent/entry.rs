@@ -25,10 +25,31 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Custom events give way to the others when memory is short.
-    pub(super) const fn is_security(self) -> bool {
-        !matches!(self, Self::Track)
+    /// What gives way when memory is short: the newest of the lowest rank. Whoever is blocked can
+    /// cause as many reports as there are addresses, which must not cost a login.
+    pub(super) const fn rank(self) -> u8 {
+        match self {
+            Self::Track => 0,
+            Self::Action => 1,
+            Self::Auth | Self::Signup => 2,
+        }
     }
+
+    pub(super) const fn lane(self) -> Lane {
+        match self {
+            Self::Track => Lane::Custom,
+            Self::Action | Self::Auth | Self::Signup => Lane::Security,
+        }
+    }
+}
+
+/// The rows of the queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lane {
+    Security,
+    Custom,
+    /// Events whose request was in flight when their turn came.
+    Waiting,
 }
 
 /// An event on its way to the backend.

@@ -157,6 +157,11 @@ impl Follower {
         };
         match called {
             Ok(()) | Err(CallError::NotModified) => self.reload = false,
+            // It is no smaller when it is asked for again.
+            Err(error @ CallError::TooLarge(..)) => {
+                self.refuse(error.to_string());
+                self.reload = false;
+            }
             Err(error) => self.failed(&error),
         }
     }
@@ -177,6 +182,11 @@ impl Follower {
             Ok(line) => line,
             Err(error) => {
                 self.stream = None;
+                if matches!(error, CallError::TooLarge(..)) {
+                    // The same line would come again.
+                    self.refuse(error.to_string());
+                    return self.reload_later();
+                }
                 return self.failed(&error);
             }
         };

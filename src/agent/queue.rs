@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::entry::Entry;
+use super::entry::{Call, Entry, Lane};
 use super::ledger::{DropReason, Ledger};
 use crate::event::Event;
 use crate::limits::Mistakes;
@@ -70,13 +70,6 @@ struct State {
     ledger: Ledger,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Lane {
-    Security,
-    Custom,
-    Waiting,
-}
-
 /// Why an event was not taken.
 #[derive(Debug)]
 pub(crate) enum PushError {
@@ -114,7 +107,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an event, making room by dropping the newest custom events for a security event.
+    /// Takes an event, making room by dropping the newest events of lower rank.
     pub(crate) fn push(&self, entry: Entry, mistakes: Mistakes) {
         let mut state = self.lock();
         state.ledger.track(mistakes);
@@ -147,11 +140,7 @@ impl Queue {
 
     #[cold]
     fn push_when_full(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
-        let victims = if entry.call.is_security() {
-            state.evict_for(self.bounds, entry.size)
-        } else {
-            Vec::new()
-        };
+        let victims = state.evict_for(self.bounds, entry.call, entry.size);
         let dropped = victims.len();
         let refused = if state.is_full(self.bounds, entry.size) {
             Some(entry)
@@ -353,36 +342,31 @@ impl State {
     fn admit(&mut self, entry: Entry, batch_size: usize) -> bool {
         self.events += 1;
         self.bytes += entry.size;
-        let lane = if entry.call.is_security() {
-            Lane::Security
-        } else {
-            Lane::Custom
-        };
-        self.lane(lane).push_back(entry);
+        self.lane(entry.call.lane()).push_back(entry);
         let queued = self.security.len() + self.custom.len();
         std::mem::take(&mut self.dozing) || queued == batch_size
     }
 
-    /// Takes out as many of the newest custom events as it needs for `size` to fit; none, if all
-    /// of them would not do.
-    fn evict_for(&mut self, bounds: Bounds, size: usize) -> Vec<Entry> {
-        let waiting = self.waiting.iter().rev();
-        let waiting = waiting.filter(|entry| !entry.call.is_security());
-        let newest = self.custom.iter().rev().chain(waiting);
+    /// Takes out as many events of lower rank as it needs for `size` to fit; none, if all of them
+    /// would not do.
+    fn evict_for(&mut self, bounds: Bounds, call: Call, size: usize) -> Vec<Entry> {
+        let lower = [Call::Track, Call::Action].into_iter();
+        let lower = lower.filter(|lower| lower.rank() < call.rank());
         let (mut events, mut bytes) = (self.events, self.bytes);
-        let mut needed = 0;
-        for victim in newest {
+        let mut calls = Vec::new();
+        for victim in lower.flat_map(|call| self.newest(call)) {
             if !bounds.are_reached(events, bytes, size) {
                 break;
             }
             events -= 1;
             bytes = bytes.saturating_sub(victim.size);
-            needed += 1;
+            calls.push(victim.call);
         }
         if bounds.are_reached(events, bytes, size) {
             return Vec::new();
         }
-        let victims: Vec<_> = (0..needed).filter_map(|_| self.newest_custom()).collect();
+        let victims = calls.into_iter().filter_map(|call| self.pop_newest(call));
+        let victims: Vec<_> = victims.collect();
         self.release(
             victims.len(),
             victims.iter().map(|victim| victim.size).sum(),
@@ -390,11 +374,21 @@ impl State {
         victims
     }
 
-    fn newest_custom(&mut self) -> Option<Entry> {
-        self.custom.pop_back().or_else(|| {
-            let mut waiting = self.waiting.iter();
-            let at = waiting.rposition(|entry| !entry.call.is_security())?;
-            self.waiting.remove(at)
+    /// Events of a call, the newest first; those that were set aside last.
+    fn newest(&self, call: Call) -> impl Iterator<Item = &Entry> {
+        let lane = match call.lane() {
+            Lane::Custom => &self.custom,
+            Lane::Security | Lane::Waiting => &self.security,
+        };
+        let all = lane.iter().rev().chain(self.waiting.iter().rev());
+        all.filter(move |entry| entry.call == call)
+    }
+
+    fn pop_newest(&mut self, call: Call) -> Option<Entry> {
+        [call.lane(), Lane::Waiting].into_iter().find_map(|lane| {
+            let lane = self.lane(lane);
+            let at = lane.iter().rposition(|entry| entry.call == call)?;
+            lane.remove(at)
         })
     }
 

@@ -28,6 +28,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) enum CallError {
     /// No answer, or one that cannot be read; says why.
     Network(String),
+    /// What it answers is too large to be read; says what, and the limit in bytes.
+    TooLarge(&'static str, usize),
     /// A status that asks for another try, perhaps after a while.
     Busy(StatusCode, Option<Duration>),
     /// The session is unknown, or the token.
@@ -42,6 +44,7 @@ impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Network(error) => f.write_str(error),
+            Self::TooLarge(what, limit) => write!(f, "{what} exceeds {limit} bytes"),
             Self::Busy(status, _) | Self::Refused(status) => write!(f, "answered {status}"),
             Self::NotModified => f.write_str("answered that nothing changed"),
             Self::Unauthorized => f.write_str("does not know the token or session"),
@@ -117,8 +120,7 @@ impl Transport {
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(network)? {
             if answer.len() + chunk.len() > limit {
-                let error = format!("its answer exceeds {limit} bytes");
-                return Err(CallError::Network(error));
+                return Err(CallError::TooLarge("its answer", limit));
             }
             answer.extend_from_slice(&chunk);
         }
@@ -184,8 +186,7 @@ impl Lines {
             let chunk = chunk.await.map_err(|_| silent())?.map_err(network)?;
             let chunk = chunk.ok_or_else(|| CallError::Network("the stream ended".into()))?;
             if searched + chunk.len() > MAX_LINE {
-                let error = format!("a line of the stream exceeds {MAX_LINE} bytes");
-                return Err(CallError::Network(error));
+                return Err(CallError::TooLarge("a line of the stream", MAX_LINE));
             }
             self.buffer.extend_from_slice(&chunk);
         }

@@ -153,12 +153,21 @@ mod tests {
     }
 
     #[test]
+    fn actions_are_ignored_only_where_it_says_so() {
+        let ignores = |value| from(&[("IGNORE_ACTIONS", value)]).unwrap().ignore_actions;
+        assert!(ignores("1") && ignores("true"));
+        assert!(!ignores("0") && !ignores("false"));
+        assert!(!from(&[]).unwrap().ignore_actions);
+    }
+
+    #[test]
     fn a_bad_value_is_an_error_that_names_the_setting() {
         for (name, value, words) in [
             ("HEARTBEAT_DELAY", "121", "120"),
             ("HEARTBEAT_DELAY", "soon", "number"),
             ("MAX_STALENESS", "-1", "-1"),
             ("DISABLE", "maybe", "maybe"),
+            ("IGNORE_ACTIONS", "maybe", "IGNORE_ACTIONS"),
             ("TRUSTED_PROXIES", "10.0.0.0/40", "10.0.0.0/40"),
             ("URL", "ftp://x", "http"),
             ("IP_HEADER", "a b", "header"),

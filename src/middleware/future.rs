@@ -77,13 +77,12 @@ where
                 let entered = this.context.enter();
                 let result = ready!(future.poll(cx));
                 drop(entered);
-                match result {
-                    // Whatever the handler answers, a blocked user gets nothing of it.
-                    Ok(_) if *this.ends && this.context.verdict().is_some() => {
-                        Ok(stop(this.context))
-                    }
-                    Ok(response) => Ok(response.map(ResponseBody::inner)),
-                    Err(error) => Err(error),
+                // Whatever the handler answers, a blocked user gets nothing of it; nor of its error,
+                // which an outer layer may word.
+                if *this.ends && this.context.verdict().is_some() {
+                    Ok(stop(this.context))
+                } else {
+                    result.map(|response| response.map(ResponseBody::inner))
                 }
             }
         };

@@ -12,15 +12,17 @@ use axum::response::{IntoResponse as _, Response};
 use axum::serve::Listener;
 use axum::{Json, Router};
 use futures_util::stream;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::request::Parts;
 use http_body_util::BodyExt as _;
 use sqreen::protocol::{
-    self, BatchElement, BatchRequest, BatchResponse, BeatRequest, BeatResponse, Features,
+    self, BatchElement, BatchRequest, BatchResponse, BeatRequest, BeatResponse, Command, Features,
     LoginResponse, RequestRecord, SqreenRsFeatures, Status, Verdict, VerdictKind,
 };
 use tokio::sync::Notify;
 
 use super::TOKEN;
+use super::actions::Actions;
 use super::stored::Stored;
 
 /// What stands between the agent and an answer, for one call.
@@ -52,6 +54,8 @@ pub enum On {
     Login,
     Beat,
     Batch,
+    Pack,
+    Stream,
 }
 
 #[derive(Default)]
@@ -61,6 +65,9 @@ pub struct Seen {
     pub logins: usize,
     pub logouts: usize,
     pub beats: Vec<BeatRequest>,
+    /// Commands for the next heartbeat.
+    pub commands: Vec<Command>,
+    pub actions: Actions,
     /// Records of the batches that were stored.
     pub records: Vec<RequestRecord>,
     /// The bodies of all batches, decoded.
@@ -182,6 +189,19 @@ impl Backend {
         events.collect()
     }
 
+    /// Sends a line to the agent, whose stream must be open.
+    pub fn line(&self, line: &impl serde::Serialize) {
+        self.raw_line(serde_json::to_vec(line).unwrap());
+    }
+
+    /// Sends bytes and the end of a line to the agent, whose stream must be open.
+    pub fn raw_line(&self, mut line: Vec<u8>) {
+        line.push(b'\n');
+        let seen = self.seen();
+        let stream = seen.actions.stream.as_ref().expect("a stream is open");
+        stream.send(line.into()).expect("the agent reads");
+    }
+
     /// The event of this name; there must be one.
     pub fn event(&self, name: &str) -> Stored {
         let mut events = self.events();
@@ -197,6 +217,8 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         protocol::APP_LOGIN => On::Login,
         protocol::APP_BEAT => On::Beat,
         protocol::BATCH => On::Batch,
+        protocol::ACTIONS_PACK => On::Pack,
+        protocol::ACTION_STREAM => On::Stream,
         protocol::APP_LOGOUT => {
             shared.seen.lock().unwrap().logouts += 1;
             shared.changed.notify_waiters();
@@ -217,10 +239,10 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         return StatusCode::BAD_REQUEST.into_response();
     };
     let answer = match fault {
-        None => shared.answer(call, &parts.headers, &body, None),
-        Some(Fault::Reject(reason)) => shared.answer(call, &parts.headers, &body, Some(reason)),
+        None => shared.answer(call, &parts, &body, None),
+        Some(Fault::Reject(reason)) => shared.answer(call, &parts, &body, Some(reason)),
         Some(Fault::StoreThenCut) => {
-            shared.answer(call, &parts.headers, &body, None);
+            shared.answer(call, &parts, &body, None);
             cut()
         }
         Some(Fault::Cut) => cut(),
@@ -261,24 +283,30 @@ fn cut() -> Response {
 }
 
 impl Shared {
-    fn answer(&self, call: On, headers: &HeaderMap, body: &[u8], reject: Option<&str>) -> Response {
+    fn answer(&self, call: On, parts: &Parts, body: &[u8], reject: Option<&str>) -> Response {
+        let headers = &parts.headers;
         let mut seen = self.seen.lock().unwrap();
         match call {
             On::Login => {
                 assert_eq!(headers[protocol::HEADER_API_KEY], TOKEN);
                 seen.logins += 1;
                 let session_id = format!("session-{}", seen.logins);
-                Json(LoginResponse {
+                let login = LoginResponse {
                     session_id,
                     ..seen.login.clone()
-                })
-                .into_response()
+                };
+                let mut login = serde_json::to_value(login).unwrap();
+                if let Some(actions) = &seen.actions.in_login {
+                    login["actions"] = actions.clone();
+                }
+                Json(login).into_response()
             }
             On::Beat => {
                 seen.beats.push(serde_json::from_slice(body).unwrap());
+                let commands = std::mem::take(&mut seen.commands);
                 Json(BeatResponse {
                     status: Status::OK,
-                    ..BeatResponse::default()
+                    commands,
                 })
                 .into_response()
             }
@@ -292,6 +320,8 @@ impl Shared {
                 seen.bodies.push(body);
                 Json(answer).into_response()
             }
+            On::Pack => seen.actions.answer_pack(headers),
+            On::Stream => seen.actions.open(parts.uri.query()),
         }
     }
 }
@@ -312,6 +342,11 @@ fn decode(body: &[u8], encoding: Option<&str>) -> String {
 }
 
 impl Seen {
+    /// Misbehaves once more, after what it was to do before.
+    pub fn add_fault(&mut self, fault: (On, Fault)) {
+        self.faults.push_back(fault);
+    }
+
     fn store(&mut self, body: &str, reject: Option<&str>) -> BatchResponse {
         let batch: BatchRequest = serde_json::from_str(body).unwrap();
         assert!(batch.verdicts, "verdicts were offered");

@@ -6,6 +6,7 @@
     reason = "each test binary uses its own part of this module"
 )]
 
+mod actions;
 mod backend;
 mod stored;
 

@@ -67,6 +67,32 @@ fn the_longest_network_in_force_wins() {
 }
 
 #[test]
+fn the_end_is_exact_however_far_it_is() {
+    let day = 86_400.0;
+    let mut fixture = Fixture::with(&[
+        lasting(0.000_1, block("short", &["192.0.2.1"])),
+        lasting(50.0 * day, block("long", &["192.0.2.2"])),
+        lasting(1e300, block("endless", &["192.0.2.3"])),
+    ]);
+    assert_eq!(fixture.ip("192.0.2.1"), "short");
+    fixture.wait(0.001);
+    assert_eq!(fixture.ip("192.0.2.1"), "-");
+    fixture.wait(50.0 * day - 0.002);
+    assert_eq!(fixture.ip("192.0.2.2"), "long");
+    fixture.wait(0.001);
+    assert_eq!(fixture.ip("192.0.2.2"), "-");
+    assert_eq!(fixture.ip("192.0.2.3"), "endless");
+    // What is left of it counts from a new table.
+    let later = lasting(10.0, block("later", &["192.0.2.4"]));
+    fixture.change(&[later], &[]).unwrap();
+    fixture.updater.tidy(fixture.now);
+    fixture.wait(9.999);
+    assert_eq!(fixture.ip("192.0.2.4"), "later");
+    fixture.wait(0.001);
+    assert_eq!(fixture.ip("192.0.2.4"), "-");
+}
+
+#[test]
 fn v4_mapped_is_v4() {
     let fixture = Fixture::with(&[
         block("v4", &["192.0.2.1"]),

@@ -21,12 +21,19 @@ enum Step {
     Tidy,
 }
 
-/// The reference: actions, each with its end in milliseconds.
+/// The reference.
 #[derive(Default)]
 struct Model {
-    actions: BTreeMap<String, (Action, Option<u64>)>,
+    actions: BTreeMap<String, Kept>,
     dry_run: bool,
     now: u64,
+}
+
+struct Kept {
+    action: Action,
+    networks: Vec<IpNet>,
+    /// In milliseconds.
+    end: u64,
 }
 
 /// What decides between actions, the highest first: enforced, length, block, end.
@@ -34,42 +41,42 @@ type Rank = (bool, u8, bool, u64);
 
 impl Model {
     fn put(&mut self, action: &Action) {
-        let end = action
-            .duration
-            .map(|s| self.now + (s * 1_000.0).round() as u64);
-        let id = action.action_id.clone();
-        self.actions.insert(id, (action.clone(), end));
+        let ms = |seconds: f64| self.now + (seconds * 1_000.0).round() as u64;
+        let networks = action.parameters.ip_cidr.iter();
+        let kept = Kept {
+            action: action.clone(),
+            networks: networks.map(|text| network_of(text)).collect(),
+            end: action.duration.map_or(u64::MAX, ms),
+        };
+        self.actions.insert(action.action_id.clone(), kept);
     }
 
-    fn live(&self) -> impl Iterator<Item = &(Action, Option<u64>)> {
-        let all = self.actions.values();
-        all.filter(|(_, end)| end.is_none_or(|end| self.now < end))
+    fn live(&self) -> impl Iterator<Item = &Kept> {
+        self.actions.values().filter(|kept| self.now < kept.end)
     }
 
     /// The ranks of all actions that match, by id.
-    fn ranks(&self, matches: impl Fn(&Action) -> Option<u8>) -> BTreeMap<&str, Rank> {
-        let ranks = self.live().filter_map(|(action, end)| {
+    fn ranks(&self, matches: impl Fn(&Kept) -> Option<u8>) -> BTreeMap<&str, Rank> {
+        let ranks = self.live().filter_map(|kept| {
+            let Kept { action, end, .. } = kept;
             let blocks = action.action.starts_with("block");
-            let end = end.unwrap_or(u64::MAX);
-            let rank = (!action.dry_run, matches(action)?, blocks, end);
+            let rank = (!action.dry_run, matches(kept)?, blocks, *end);
             Some((action.action_id.as_str(), rank))
         });
         ranks.collect()
     }
 
     fn by_ip(&self, ip: IpAddr) -> BTreeMap<&str, Rank> {
-        self.ranks(|action| {
-            let of_ip = action.action.ends_with("_ip");
-            let networks = action.parameters.ip_cidr.iter().filter(|_| of_ip);
-            let holding = networks
-                .map(|text| network_of(text))
-                .filter(|n| n.contains(&ip));
-            holding.map(|network| network.prefix_len()).max()
+        self.ranks(|kept| {
+            let of_ip = kept.action.action.ends_with("_ip");
+            let networks = kept.networks.iter().filter(|_| of_ip);
+            let holding = networks.filter(|network| network.contains(&ip));
+            holding.map(IpNet::prefix_len).max()
         })
     }
 
     fn by_user(&self, user: &BTreeMap<String, String>) -> BTreeMap<&str, Rank> {
-        self.ranks(|action| {
+        self.ranks(|Kept { action, .. }| {
             let of_user = action.action.ends_with("_user");
             let mut users = action.parameters.users.iter().filter(|_| of_user);
             let same = |(key, value): (&String, &Value)| {
@@ -93,7 +100,7 @@ impl Model {
         };
         let best = ranks.values().max();
         let rank = ranks.get(hit.action_id());
-        let Some((action, _)) = self.actions.get(hit.action_id()) else {
+        let Some(Kept { action, .. }) = self.actions.get(hit.action_id()) else {
             return false;
         };
         rank == best
@@ -117,28 +124,22 @@ fn text_of(value: &Value) -> String {
 
 /// Few addresses, so that networks overlap and queries hit.
 fn address() -> impl Strategy<Value = IpAddr> {
-    let v4 = (
-        select(vec![0, 0x0a00_0000, 0x7fff_fff0, 0xffff_fff0]),
-        0_u32..16,
-    )
-        .prop_map(|(base, low)| IpAddr::V4(Ipv4Addr::from_bits(base + low)));
-    let bases = vec![
-        0,
-        0x2001_0db8 << 96,
-        0x2001_0db8_0000_0001 << 64,
-        u128::MAX - 15,
-    ];
-    let v6 = (select(bases), 0_u128..16, select(vec![0, 64]))
-        .prop_map(|(base, low, shift)| IpAddr::V6(Ipv6Addr::from_bits(base ^ (low << shift))));
-    prop_oneof![v4, v6]
+    let bases = select(vec![0x0a00_0000, 0x0a00_0000, 0x7fff_fff8, 0xffff_fff8]);
+    let v4 = (bases, 0_u32..8).prop_map(|(base, low)| Ipv4Addr::from_bits(base + low).into());
+    let bases = select(vec![0, 0x2001_0db8 << 96, u128::MAX - 7]);
+    let v6 = (bases, 0_u128..8, select(vec![0, 0, 64]))
+        .prop_map(|(base, low, shift)| Ipv6Addr::from_bits(base ^ (low << shift)).into());
+    prop_oneof![2 => v4, 1 => v6]
 }
 
+/// Mostly of a few lengths, so that networks have a lot around them and within.
 fn network() -> impl Strategy<Value = String> {
-    (address(), any::<u8>(), any::<bool>()).prop_map(|(ip, len, whole)| {
-        let bits = if ip.is_ipv4() { 32 } else { 128 };
-        match ip {
-            ip if whole => ip.to_string(),
-            ip => format!("{ip}/{}", len % (bits + 1)),
+    let host_bits = prop_oneof![select(vec![0, 0, 1, 2, 3, 4, 8, 32, 64]), 0_u8..=128,];
+    (address(), host_bits).prop_map(|(ip, host_bits)| {
+        let bits = if ip.is_ipv4() { 32_u8 } else { 128 };
+        match bits.checked_sub(host_bits) {
+            Some(len) if host_bits > 0 => format!("{ip}/{len}"),
+            _ => ip.to_string(),
         }
     })
 }
@@ -157,6 +158,7 @@ fn user() -> impl Strategy<Value = BTreeMap<String, Value>> {
 fn any_action() -> impl Strategy<Value = Action> {
     let kinds = select(vec![
         "block_ip",
+        "block_ip",
         "redirect_ip",
         "block_user",
         "redirect_user",
@@ -164,7 +166,7 @@ fn any_action() -> impl Strategy<Value = Action> {
     let duration = proptest::option::of((1_u32..50).prop_map(|n| f64::from(n) / 10.0));
     let flags = any::<(bool, bool, bool)>();
     let targets = (vec(network(), 1..4), vec(user(), 1..3));
-    ("[a-p]", kinds, duration, flags, targets).prop_map(
+    ("[a-z]", kinds, duration, flags, targets).prop_map(
         |(id, kind, duration, (sent, dry_run, match_any), (ip_cidr, users))| Action {
             action_id: id,
             action: kind.to_owned(),
@@ -188,10 +190,18 @@ fn any_action() -> impl Strategy<Value = Action> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let actions = |max: usize| vec(any_action(), 0..max);
+    let pack = btree_map("[a-z]", any_action(), 0..24).prop_map(|actions| {
+        let named = actions.into_iter();
+        let named = named.map(|(action_id, action)| Action {
+            action_id,
+            ..action
+        });
+        named.collect()
+    });
+    let put = vec(any_action(), 0..3);
     prop_oneof![
-        1 => (actions(12), any::<bool>()).prop_map(|(pack, dry)| Step::Load(pack, dry)),
-        6 => (actions(3), vec("[a-p]", 0..2)).prop_map(|(put, lift)| Step::Change(put, lift)),
+        1 => (pack, any::<bool>()).prop_map(|(pack, dry)| Step::Load(pack, dry)),
+        6 => (put, vec("[a-z]", 0..6)).prop_map(|(put, lift)| Step::Change(put, lift)),
         2 => (0_u64..3_000).prop_map(Step::Wait),
         1 => Just(Step::Tidy),
     ]

@@ -152,6 +152,10 @@ fn a_pack_is_bounded() {
     let error = fixture.load(&[targets]).unwrap_err();
     let text = "more than 2000000 addresses, networks and users";
     assert_eq!(error.to_string(), text);
+    let actions = vec![block("many", &["192.0.2.2"]); MAX_ACTIONS + 1];
+    let error = fixture.load(&actions).unwrap_err();
+    let text = "more than 1000000 actions";
+    assert_eq!(error.to_string(), text);
     assert_eq!(fixture.ip("192.0.2.1"), "before");
     let state = fixture.updater.state(fixture.now);
     assert_eq!(state.error.as_deref(), Some(text));

@@ -62,17 +62,3 @@ fn no_number_of_actors_gets_more_reports_than_there_is_room_for() {
     });
     assert_eq!(next.count(), 1_024);
 }
-
-#[test]
-fn a_count_that_was_not_told_is_kept_as_long_as_there_is_room() {
-    let limiter = ReportLimiter::new();
-    let start = Instant::now();
-    assert_eq!(limiter.permit(ANN, "a", start), Some(0));
-    assert_eq!(limiter.permit(ANN, "a", start), None);
-    let later = start + Duration::from_secs(20);
-    for n in 0..500_u32 {
-        let ip = Actor::Ip(Ipv4Addr::from_bits(n).into());
-        limiter.permit(ip, "a", later);
-    }
-    assert_eq!(limiter.permit(ANN, "a", later), Some(1));
-}
