@@ -42,8 +42,11 @@ impl Drop for Shop {
     fn drop(&mut self) {
         self.task.abort();
         // Connections hold handles of the agent, too: it would outlive the backend.
-        let shutdown = || Handle::current().block_on(self.sqreen.shutdown());
-        tokio::task::block_in_place(shutdown);
+        let runtime = Handle::current();
+        let shutdown = || runtime.block_on(self.sqreen.shutdown());
+        // On a thread of its own: waiting within the test's own wait would eat the other's wakeups.
+        let wait = || std::thread::scope(|scope| scope.spawn(shutdown).join().map(drop));
+        tokio::task::block_in_place(wait).unwrap();
     }
 }
 
