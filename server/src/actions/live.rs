@@ -139,8 +139,8 @@ impl LiveSet {
         wanted.map(|(row, _)| *row).take(limit).collect()
     }
 
-    /// The actions of the application that an address meets, the most specific network first.
-    pub(super) fn on_ip(&self, app: &str, ip: IpAddr) -> Vec<Arc<Action>> {
+    /// The actions that an address meets, the most specific network first: those that concern the application, or all.
+    pub(super) fn on_ip(&self, app: Option<&str>, ip: IpAddr) -> Vec<Arc<Action>> {
         let host = IpNet::from(ip);
         let nets = (0..=host.max_prefix_len()).rev();
         let nets = nets.filter_map(|prefix| IpNet::new(ip, prefix).ok());
@@ -150,8 +150,8 @@ impl LiveSet {
         self.actions(rows, app)
     }
 
-    /// The actions of the application that a user meets.
-    pub(super) fn on_user(&self, app: &str, user: &User) -> Vec<Arc<Action>> {
+    /// The actions that a user meets: those that concern the application, or all.
+    pub(super) fn on_user(&self, app: Option<&str>, user: &User) -> Vec<Arc<Action>> {
         let any = user
             .iter()
             .filter_map(|(key, value)| self.identifiers.get(&(key.clone(), value.clone())));
@@ -159,10 +159,14 @@ impl LiveSet {
         self.actions(rows, app)
     }
 
-    fn actions<'a>(&self, rows: impl Iterator<Item = &'a i64>, app: &str) -> Vec<Arc<Action>> {
+    fn actions<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a i64>,
+        app: Option<&str>,
+    ) -> Vec<Arc<Action>> {
         let mut found: Vec<Arc<Action>> = Vec::new();
         for action in rows.filter_map(|row| self.rows.get(row)) {
-            if concerns(action, Some(app)) && found.iter().all(|known| known.row != action.row) {
+            if concerns(action, app) && found.iter().all(|known| known.row != action.row) {
                 found.push(Arc::clone(action));
             }
         }

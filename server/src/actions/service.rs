@@ -230,10 +230,11 @@ impl Actions {
         Ok((records, next))
     }
 
-    /// The actions that a client of the application with this address meets, and a user of these identifiers.
+    /// The actions that a client with this address meets, and a user of these identifiers: those that concern the
+    /// application, or all.
     pub(crate) fn on(
         &self,
-        app: &str,
+        app: Option<&str>,
         ip: Option<IpAddr>,
         user: Option<&User>,
     ) -> [Vec<Arc<Action>>; 2] {

@@ -1,4 +1,4 @@
-//! `GET /`: the events that the filters select, and how many there were when.
+//! `GET /`: the events that the filters select, and how many there were when. Other pages list events as this one.
 
 use std::sync::Arc;
 
@@ -20,13 +20,43 @@ use crate::store::{
 const BARS: i64 = 60;
 const DAY: i64 = 86_400_000_000;
 
-/// What a page shows.
+/// The events that a page lists.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) page: EventPage,
     /// What the client and the user of each event meet now.
     pub(super) actions: Vec<Met>,
     pub(super) histogram: Histogram,
+}
+
+/// Why a page lists no events.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) status: StatusCode,
+    /// For people.
+    pub(super) reason: String,
+}
+
+/// A page that lists events, and who looks at it.
+#[derive(Debug)]
+pub(super) struct Listing<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) path: &'static str,
+    pub(super) params: &'a Params,
+}
+
+impl Listing<'_> {
+    /// Path and query of the page.
+    pub(super) fn here(&self) -> String {
+        link(self.path, pairs(self.params))
+    }
+
+    /// Path and query of the page after this one.
+    pub(super) fn next(&self, next: Cursor) -> String {
+        let kept = pairs(self.params).filter(|(name, _)| *name != "cursor");
+        let next = next.to_string();
+        link(self.path, kept.chain([("cursor", next.as_str())]))
+    }
 }
 
 pub(super) async fn show(
@@ -42,31 +72,44 @@ pub(super) async fn show(
 
 /// The page itself, for those who may see it.
 pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Response {
-    // A form sends its empty fields too.
-    let given: Params = params
-        .iter()
-        .filter(|(_, value)| !value.trim().is_empty())
-        .cloned()
-        .collect();
-    let query = match api::parse(&given) {
-        Ok(query) => query,
-        Err(problem) => {
-            let page = page::explorer(reader, &given, &Err(problem.detail().to_owned()));
-            return (StatusCode::BAD_REQUEST, page).into_response();
-        }
+    let given = given(params);
+    let found = read(app, &given).await;
+    let listing = Listing {
+        reader,
+        path: "/",
+        params: &given,
     };
+    (status(&found), page::explorer(&listing, &found)).into_response()
+}
+
+/// The parameters that say something: a form sends its empty fields too.
+pub(super) fn given(params: &Params) -> Params {
+    let given = params.iter().filter(|(_, value)| !value.trim().is_empty());
+    given.cloned().collect()
+}
+
+/// The events that the parameters select.
+pub(super) async fn read(app: &App, params: &Params) -> Result<Found, Unread> {
+    let query = api::parse(params).map_err(|problem| Unread {
+        status: StatusCode::BAD_REQUEST,
+        reason: problem.detail().to_owned(),
+    })?;
     let shared = Arc::clone(app);
-    let found = blocking(move || find(&shared, &query))
-        .await
-        .and_then(|found| found);
-    match found {
-        Ok(found) => page::explorer(reader, &given, &Ok(found)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "events not read");
-            let text = "The event store cannot be read now.".to_owned();
-            let page = page::explorer(reader, &given, &Err(text));
-            (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
+    let found = blocking(move || find(&shared, &query)).await;
+    found.and_then(|found| found).map_err(|error| {
+        tracing::error!(%error, "events not read");
+        Unread {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            reason: "The event store cannot be read now.".to_owned(),
         }
+    })
+}
+
+/// The status of a page that lists this.
+pub(super) fn status(found: &Result<Found, Unread>) -> StatusCode {
+    match found {
+        Ok(_) => StatusCode::OK,
+        Err(unread) => unread.status,
     }
 }
 
@@ -105,11 +148,10 @@ fn range(filter: &EventFilter, newest: Option<i64>) -> (i64, i64) {
     (from.min(to.saturating_sub(1)), to)
 }
 
-/// Path and query of the page after this one.
-pub(super) fn next_link(params: &Params, next: Cursor) -> String {
-    let kept = params.iter().filter(|(name, _)| name != "cursor");
-    let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
-    link("/", kept.chain([("cursor", next.to_string().as_str())]))
+fn pairs(params: &Params) -> impl Iterator<Item = (&str, &str)> {
+    params
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 /// Path and query.

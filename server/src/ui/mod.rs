@@ -1,7 +1,8 @@
-//! The pages: the Event Explorer and the security responses, rendered here, without script.
+//! The pages: the Event Explorer, actors and the security responses, rendered here, without script.
 
 mod access;
 mod actions;
+mod actor;
 mod chart;
 mod explorer;
 mod page;
@@ -20,6 +21,7 @@ const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; f
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/", get(explorer::show))
+        .route("/actor", get(actor::show))
         .route("/actions", get(actions::show).post(actions::create))
         .route("/actions/{id}/lift", post(actions::lift))
         .route("/actions/settings", post(actions::set))

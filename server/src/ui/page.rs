@@ -6,8 +6,9 @@ use sqreen::protocol::Timestamp;
 
 use super::access::{Reader, value};
 use super::actions::Met;
+use super::actor::Actor;
 use super::chart;
-use super::explorer::{Found, link, next_link};
+use super::explorer::{Found, Listing, Unread};
 use crate::api::Params;
 use crate::store::StoredEvent;
 
@@ -70,30 +71,49 @@ pub(super) fn sign_in(reason: &str) -> Markup {
     )
 }
 
-pub(super) fn explorer(reader: &Reader, params: &Params, found: &Result<Found, String>) -> Markup {
-    let value = |name: &str| value(params, name).unwrap_or_default();
-    document(
-        "Event Explorer",
-        Some("/"),
-        &html! {
-            form.filter method="get" action="/" role="search" {
-                @for (name, label) in FIELDS {
-                    label { (label) input name=(name) value=(value(name)); }
-                }
-                button { "Filter" }
+pub(super) fn explorer(listing: &Listing<'_>, found: &Result<Found, Unread>) -> Markup {
+    let content = html! {
+        (filter(listing, &FIELDS, &[]))
+        (events(listing, found, &empty(listing.params)))
+    };
+    document("Event Explorer", Some(listing.path), &content)
+}
+
+/// A form with these fields that leads to the page; `hidden` is what it takes along.
+pub(super) fn filter(
+    listing: &Listing<'_>,
+    fields: &[(&str, &str)],
+    hidden: &[(String, String)],
+) -> Markup {
+    html! {
+        form.filter method="get" action=(listing.path) role="search" {
+            @for (name, value) in hidden { input type="hidden" name=(name) value=(value); }
+            @for (name, label) in fields {
+                label { (label) input name=(name) value=(value(listing.params, name).unwrap_or_default()); }
             }
-            @match found {
-                Err(reason) => p role="alert" { (reason) },
-                Ok(found) => {
-                    (chart::bars(&found.histogram))
-                    @if found.page.events.is_empty() { (empty(params)) } @else { (table(reader, params, found)) }
-                    @if let Some(next) = found.page.next {
-                        nav { a rel="next" href=(next_link(params, next)) { "Older events" } }
-                    }
+            button { "Filter" }
+        }
+    }
+}
+
+/// The events of one page, or why there are none; `empty` is what to say where nothing was found.
+pub(super) fn events(
+    listing: &Listing<'_>,
+    found: &Result<Found, Unread>,
+    empty: &Markup,
+) -> Markup {
+    html! {
+        @match found {
+            Err(unread) => p role="alert" { (unread.reason) },
+            Ok(found) => {
+                (chart::bars(&found.histogram))
+                @if found.page.events.is_empty() { (empty) } @else { (table(listing, found)) }
+                @if let Some(next) = found.page.next {
+                    nav { a rel="next" href=(listing.next(next)) { "Older events" } }
                 }
             }
-        },
-    )
+        }
+    }
 }
 
 fn empty(params: &Params) -> Markup {
@@ -107,11 +127,8 @@ fn empty(params: &Params) -> Markup {
     }
 }
 
-fn table(reader: &Reader, params: &Params, found: &Found) -> Markup {
-    let given = params
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    let back = link("/", given);
+fn table(listing: &Listing<'_>, found: &Found) -> Markup {
+    let back = listing.here();
     let rows = found.page.events.iter().zip(&found.actions);
     html! {
         div.scroll tabindex="0" role="region" aria-label="Events" {
@@ -121,26 +138,28 @@ fn table(reader: &Reader, params: &Params, found: &Found) -> Markup {
                         th scope="col" { (head) }
                     }
                 } }
-                tbody { @for (event, met) in rows { (row(event, met, reader, &back)) } }
+                tbody { @for (event, met) in rows { (row(event, met, listing.reader, &back)) } }
             }
         }
     }
 }
 
 fn row(event: &StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {
-    let time = Timestamp::from_micros(event.time);
-    let user = event.user.iter().flatten();
     let properties = event.properties.iter().flatten();
+    let user = html! { @for (key, value) in event.user.iter().flatten() { (pair(key, value)) } };
     html! {
         tr {
-            td { time datetime=(time) { (time) } }
+            td { (time(event.time)) }
             td { strong { (event.name) } br; small { (event.app) } }
             td {
-                @for (key, value) in user { (pair(key, value)) }
+                @match met.named() {
+                    Some(actor) => { a.who href=(actor.link()) { (user) } " " },
+                    None => (user),
+                }
                 (met.user(event, reader, back))
             }
             td {
-                @if let Some(ip) = event.ip { (ip) " " }
+                @if let Some(ip) = event.ip { a href=(Actor::Ip(ip).link()) { (ip) } " " }
                 (met.ip(event, reader, back))
             }
             td {
@@ -151,6 +170,12 @@ fn row(event: &StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {
             td { @for (key, value) in properties { (pair(key, value)) } }
         }
     }
+}
+
+/// A time in microseconds since the Unix epoch.
+pub(super) fn time(micros: i64) -> Markup {
+    let time = Timestamp::from_micros(micros);
+    html! { time datetime=(time) { (time) } }
 }
 
 fn pair(key: &str, value: &Value) -> Markup {

@@ -66,6 +66,22 @@ pub(super) fn action(sent: &Params) -> Result<Map<String, Value>, FieldError> {
     Ok(fields)
 }
 
+/// A user as the form takes it; `None` if it would be read as another, as with a line break in a value.
+pub(super) fn lines(user: &[(String, String)]) -> Option<String> {
+    let lines: Vec<_> = user
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let lines = lines.join("\n");
+    let meant: Map<String, Value> = user
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
+    self::user(&lines)
+        .is_ok_and(|read| read == Value::Object(meant))
+        .then_some(lines)
+}
+
 /// A user written as lines of `name=value`.
 fn user(lines: &str) -> Result<Value, FieldError> {
     let mut user = Map::new();
@@ -100,15 +116,16 @@ pub(super) fn settings(sent: &Params) -> Map<String, Value> {
     Map::from_iter([("dry_run".to_owned(), on.into())])
 }
 
-/// Where a form leads when all is well: a page of this server alone.
+/// Where a form leads when all is well.
 pub(super) fn back(sent: &Params) -> &str {
-    let back = text(sent, "back");
-    let plain = back.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain && (back == "/" || back.starts_with("/?")) {
-        back
-    } else {
-        "/actions"
-    }
+    local(text(sent, "back")).unwrap_or("/actions")
+}
+
+/// The link, if it is one to a page of events of this server.
+pub(super) fn local(link: &str) -> Option<&str> {
+    let plain = link.bytes().all(|byte| byte.is_ascii_graphic());
+    let known = link == "/" || link.starts_with("/?") || link.starts_with("/actor?");
+    (plain && known).then_some(link)
 }
 
 fn text<'a>(sent: &'a Params, name: &str) -> &'a str {

@@ -1,15 +1,16 @@
-//! What the actor of an event meets, and the ways to change that, in the Event Explorer's rows.
+//! What an actor meets, and the ways to change that: in the rows of events, and on the actor's own page.
 
 use std::sync::Arc;
 
 use maud::{Markup, html};
 
 use super::super::access::Reader;
+use super::super::actor::Actor;
 use super::super::explorer::link;
-use super::tables::lift;
-use crate::actions::identifier;
+use super::form::lines;
+use super::tables::{entry, left, lift, table, targets};
 use crate::server::App;
-use crate::state::{Action, Targets, User, network};
+use crate::state::{Action, Targets, network};
 use crate::store::StoredEvent;
 
 /// The actions that the client and the user of one event meet now.
@@ -17,61 +18,126 @@ use crate::store::StoredEvent;
 pub(crate) struct Met {
     ip: Vec<Arc<Action>>,
     /// The user as actions name them; `None` if no action can.
-    named: Option<User>,
+    named: Option<Actor>,
     user: Vec<Arc<Action>>,
 }
 
 impl Met {
     pub(crate) fn by(app: &App, event: &StoredEvent) -> Self {
-        let text = |(name, value)| Some((String::clone(name), identifier(value)?));
-        let named: Option<User> = event
-            .user
-            .as_ref()
-            .and_then(|user| user.iter().map(text).collect());
-        let [ip, user] = app.actions.on(&event.app, event.ip, named.as_ref());
-        Self { ip, named, user }
+        let on = |actor: &Actor| on(app, actor, Some(&event.app));
+        let named = event.user.as_ref().and_then(Actor::of_user);
+        Self {
+            ip: event.ip.map(|ip| on(&Actor::Ip(ip))).unwrap_or_default(),
+            user: named.as_ref().map(on).unwrap_or_default(),
+            named,
+        }
+    }
+
+    /// The event's user, if actions can name them.
+    pub(crate) fn named(&self) -> Option<&Actor> {
+        self.named.as_ref()
     }
 
     pub(crate) fn ip(&self, event: &StoredEvent, reader: &Reader, back: &str) -> Markup {
-        let Some(ip) = event.ip else {
-            return html! {};
-        };
-        let ip = ip.to_string();
-        let block = link("/actions", [("ip", ip.as_str()), ("app", &event.app)]) + "#block-ip";
-        choices(&self.ip, &block, reader, back)
+        let actor = event.ip.map(Actor::Ip);
+        choices(actor.as_ref(), &event.app, &self.ip, reader, back)
     }
 
     pub(crate) fn user(&self, event: &StoredEvent, reader: &Reader, back: &str) -> Markup {
-        let Some(user) = &self.named else {
-            return html! {};
-        };
-        let lines: Vec<_> = user
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let lines = lines.join("\n");
-        let block =
-            link("/actions", [("user", lines.as_str()), ("app", &event.app)]) + "#block-user";
-        choices(&self.user, &block, reader, back)
+        choices(self.named(), &event.app, &self.user, reader, back)
     }
 }
 
-fn choices(met: &[Arc<Action>], block: &str, reader: &Reader, back: &str) -> Markup {
+/// The actions that the actor meets now: those that concern the application, or all.
+fn on(app: &App, actor: &Actor, within: Option<&str>) -> Vec<Arc<Action>> {
+    let (ip, user) = match actor {
+        Actor::Ip(ip) => (Some(*ip), None),
+        Actor::User(pairs) => (None, Some(pairs.iter().cloned().collect())),
+    };
+    let [ip, user] = app.actions.on(within, ip, user.as_ref());
+    [ip, user].concat()
+}
+
+fn choices(
+    actor: Option<&Actor>,
+    app: &str,
+    met: &[Arc<Action>],
+    reader: &Reader,
+    back: &str,
+) -> Markup {
+    let Some(actor) = actor else {
+        return html! {};
+    };
     html! {
         @if met.is_empty() {
-            a.choice href=(block) { "Block" }
+            (block(actor, Some(app), back))
         }
         @for action in met {
             span.met {
                 strong { @if action.dry_run { "dry run" } @else { (verb(action)) } }
                 @if let Some(wider) = wider(action) {
-                    " " a href={ "/actions#a-" (action.id) } { "with " (wider) }
+                    " " a href=(entry(action)) { "with " (wider) }
                 } @else {
                     " " (lift(action.id, "Unblock", reader, back))
                 }
             }
         }
     }
+}
+
+/// What the actor meets now, as their own page shows it: of one application, or of all.
+pub(crate) fn standing(
+    app: &App,
+    actor: &Actor,
+    within: Option<&str>,
+    reader: &Reader,
+    back: &str,
+) -> Markup {
+    let met = on(app, actor, within);
+    let stopped = met
+        .iter()
+        .any(|action| !action.dry_run && wider(action).is_none());
+    let row = |action: &Arc<Action>| {
+        html! {
+            tr {
+                td data-label="Now" {
+                    strong { (verb(action)) }
+                    @if action.dry_run { " " span.mark { "dry run" } }
+                    br; small { @match &action.app { Some(app) => { "in " (app) }, None => "in all apps" } }
+                }
+                td data-label="Ends" { (left(action.expires_at)) }
+                td data-label="By" { a href=(entry(action)) { (action.kind.name()) } " " (targets(action)) }
+                td { @if wider(action).is_none() { (lift(action.id, "Unblock", reader, back)) } }
+            }
+        }
+    };
+    html! {
+        @if met.is_empty() { p { "No action concerns this actor." } } @else {
+            (table("What the actor meets", &["Now", "Ends", "By", ""], met.iter().map(row)))
+        }
+        @if let Actor::Ip(ip) = actor {
+            @let entries = app.actions.allowed();
+            @for net in entries.iter().flat_map(|entry| &entry.ips).filter(|net| net.contains(ip)) {
+                p { "Never stopped: " a href="/actions#allowlist" { (network(net)) " is on the allow list" } "." }
+            }
+        }
+        @if !stopped { p { (block(actor, within, back)) } }
+    }
+}
+
+/// The way to the form that blocks the actor, in one application or in all.
+fn block(actor: &Actor, app: Option<&str>, back: &str) -> Markup {
+    let (name, value, form) = match actor {
+        Actor::Ip(ip) => ("ip", Some(ip.to_string()), "#block-ip"),
+        Actor::User(pairs) => ("user", lines(pairs), "#block-user"),
+    };
+    let Some(value) = value else {
+        return html! { small { "to be blocked through the API alone" } };
+    };
+    let app = app.map(|app| ("app", app));
+    let fields = [(name, value.as_str())].into_iter().chain(app);
+    let href = link("/actions", fields.chain([("back", back)])) + form;
+    html! { a.choice href=(href) { "Block" } }
 }
 
 fn verb(action: &Action) -> &'static str {

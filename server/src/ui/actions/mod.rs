@@ -12,8 +12,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
-pub(super) use self::met::Met;
+pub(super) use self::met::{Met, standing};
 use self::page::Shown;
+pub(super) use self::page::banner;
 use self::sent::Sent;
 use super::access::{self, Reader, value};
 use crate::actions::{ActionError, ActionPage};

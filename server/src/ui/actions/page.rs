@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::access::{Reader, value};
 use super::super::page::document;
-use super::form::{DURATIONS, Name};
+use super::form::{DURATIONS, Name, local};
 use super::{Refused, tables};
 use crate::actions::ActionPage;
 use crate::api::Params;
@@ -26,9 +26,7 @@ impl Shown<'_> {
     pub(super) fn markup(&self) -> Markup {
         let settings = self.app.actions.settings();
         let content = html! {
-            @if settings.dry_run {
-                p.banner role="status" { "Dry run: all actions are reported only, and nothing is stopped." }
-            }
+            (banner(self.app))
             div.forms { (self.block_ip()) (self.block_user()) }
             section aria-labelledby="live" {
                 h2 #live { "In force" }
@@ -111,6 +109,7 @@ impl Shown<'_> {
             label { "Comment" input name="comment" value=(self.value(form, "comment")) maxlength="1000"; }
             (self.check(form, "dry_run", "Dry run: report only"))
             (self.alert(form))
+            @if let Some(back) = local(self.value(form, "back")) { input type="hidden" name="back" value=(back); }
             @if asks { (self.check(form, "allow_critical", "Block it nevertheless")) }
             (tables::csrf(self.reader))
             button { "Block" }
@@ -175,6 +174,15 @@ impl Shown<'_> {
             .is_none_or(|refused| refused.form == form);
         let given = value(self.params, name).filter(|_| own);
         given.unwrap_or_default()
+    }
+}
+
+/// Says so if nothing is stopped.
+pub(in super::super) fn banner(app: &App) -> Markup {
+    html! {
+        @if app.actions.settings().dry_run {
+            p.banner role="status" { "Dry run: all actions are reported only, and nothing is stopped." }
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
 
 use super::super::access::Reader;
+use super::super::actor::Actor;
 use super::super::explorer::link;
 use crate::actions::ActionPage;
 use crate::server::App;
-use crate::state::{Action, ActionRecord, AllowEntry, Id, Targets, network};
+use crate::state::{Action, ActionCursor, ActionRecord, AllowEntry, Id, Targets, network};
 
 /// The most agents that are listed.
 const AGENTS: usize = 100;
@@ -120,7 +121,7 @@ pub(super) fn agents(app: &App) -> Markup {
     }
 }
 
-fn table(name: &str, heads: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
+pub(super) fn table(name: &str, heads: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
     html! {
         div.scroll.stack tabindex="0" role="region" aria-label=(name) {
             table {
@@ -145,12 +146,22 @@ fn what(record: &ActionRecord) -> Markup {
     }
 }
 
-fn targets(action: &Action) -> Markup {
+/// Whom an action concerns; single addresses and users lead to their pages.
+pub(super) fn targets(action: &Action) -> Markup {
     html! {
         @match &action.targets {
-            Targets::Ips(nets) => @for net in nets.iter().take(TARGETS) { span.pair { (network(net)) } " " },
+            Targets::Ips(nets) => @for net in nets.iter().take(TARGETS) {
+                @if net.prefix_len() == net.max_prefix_len() {
+                    a.who href=(Actor::Ip(net.addr()).link()) { span.pair { (network(net)) } }
+                } @else {
+                    span.pair { (network(net)) }
+                }
+                " "
+            },
             Targets::Users(users) => @for user in users.iter().take(TARGETS) {
-                @for (name, value) in user { span.pair { b { (name) } " " (value) } " " }
+                a.who href=(Actor::from(user).link()) {
+                    @for (name, value) in user { span.pair { b { (name) } " " (value) } " " }
+                }
                 br;
             },
         }
@@ -165,6 +176,16 @@ fn decision(record: &ActionRecord) -> Markup {
         @if let Some(critical) = &record.critical { small { "Although " (critical) } br; }
         small { (moment(record.created_at)) " by " (record.created_by) ", " (record.action.id) }
     }
+}
+
+/// Where the action in force is shown, however many there are.
+pub(super) fn entry(action: &Action) -> String {
+    let after = ActionCursor {
+        ended: 0,
+        row: action.row.saturating_add(1),
+    };
+    let page = link("/actions", [("live", after.to_string().as_str())]);
+    format!("{page}#a-{}", action.id)
 }
 
 /// A form that lifts an action; an empty `back` leads to the actions.
@@ -189,7 +210,7 @@ fn moment(micros: i64) -> Markup {
     html! { time datetime=(time) { (short) } }
 }
 
-fn left(end: Option<i64>) -> Markup {
+pub(super) fn left(end: Option<i64>) -> Markup {
     let Some(end) = end else {
         return html! { "permanent" };
     };

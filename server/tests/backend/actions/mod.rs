@@ -1,5 +1,6 @@
 //! Security responses: decisions, their delivery and their pages.
 
+mod actor;
 mod browser;
 mod commands;
 mod critical;
