@@ -379,7 +379,7 @@ impl SqreenCtx {
     ///
     /// The guard swaps the two, which costs no counting of references.
     pub(crate) fn enter(&mut self) -> Entered<'_> {
-        let before = CURRENT.replace(self.inner.take());
+        let before = swap_current(self.inner.take());
         Entered {
             context: self,
             before,
@@ -395,19 +395,29 @@ pub(crate) struct Entered<'a> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.context.inner = CURRENT.replace(self.before.take());
+        self.context.inner = swap_current(self.before.take());
     }
+}
+
+/// On a thread that is ending, what goes in comes out again.
+fn swap_current(next: Option<Arc<RequestContext>>) -> Option<Arc<RequestContext>> {
+    let mut next = next;
+    let swapped = CURRENT.try_with(|current| current.replace(next.take()));
+    swapped.unwrap_or(next)
 }
 
 /// The request that is being handled here, if any: within the task that the layer polls, or
 /// within [`SqreenCtx::scope`].
 #[must_use]
 pub fn current() -> Option<SqreenCtx> {
-    let current = CURRENT.take();
-    CURRENT.set(current.clone());
-    current.map(|context| SqreenCtx {
-        inner: Some(context),
-    })
+    // A thread that is ending handles no request.
+    let current = CURRENT.try_with(|current| {
+        let context = current.take();
+        current.set(context.clone());
+        context
+    });
+    let inner = Some(current.ok().flatten()?);
+    Some(SqreenCtx { inner })
 }
 
 pin_project_lite::pin_project! {

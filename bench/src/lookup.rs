@@ -2,6 +2,7 @@
 //!
 //! The lookups are private to the crate, so their source is compiled into this program.
 
+#[expect(dead_code, unused_imports, reason = "only the lookups are of use here")]
 #[path = "../../src/actions/mod.rs"]
 mod actions;
 mod packs;
