@@ -111,10 +111,10 @@ impl RequestContext {
 
     /// Looks for an action on the client's address.
     fn check_ip(self: &Arc<Self>) {
-        let enforced = self.agent.enforced.load();
-        if enforced.is_empty() {
+        if !self.agent.enforced.any() {
             return;
         }
+        let enforced = self.agent.enforced.load();
         let ip = self.client_ip();
         if !enforced.allows(ip, &self.facts.path())
             && let Some(ip) = ip
@@ -126,9 +126,11 @@ impl RequestContext {
 
     /// Looks for an action on a user.
     fn check_user(self: &Arc<Self>, user: &UserIdentifiers) {
+        if !self.agent.enforced.any() {
+            return;
+        }
         let enforced = self.agent.enforced.load();
-        if !enforced.is_empty()
-            && !enforced.allows(self.client_ip(), &self.facts.path())
+        if !enforced.allows(self.client_ip(), &self.facts.path())
             && let Some(hit) = enforced.by_user(user, Instant::now)
         {
             self.apply(&hit, Actor::User(user));

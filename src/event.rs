@@ -34,15 +34,18 @@ thread_local! {
     static SPARE: Cell<Option<Event>> = const { Cell::new(None) };
 }
 
-/// What an event says.
+/// What an event says. What every event has comes first, so that `track` touches few cache lines
+/// of an event that the agent's thread had last.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[repr(C)]
 pub(crate) struct Parts {
     pub(crate) name: Cow<'static, str>,
+    pub(crate) mistakes: Mistakes,
+    pub(crate) collect_body: bool,
+    has_user: bool,
     pub(crate) properties: Pairs,
     pub(crate) user: Option<UserIdentifiers>,
     pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) collect_body: bool,
-    pub(crate) mistakes: Mistakes,
 }
 
 impl Event {
@@ -157,6 +160,7 @@ impl Event {
         let user = user.into();
         self.parts.mistakes.join(user.mistakes());
         self.parts.user = Some(user).filter(|user| !user.is_empty());
+        self.parts.has_user = self.parts.user.is_some();
         self
     }
 
@@ -196,10 +200,9 @@ impl Parts {
 
     /// Heap bytes, for the bound on the queue.
     pub(crate) fn size(&self) -> usize {
-        size_of::<Self>()
-            + self.name.len()
-            + self.properties.size()
-            + self.user.as_ref().map_or(0, UserIdentifiers::size)
+        let user = || self.user.as_ref().map_or(0, UserIdentifiers::size);
+        let user = if self.has_user { user() } else { 0 };
+        size_of::<Self>() + self.name.len() + self.properties.size() + user
     }
 
     pub(crate) fn take_properties(&mut self) -> Map<String, Json> {

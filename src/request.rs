@@ -1,6 +1,7 @@
 //! What the layer keeps of a request: one copy of what may leave the app, nothing formatted.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, Method, Uri, header};
@@ -42,6 +43,13 @@ const ACCEPT: Kind = 0xf9;
 
 /// Room for the headers that most requests have, so that one allocation does.
 const USUAL_HEADERS: usize = 256;
+/// The largest buffer that is kept for the next request.
+const MAX_SPARE: usize = 1_024;
+
+thread_local! {
+    /// The buffer of a request that is over, for the next one of this thread.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Adds a part behind its kind and length.
 fn add(text: &mut Vec<u8>, kind: Kind, part: &[u8]) {
@@ -99,6 +107,8 @@ pub(crate) struct Source<'a> {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) route: Option<&'a str>,
+    /// Whether the answer may have to suit `Accept`.
+    pub(crate) keep_accept: bool,
 }
 
 impl RequestFacts {
@@ -106,7 +116,8 @@ impl RequestFacts {
         let uri = source.uri;
         let target = uri.path_and_query().map_or("", |target| target.as_str());
         let route = source.route.unwrap_or_default();
-        let mut text = Vec::with_capacity(target.len() + route.len() + USUAL_HEADERS);
+        let mut text = SPARE.try_with(Cell::take).unwrap_or_default();
+        text.reserve(target.len() + route.len() + USUAL_HEADERS);
         add(&mut text, METHOD, source.method.as_str().as_bytes());
         add(&mut text, TARGET, target.as_bytes());
         if !route.is_empty() {
@@ -121,7 +132,7 @@ impl RequestFacts {
         for (name, value) in source.headers {
             let other = || match name {
                 _ if policy.header() == Some(name) => Some(IP_HEADER),
-                &header::ACCEPT => Some(ACCEPT),
+                &header::ACCEPT if source.keep_accept => Some(ACCEPT),
                 _ => None,
             };
             if let Some(kind) = listed(name.as_str()).or_else(other) {
@@ -239,6 +250,17 @@ impl RequestFacts {
     }
 }
 
+impl Drop for RequestFacts {
+    fn drop(&mut self) {
+        if self.text.capacity() <= MAX_SPARE {
+            let mut text = std::mem::take(&mut self.text);
+            text.clear();
+            // A thread that is ending needs none.
+            let _ = SPARE.try_with(|spare| spare.set(text));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -252,6 +274,7 @@ mod tests {
             peer: None,
             headers,
             route: Some("/{a}"),
+            keep_accept: false,
         };
         RequestFacts::new(&source, policy)
     }

@@ -156,12 +156,13 @@ type Pair = (Cow<'static, str>, Value);
 
 /// Keys and values in the order they came, each key once.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Pairs {
+    /// Heap bytes, for the bound on the queue; those of a value that was replaced stay counted.
+    size: usize,
     /// Filled from the front. Few events say more than this; the others take a second allocation.
     first: [Option<Pair>; FIRST],
     rest: Vec<Pair>,
-    /// Heap bytes of all keys and values; those of a value that was replaced stay counted.
-    texts: usize,
 }
 
 impl PartialEq for Pairs {
@@ -236,7 +237,7 @@ impl Pairs {
                 self.set_rest(place, (key, value));
             }
         }
-        self.texts += texts;
+        self.size += texts;
         Ok(())
     }
 
@@ -244,7 +245,10 @@ impl Pairs {
     fn set_rest(&mut self, place: usize, pair: Pair) {
         match self.rest.get_mut(place) {
             Some(old) => *old = pair,
-            None => self.rest.push(pair),
+            None => {
+                self.rest.push(pair);
+                self.size += 2 * size_of::<Pair>();
+            }
         }
     }
 
@@ -261,7 +265,7 @@ impl Pairs {
 
     /// Heap bytes, for the bound on the queue.
     pub(crate) const fn size(&self) -> usize {
-        self.texts + self.rest.capacity() * size_of::<Pair>()
+        self.size
     }
 
     pub(crate) fn into_json(self) -> Map<String, Json> {

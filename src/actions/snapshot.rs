@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
@@ -14,20 +15,35 @@ use crate::UserIdentifiers;
 
 /// The actions in force, as requests see them.
 #[derive(Debug)]
-pub(crate) struct Enforced(ArcSwap<Snapshot>);
+pub(crate) struct Enforced {
+    snapshot: ArcSwap<Snapshot>,
+    /// Whether the snapshot has any action: it spares the requests of an app without actions the
+    /// larger part of a load.
+    any: AtomicBool,
+}
 
 impl Enforced {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
-        Self(ArcSwap::new(snapshot))
+        Self {
+            any: (!snapshot.is_empty()).into(),
+            snapshot: ArcSwap::new(snapshot),
+        }
+    }
+
+    /// Whether any action can apply, so that a request need not even resolve its client.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
     }
 
     /// What is in force now: one atomic load. Let go of it before awaiting anything.
     pub(crate) fn load(&self) -> Guard<Arc<Snapshot>> {
-        self.0.load()
+        self.snapshot.load()
     }
 
     pub(super) fn replace(&self, snapshot: Arc<Snapshot>) {
-        self.0.store(snapshot);
+        let any = !snapshot.is_empty();
+        self.snapshot.store(snapshot);
+        self.any.store(any, Ordering::Release);
     }
 }
 
@@ -54,8 +70,7 @@ pub(super) enum Whom<'a> {
 }
 
 impl Snapshot {
-    /// Whether no action can apply, so that a request need not even resolve its client.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.base.len() == 0 && self.added.len() == 0
     }
 

@@ -189,7 +189,12 @@ impl Flusher {
             () = tokio::time::sleep_until(until.into()) => {}
             // While a retry is waited out, new events change nothing.
             () = self.agent.queue.wake.notified(), if !waiting_out => {}
-            () = self.lost.notified() => self.session = None,
+            () = self.lost.notified() => {
+                // The backend is there: no wait from before holds the login up. Should it know no
+                // session at all, the follower's waits space the logins.
+                self.session = None;
+                self.retry_at = Instant::now();
+            }
             _ = stop.changed() => {}
         }
     }

@@ -124,7 +124,6 @@ impl Follower {
                 self.stream_path = stream;
                 self.stream = None;
                 self.reload = false;
-                self.retry_at = Instant::now();
                 match pack {
                     Ok(pack) => self.load(&pack),
                     Err(why) => self.refuse(why),
@@ -147,7 +146,10 @@ impl Follower {
             }
             let answer = self.transport.answer(ACTIONS_PACK, headers, None, MAX_PACK);
             answer.await.map(|answer| match parse(&answer) {
-                Ok(pack) => self.load(&pack),
+                Ok(pack) => {
+                    self.backoff.reset();
+                    self.load(&pack);
+                }
                 Err(error) => self.refuse(error.to_string()),
             })
         } else {
@@ -230,7 +232,6 @@ impl Follower {
                     tracing::debug!("{} actions are of unknown kinds", loaded.skipped);
                 }
                 self.is_refused = false;
-                self.backoff.reset();
             }
             Err(error) => self.warn(&error),
         }

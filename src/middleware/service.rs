@@ -102,6 +102,7 @@ fn capture<B>(
         peer: peer(extensions),
         headers: request.headers(),
         route: matched_route(extensions),
+        keep_accept: agent.enforced.any(),
     };
     let facts = RequestFacts::new(&source, &agent.config.client_ip);
     SqreenCtx::new(agent.clone(), facts)

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn without_actions_nobody_meets_any() {
     let fixture = Fixture::new();
-    assert!(fixture.updater.enforced().load().is_empty());
+    assert!(!fixture.updater.enforced().any());
     assert_eq!(fixture.ip("192.0.2.1"), "-");
     assert_eq!(fixture.user([("uid", "7")]), "-");
     assert!(!fixture.allows("192.0.2.1", "/"));
