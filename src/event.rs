@@ -42,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) name: Cow<'static, str>,
     pub(crate) mistakes: Mistakes,
     pub(crate) collect_body: bool,
+    /// Whether `user` is there, told here so that most events need not look there.
     has_user: bool,
     pub(crate) properties: Pairs,
     pub(crate) user: Option<UserIdentifiers>,

@@ -61,6 +61,8 @@ pub(super) struct Follower {
     /// Whether the whole pack is to be loaded.
     reload: bool,
     backoff: Backoff,
+    /// Spaces the logins that it asks for, should the backend know no session at all.
+    lost_backoff: Backoff,
     /// No call before this moment.
     retry_at: Instant,
     is_refused: bool,
@@ -83,6 +85,7 @@ impl Follower {
             stream: None,
             reload: false,
             backoff: Backoff::new(RETRY_BASE, RETRY_MAX),
+            lost_backoff: Backoff::new(RETRY_BASE, RETRY_MAX),
             retry_at: Instant::now(),
             is_refused: false,
         }
@@ -120,10 +123,12 @@ impl Follower {
                 pack,
                 stream,
             } => {
-                self.session = Some(session);
                 self.stream_path = stream;
                 self.stream = None;
                 self.reload = false;
+                if self.session.replace(session).is_some() {
+                    self.retry_at = Instant::now();
+                }
                 match pack {
                     Ok(pack) => self.load(&pack),
                     Err(why) => self.refuse(why),
@@ -147,7 +152,7 @@ impl Follower {
             let answer = self.transport.answer(ACTIONS_PACK, headers, None, MAX_PACK);
             answer.await.map(|answer| match parse(&answer) {
                 Ok(pack) => {
-                    self.backoff.reset();
+                    self.follows();
                     self.load(&pack);
                 }
                 Err(error) => self.refuse(error.to_string()),
@@ -201,9 +206,9 @@ impl Follower {
         };
         let followed = self.updater.lock().follow(&change, Instant::now());
         match followed {
-            Ok(Followed::Current) => self.backoff.reset(),
+            Ok(Followed::Current) => self.follows(),
             Ok(Followed::Applied) => {
-                self.backoff.reset();
+                self.follows();
                 self.is_refused = false;
             }
             Ok(Followed::Reload) if self.is_refused => self.reload_later(),
@@ -213,6 +218,12 @@ impl Follower {
                 self.reload_later();
             }
         }
+    }
+
+    /// The backend knows the session, and answers.
+    const fn follows(&mut self) {
+        self.backoff.reset();
+        self.lost_backoff.reset();
     }
 
     fn load(&mut self, pack: &ActionsPack) {
@@ -256,10 +267,10 @@ impl Follower {
 
     fn failed(&mut self, error: &CallError) {
         tracing::debug!("the stream of security responses is interrupted: {error}");
-        let wait = self.backoff.next();
         let wait = match error {
-            CallError::Busy(_, Some(retry_after)) => (*retry_after).max(wait),
-            _ => wait,
+            CallError::Unauthorized => self.lost_backoff.next(),
+            CallError::Busy(_, Some(retry_after)) => (*retry_after).max(self.backoff.next()),
+            _ => self.backoff.next(),
         };
         self.retry_at = Instant::now() + wait;
         if matches!(error, CallError::Unauthorized) {

@@ -56,7 +56,7 @@ impl BlockedRequest<'_> {
         self.context.facts.path()
     }
 
-    /// The `Accept` header.
+    /// The `Accept` header; `None` also if no action was in force when the request came.
     #[must_use]
     pub fn accept(&self) -> Option<Cow<'_, str>> {
         self.context.facts.accept()

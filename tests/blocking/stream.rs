@@ -183,6 +183,19 @@ async fn a_stream_of_an_unknown_session_logs_in_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_knows_no_session_costs_one_login_each_time() {
+    let unknown = (On::Stream, Fault::Answer(401, Vec::new()));
+    let backend = scripted::start(vec![block_ip("a-1", MALLORY)]).await;
+    for _ in 0..4 {
+        backend.seen().add_fault(unknown.clone());
+    }
+    let shop = Shop::open(config(&backend)).await;
+    stream_is_open(&backend, 1).await;
+    assert_eq!(backend.seen().logins, 5);
+    assert_eq!(shop.status_from(MALLORY).await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_fails_is_tried_again() {
     let backend = scripted::start(vec![block_ip("a-1", MALLORY)]).await;
     let faults = [
