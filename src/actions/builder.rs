@@ -1,7 +1,8 @@
 //! From actions on the wire to a table of them.
 
-use std::hash::RandomState;
 use std::time::{Duration, Instant};
+
+use foldhash::quality::RandomState;
 
 use super::address::{self, Network};
 use super::chain::{Entry, NONE, Rank};

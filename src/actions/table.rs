@@ -1,6 +1,8 @@
 //! An immutable set of actions.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
+
+use foldhash::quality::RandomState;
 
 use super::builder::{Builder, TargetLists};
 use super::chain::{Entry, Rank, State, Until};

@@ -1,6 +1,7 @@
-use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Instant;
+
+use foldhash::quality::RandomState;
 
 use super::MAX_ACTIONS;
 use super::allow::Allowed;
@@ -59,7 +60,7 @@ impl Updater {
     /// Starts with nothing in force.
     pub(crate) fn new(now: Instant) -> Self {
         let clock = Clock::starting(now);
-        let hasher = RandomState::new();
+        let hasher = RandomState::default();
         let empty = Arc::new(Table::new(Builder::new(clock, now, hasher.clone())));
         let current = Arc::new(Snapshot {
             clock,

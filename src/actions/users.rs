@@ -1,6 +1,8 @@
 //! Users by their identifiers.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::RandomState;
 
 use super::chain::{Chain, Entry, NONE, Rank, State};
 use super::index::{Index, Slot, count};
