@@ -35,6 +35,7 @@ pub(super) struct EventView {
     status: Option<u16>,
     agent: Option<String>,
     hostname: Option<String>,
+    environment: Option<String>,
     aggregated: bool,
 }
 
@@ -64,6 +65,7 @@ impl From<StoredEvent> for EventView {
             status: event.status,
             agent: event.agent,
             hostname: event.hostname,
+            environment: event.environment,
             aggregated: event.aggregated,
         }
     }

@@ -194,6 +194,9 @@ pub struct StoredEvent {
     /// The host that the agent runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    /// The environment that the application runs in, such as `production`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Whether the event stands for one counted login or signup of an agent that sends counts alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aggregated: bool,
@@ -233,6 +236,7 @@ impl StoredEvent {
             headers: None,
             agent: None,
             hostname: None,
+            environment: None,
             aggregated: false,
         }
     }

@@ -42,7 +42,7 @@ async fn a_batch_is_stored_with_the_facts_of_its_request() {
         "referer": "https://shop.example/", "request_id": "r-1",
         "params": {"query": {"a": "1"}, "path": {"id": "7"}}, "body": {"total": 3}, "properties": {"total": 3},
         "traits": {"plan": "gold"}, "headers": [["content-type", "application/json"]], "status": 201,
-        "agent": "rust/0.1.0", "hostname": "web-1", "aggregated": false,
+        "agent": "rust/0.1.0", "hostname": "web-1", "environment": null, "aggregated": false,
     });
     assert_eq!(checkout, expected);
     assert_eq!(events[1]["name"], "users.login");

@@ -153,6 +153,7 @@ pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
             &mut event.request_id,
             &mut event.agent,
             &mut event.hostname,
+            &mut event.environment,
         ];
         for (at, field) in fields.into_iter().enumerate() {
             *field = (at != n % 10).then(|| texts[(n + at) % texts.len()].to_owned());

@@ -37,7 +37,7 @@
 //! # Segments
 //!
 //! Any Parquet reader reads `segments/*.parquet`. Rows are sorted by `time`, then by `id`; row groups hold 32,768
-//! rows, pages 4,096; compression is zstd. The file's key-value metadata holds `sqreen.schema_version` (`1`), and as
+//! rows, pages 4,096; compression is zstd. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as
 //! decimal microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
 //!
 //! | column | type | |
@@ -50,7 +50,7 @@
 //! | `method`, `path`, `route`, `host`, `scheme`, `user_agent`, `referer`, `request_id` | UTF-8, nullable | |
 //! | `status` | unsigned 16 bits, nullable | |
 //! | `params`, `body`, `properties`, `traits`, `headers` | UTF-8, nullable | JSON |
-//! | `agent`, `hostname` | UTF-8, nullable | |
+//! | `agent`, `hostname`, `environment` | UTF-8, nullable | |
 //! | `aggregated` | boolean | |
 
 mod dedupe;

@@ -168,6 +168,8 @@ pub(super) struct Row<'a> {
     pub(super) agent: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) hostname: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) environment: Option<Text<'a>>,
     #[serde(default)]
     pub(super) aggregated: bool,
 }

@@ -6,7 +6,7 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::TypePtr;
 
 /// The version of the columns and their meaning, stored in the file under [`KEY_VERSION`].
-pub(super) const SCHEMA_VERSION: &str = "1";
+pub(super) const SCHEMA_VERSION: &str = "2";
 
 /// The file's metadata: its schema version.
 pub(super) const KEY_VERSION: &str = "sqreen.schema_version";
@@ -41,6 +41,7 @@ const MESSAGE: &str = "message event {
     optional binary headers (STRING);
     optional binary agent (STRING);
     optional binary hostname (STRING);
+    optional binary environment (STRING);
     required boolean aggregated;
 }";
 
@@ -77,11 +78,12 @@ pub(super) enum Column {
     Headers,
     Agent,
     Hostname,
+    Environment,
     Aggregated,
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Id,
         Self::Time,
         Self::Received,
@@ -105,6 +107,7 @@ impl Column {
         Self::Headers,
         Self::Agent,
         Self::Hostname,
+        Self::Environment,
         Self::Aggregated,
     ];
 

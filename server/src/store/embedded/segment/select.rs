@@ -293,6 +293,7 @@ fn set_text(
         Column::Headers => event.headers = Some(json(column, value)?),
         Column::Agent => event.agent = Some(text()?),
         Column::Hostname => event.hostname = Some(text()?),
+        Column::Environment => event.environment = Some(text()?),
         Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {}
     }
     Ok(())

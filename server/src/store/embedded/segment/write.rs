@@ -220,6 +220,7 @@ impl<'a> GroupRow<'a> {
             Column::Headers => row.headers.map(json),
             Column::Agent => row.agent.as_ref().map(text),
             Column::Hostname => row.hostname.as_ref().map(text),
+            Column::Environment => row.environment.as_ref().map(text),
             Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
                 None
             }
