@@ -29,10 +29,12 @@ pub mod embedded;
 mod error;
 mod event;
 mod event_store;
+mod filter;
 mod query;
 
 pub use self::embedded::{EmbeddedStore, StoreOptions};
 pub use self::error::{QueryError, StoreError};
 pub use self::event::{EventId, ParseEventIdError, StoredEvent};
 pub use self::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
+pub use self::filter::{Check, Comparison, Dimension, Field, Filter, JsonField, Test};
 pub use self::query::{Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery};

@@ -1,0 +1,73 @@
+//! Which events: one filter for queries, histograms, groups, exports and the live stream.
+
+mod field;
+
+use ipnet::IpNet;
+
+pub use self::field::{Dimension, Field, JsonField};
+
+/// Which events are meant, by their fields. Times are not part of it: a query's range is.
+///
+/// An event without the field meets no [`Test`] on it, and so meets the test's negation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// All of them hold; of none, every event is meant.
+    All(Vec<Filter>),
+    /// One of them holds; of none, no event is meant.
+    Any(Vec<Filter>),
+    /// It does not hold.
+    Not(Box<Filter>),
+    /// A field is as it should be.
+    Is(Test),
+}
+
+/// What is asked of one field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// The field.
+    pub field: Field,
+    /// What it should be.
+    pub check: Check,
+}
+
+/// What a field should be.
+///
+/// Texts are compared as they are: the address in its canonical form, a status in decimal, `true` and `false`. Of a
+/// JSON field, a text value is its text, and any other its JSON. A number of JSON equals every way to write it
+/// (`42`, `42.0`). A JSON field without a path, such as `properties`, is met by [`Equals`](Self::Equals),
+/// [`Prefix`](Self::Prefix), [`Number`](Self::Number) and [`In`](Self::In) if any value at its top level is, and by
+/// [`Contains`](Self::Contains) if its JSON does, names included.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Check {
+    /// It is one of these.
+    Equals(Vec<String>),
+    /// It contains the text; ASCII letters match in either case.
+    Contains(String),
+    /// It starts with the text.
+    Prefix(String),
+    /// It is there.
+    Exists,
+    /// It is a number, of JSON or the status, on this side of another.
+    Number(Comparison, f64),
+    /// It is an address within one of these networks.
+    In(Vec<IpNet>),
+}
+
+/// How numbers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Below it.
+    Less,
+    /// Below it, or equal.
+    AtMost,
+    /// Above it.
+    More,
+    /// Above it, or equal.
+    AtLeast,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
