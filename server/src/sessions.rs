@@ -1,12 +1,13 @@
 //! The agents that are logged in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::actions::{Audience, Delivery};
 use crate::auth::random_hex;
+use crate::state::Id;
 
 /// What the server knows of an agent since its login.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Agent {
     /// Whether it understands this project's additions to the protocol.
     pub(crate) capable: bool,
     pub(crate) delivery: Arc<Delivery>,
+    /// The token that it showed; none for one of the configuration.
+    pub(crate) token: Option<Id>,
 }
 
 impl Agent {
@@ -118,6 +121,12 @@ impl Sessions {
         self.lock().remove(key);
     }
 
+    /// Ends the sessions that began with these tokens.
+    pub(crate) fn close_of(&self, tokens: &HashSet<Id>) {
+        let is_of = |agent: &Agent| agent.token.is_some_and(|token| tokens.contains(&token));
+        self.lock().retain(|_, session| !is_of(&session.agent));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,6 +145,7 @@ mod tests {
             label: None,
             capable: false,
             delivery: Arc::default(),
+            token: None,
         }
     }
 

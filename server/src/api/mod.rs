@@ -42,7 +42,7 @@ pub(crate) fn router() -> Router<App> {
 /// Who decides what comes with the API token.
 const BY: &str = "api";
 
-/// A request with the API token.
+/// A request with a token of the API.
 #[derive(Debug)]
 struct Bearer;
 
@@ -58,7 +58,7 @@ impl FromRequestParts<App> for Bearer {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         match token {
-            Some(token) if app.tokens.api.matches(token) => Ok(Self),
+            Some(token) if app.tokens.api(token).is_some() => Ok(Self),
             _ => Err(Problem::unauthorized()),
         }
     }
