@@ -5,22 +5,27 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use tokio::sync::Semaphore;
 
 use crate::actions::Actions;
 use crate::auth::Tokens;
 use crate::config::ServerConfig;
 use crate::ledger::Ledger;
+use crate::metrics::{Metrics, Readiness};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
 use crate::store::{EmbeddedStore, EventStore, StoreError};
 use crate::ui::Explorer;
-use crate::{api, ingest, ui};
+use crate::{api, ingest, metrics, ui};
 
 /// What all handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) metrics: Metrics,
+    pub(crate) ready: Readiness,
     pub(crate) actions: Actions,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
@@ -75,6 +80,9 @@ impl Server {
             store: Arc::new(store),
             actions,
             tokens: Tokens::load(config, Arc::clone(&state)).map_err(StartError::State)?,
+            state,
+            metrics: Metrics::new(),
+            ready: Readiness::new(&config.data_dir),
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
@@ -91,6 +99,8 @@ impl Server {
             .merge(ingest::router())
             .merge(api::router())
             .merge(ui::router())
+            .merge(metrics::router())
+            .layer(from_fn_with_state(Arc::clone(&self.shared), metrics::count))
             .with_state(Arc::clone(&self.shared))
     }
 
@@ -121,9 +131,15 @@ impl Server {
         self.shared.explorer.link()
     }
 
+    /// From now on `/readyz` answers 503, so that whoever distributes agents sends no more here. All else goes on.
+    pub fn announce_stop(&self) {
+        self.shared.ready.stop();
+    }
+
     /// Ends the streams of security responses, which would be open for ever. Call it when a graceful shutdown
     /// begins, so that it need not wait for them; [`close`](Self::close) does it, too.
     pub fn drain(&self) {
+        self.announce_stop();
         self.shared.actions.drain();
     }
 

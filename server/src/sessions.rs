@@ -117,6 +117,19 @@ impl Sessions {
         agents
     }
 
+    /// How many agents are logged in, and how many streams they have open.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let now = Instant::now();
+        let live = self.lock();
+        let live = live
+            .values()
+            .filter(|session| now.duration_since(session.heard) < self.silence);
+        live.fold((0, 0), |(sessions, streams), session| {
+            let open = session.agent.delivery.open_streams() as u64;
+            (sessions + 1, streams + open)
+        })
+    }
+
     pub(crate) fn close(&self, key: &str) {
         self.lock().remove(key);
     }

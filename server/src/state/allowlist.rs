@@ -40,20 +40,10 @@ pub(crate) trait AllowStore {
     fn allowlist(&self) -> Result<Vec<AllowEntry>, StateError>;
 
     /// Stores an entry.
-    fn add_allowed(
-        &self,
-        draft: &AllowDraft,
-        at: i64,
-        by: &str,
-    ) -> Result<AllowEntry, StateError>;
+    fn add_allowed(&self, draft: &AllowDraft, at: i64, by: &str) -> Result<AllowEntry, StateError>;
 
     /// Ends an entry that is in force, and returns it with its history; `None` if there never was one of that id.
-    fn remove_allowed(
-        &self,
-        id: Id,
-        at: i64,
-        by: &str,
-    ) -> Result<Option<AllowEntry>, StateError>;
+    fn remove_allowed(&self, id: Id, at: i64, by: &str) -> Result<Option<AllowEntry>, StateError>;
 }
 
 impl AllowStore for SqliteState {
@@ -65,12 +55,7 @@ impl AllowStore for SqliteState {
         })
     }
 
-    fn add_allowed(
-        &self,
-        draft: &AllowDraft,
-        at: i64,
-        by: &str,
-    ) -> Result<AllowEntry, StateError> {
+    fn add_allowed(&self, draft: &AllowDraft, at: i64, by: &str) -> Result<AllowEntry, StateError> {
         let id = Id::random()?;
         self.with(|connection| {
             let paths = serde_json::to_string(&draft.paths).unwrap_or_default();
@@ -93,12 +78,7 @@ impl AllowStore for SqliteState {
         })
     }
 
-    fn remove_allowed(
-        &self,
-        id: Id,
-        at: i64,
-        by: &str,
-    ) -> Result<Option<AllowEntry>, StateError> {
+    fn remove_allowed(&self, id: Id, at: i64, by: &str) -> Result<Option<AllowEntry>, StateError> {
         self.with(|connection| {
             let sql = "UPDATE allowlist SET removed_at = ?2, removed_by = ?3
                        WHERE id = ?1 AND removed_at IS NULL";

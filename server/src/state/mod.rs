@@ -24,7 +24,7 @@ pub use self::error::StateError;
 pub(crate) use self::model::{
     Action, ActionDraft, ActionRecord, Id, Kind, Targets, User, key, network,
 };
-pub(crate) use self::settings::{SettingStore, Settings};
+pub(crate) use self::settings::Settings;
 pub(crate) use self::sqlite::SqliteState;
 pub(crate) use self::store::StateStore;
 pub(crate) use self::tokens::{TokenKind, TokenRecord};

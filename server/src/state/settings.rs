@@ -23,12 +23,7 @@ pub(crate) trait SettingStore {
     fn settings(&self) -> Result<Settings, StateError>;
 
     /// Writes the settings that differ from those stored.
-    fn set_settings(
-        &self,
-        settings: Settings,
-        at: i64,
-        by: &str,
-    ) -> Result<(), StateError>;
+    fn set_settings(&self, settings: Settings, at: i64, by: &str) -> Result<(), StateError>;
 }
 
 impl SettingStore for SqliteState {
@@ -52,12 +47,7 @@ impl SettingStore for SqliteState {
         })
     }
 
-    fn set_settings(
-        &self,
-        settings: Settings,
-        at: i64,
-        by: &str,
-    ) -> Result<(), StateError> {
+    fn set_settings(&self, settings: Settings, at: i64, by: &str) -> Result<(), StateError> {
         self.with(|connection| {
             let mut write = || {
                 let transaction = connection.transaction()?;

@@ -86,7 +86,7 @@ impl StateStore for SqliteState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::SettingStore;
+    use crate::state::settings::SettingStore;
 
     #[test]
     fn a_file_of_a_newer_server_is_refused_and_left_alone() {

@@ -84,7 +84,8 @@ impl TokenStore for SqliteState {
 
     fn add_token(&self, token: &TokenRecord) -> Result<(), StateError> {
         self.with(|connection| {
-            let sql = "INSERT INTO tokens (id, kind, app, hash, comment, created_at, used_at, revoked_at)
+            let sql =
+                "INSERT INTO tokens (id, kind, app, hash, comment, created_at, used_at, revoked_at)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
             let TokenRecord {
                 id,

@@ -72,12 +72,7 @@ impl Explorer {
         let mut values =
             pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
         let readers = self.lock();
-        let live = values.find(|value| {
-            readers
-                .sessions
-                .get(*value)
-                .is_some_and(Session::is_live)
-        });
+        let live = values.find(|value| readers.sessions.get(*value).is_some_and(Session::is_live));
         live.map(Reader::of)
     }
 
@@ -98,7 +93,10 @@ impl Explorer {
         let mut readers = self.lock();
         readers.sessions.retain(|_, session| session.is_live());
         if readers.sessions.len() >= Self::LIMIT {
-            let oldest = readers.sessions.iter().min_by_key(|(_, session)| session.began);
+            let oldest = readers
+                .sessions
+                .iter()
+                .min_by_key(|(_, session)| session.began);
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
                 readers.sessions.remove(&id);
             }
