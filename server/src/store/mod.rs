@@ -38,3 +38,4 @@ pub use self::event::{EventId, ParseEventIdError, StoredEvent};
 pub use self::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
 pub use self::filter::{Check, Comparison, Dimension, Field, Filter, FilterError, JsonField, Test};
 pub use self::query::{Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery};
+pub use crate::histogram::Times;
