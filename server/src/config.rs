@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::ingest::IngestLimits;
 use crate::store::StoreOptions;
 
 /// How a [`Server`](crate::Server) is set up.
@@ -15,6 +16,7 @@ pub struct ServerConfig {
     pub(crate) api_token: Option<String>,
     pub(crate) demo_explorer_link: bool,
     pub(crate) store: StoreOptions,
+    pub(crate) ingest: IngestLimits,
 }
 
 impl ServerConfig {
@@ -26,6 +28,7 @@ impl ServerConfig {
             api_token: None,
             demo_explorer_link: false,
             store: StoreOptions::new(),
+            ingest: IngestLimits::new(),
         }
     }
 
@@ -49,6 +52,12 @@ impl ServerConfig {
         self
     }
 
+    /// Limits on what agents send.
+    pub fn ingest(mut self, limits: IngestLimits) -> Self {
+        self.ingest = limits;
+        self
+    }
+
     /// Options of the event store.
     pub fn store(mut self, options: StoreOptions) -> Self {
         self.store = options;
@@ -65,6 +74,7 @@ impl fmt::Debug for ServerConfig {
             .field("api_token", &hidden(&self.api_token))
             .field("demo_explorer_link", &self.demo_explorer_link)
             .field("store", &self.store)
+            .field("ingest", &self.ingest)
             .finish()
     }
 }

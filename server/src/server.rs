@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use tokio::sync::Semaphore;
 
 use crate::actions::Actions;
 use crate::auth::Tokens;
 use crate::config::ServerConfig;
+use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::sessions::Sessions;
 use crate::state::StateError;
@@ -25,8 +25,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) ledger: Ledger,
     pub(crate) explorer: Explorer,
-    /// Bounds the memory that bodies take while they are read.
-    pub(crate) bodies: Semaphore,
+    pub(crate) intake: Intake,
 }
 
 pub(crate) type App = Arc<Shared>;
@@ -38,9 +37,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// How many bodies are decoded and stored at a time; others wait.
-    const BODIES: usize = 8;
-
     /// Opens the data directory.
     ///
     /// # Errors
@@ -73,7 +69,7 @@ impl Server {
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
-            bodies: Semaphore::new(Self::BODIES),
+            intake: Intake::new(&config.ingest),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -31,12 +31,7 @@ impl FromRequestParts<App> for Session {
             let Token { app } = Token::from_request_parts(parts, app).await?;
             return Ok(Self(Arc::new(Agent {
                 app,
-                hostname: None,
-                instance: None,
-                agent_type: String::new(),
-                label: None,
-                capable: false,
-                delivery: Arc::default(),
+                ..Agent::default()
             })));
         }
         Err(Refusal::Session)
