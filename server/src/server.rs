@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use tokio::sync::Semaphore;
 
 use crate::actions::Actions;
 use crate::auth::Tokens;
 use crate::config::ServerConfig;
+use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
 use crate::sessions::Sessions;
@@ -31,8 +31,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) ledger: Ledger,
     pub(crate) explorer: Explorer,
-    /// Bounds the memory that bodies take while they are read.
-    pub(crate) bodies: Semaphore,
+    pub(crate) intake: Intake,
 }
 
 pub(crate) type App = Arc<Shared>;
@@ -44,9 +43,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// How many bodies are decoded and stored at a time; others wait.
-    const BODIES: usize = 8;
-
     /// Opens the data directory.
     ///
     /// # Errors
@@ -86,7 +82,7 @@ impl Server {
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
-            bodies: Semaphore::new(Self::BODIES),
+            intake: Intake::new(&config.ingest),
         };
         Ok(Self {
             shared: Arc::new(shared),

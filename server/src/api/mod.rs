@@ -70,5 +70,9 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 async fn outcomes(_: Bearer, State(app): State<App>) -> Json<Value> {
-    Json(json!({"outcomes": app.ledger.rows()}))
+    Json(json!({
+        "outcomes": app.ledger.rows(),
+        "ignored": app.intake.ignored.rows(),
+        "limited": app.intake.rates.rows(),
+    }))
 }
