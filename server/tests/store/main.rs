@@ -4,6 +4,7 @@ mod checks;
 mod conformance;
 mod damage;
 mod durability;
+mod maintenance;
 mod naive;
 mod sealing;
 

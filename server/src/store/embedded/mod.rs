@@ -59,6 +59,7 @@ mod filter;
 mod frame;
 mod hot;
 mod journal;
+mod maintain;
 mod options;
 mod queue;
 mod recover;

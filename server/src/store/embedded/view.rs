@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::files::{Layout, set_aside};
@@ -82,6 +82,10 @@ pub(super) struct Shared {
     pub(super) queue: Queue,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
+    /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
+    pub(super) hot_since: AtomicI64,
+    /// Held while segments are deleted, or made one.
+    pub(super) maintenance: Mutex<()>,
 }
 
 impl Shared {
@@ -97,6 +101,8 @@ impl Shared {
             queue: Queue::default(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
+            hot_since: AtomicI64::new(i64::MAX),
+            maintenance: Mutex::default(),
         }
     }
 

@@ -106,6 +106,9 @@ impl Writer {
         }
         self.shared.counters.sync_times.observe(began.elapsed());
         self.count(batch.rows().len(), &verdicts);
+        if self.hot_rows == 0 {
+            self.shared.hot_since.store(now, Ordering::Relaxed);
+        }
         self.hot_rows += batch.rows().len();
         self.hot_bytes += batch.memory();
         // This thread alone changes the hot part, so it may merge outside the lock.
@@ -180,6 +183,7 @@ impl Writer {
             part
         });
         (self.hot_rows, self.hot_bytes) = (0, 0);
+        self.shared.hot_since.store(i64::MAX, Ordering::Relaxed);
         self.shared.seals().parts.push_back(part);
         self.shared.seals_changed.notify_all();
         self.publish_counts();

@@ -1,7 +1,7 @@
 //! Opening a segment, and reading chosen rows of chosen columns.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::crc::file_crc;
 use super::schema::{
     Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
 };
+use crate::store::embedded::files::{Numbers, SegmentName};
 
 /// Why a segment cannot be read.
 #[derive(Debug)]
@@ -76,8 +77,7 @@ pub(in crate::store::embedded) struct Group {
 #[derive(Debug)]
 pub(in crate::store::embedded) struct Segment {
     path: PathBuf,
-    number: u64,
-    crc: u32,
+    name: SegmentName,
     bytes: u64,
     metadata: ParquetMetaData,
     groups: Vec<Group>,
@@ -85,14 +85,14 @@ pub(in crate::store::embedded) struct Segment {
     max_time: i64,
     max_received: i64,
     verified: AtomicBool,
+    retired: AtomicBool,
 }
 
 impl Segment {
     /// Reads and checks the file's footer.
     pub(in crate::store::embedded) fn open(
         path: &Path,
-        number: u64,
-        crc: u32,
+        name: SegmentName,
     ) -> Result<Self, SegmentError> {
         let damaged = |text: &str| SegmentError::Damaged(text.to_owned());
         let file = File::open(path)?;
@@ -154,8 +154,7 @@ impl Segment {
         let path = path.to_owned();
         Ok(Self {
             path,
-            number,
-            crc,
+            name,
             bytes,
             metadata,
             groups,
@@ -163,6 +162,7 @@ impl Segment {
             max_time,
             max_received,
             verified,
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -170,8 +170,26 @@ impl Segment {
         &self.path
     }
 
-    pub(in crate::store::embedded) fn number(&self) -> u64 {
-        self.number
+    pub(in crate::store::embedded) fn numbers(&self) -> Numbers {
+        self.name.numbers
+    }
+
+    /// The time of its youngest row. What a client dates into the future is as old as its receipt.
+    pub(in crate::store::embedded) fn youngest(&self) -> i64 {
+        self.max_time.min(self.max_received)
+    }
+
+    /// Bytes of its columns, decompressed.
+    pub(in crate::store::embedded) fn raw_bytes(&self) -> u64 {
+        let groups = self.metadata.row_groups().iter();
+        groups
+            .map(|group| u64::try_from(group.total_byte_size()).unwrap_or_default())
+            .sum()
+    }
+
+    /// Has the file removed once nobody reads it any more.
+    pub(in crate::store::embedded) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     /// The size of the file.
@@ -200,7 +218,7 @@ impl Segment {
     /// Compares the file with its checksum, unless that was done before.
     pub(in crate::store::embedded) fn verify(&self) -> Result<(), SegmentError> {
         if !self.verified.load(Ordering::Acquire) {
-            if file_crc(&self.path)? != self.crc {
+            if file_crc(&self.path)? != self.name.crc {
                 return Err(SegmentError::Damaged(
                     "the checksum does not match".to_owned(),
                 ));
@@ -222,6 +240,17 @@ impl Segment {
             group,
             rows,
         })
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // A file that cannot be removed is found by the next start, which comes to the same decision.
+        if self.retired.load(Ordering::Acquire)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, path = %self.path.display(), "segment cannot be removed");
+        }
     }
 }
 

@@ -87,6 +87,15 @@ impl Segment {
             .collect())
     }
 
+    /// The events of a range of rows of the group.
+    pub(in crate::store::embedded) fn events_within(
+        &self,
+        group: usize,
+        rows: Range<usize>,
+    ) -> Result<Vec<StoredEvent>, SegmentError> {
+        self.events(group, &rows.collect::<Vec<_>>())
+    }
+
     /// The events of the rows, which ascend.
     pub(in crate::store::embedded) fn events(
         &self,

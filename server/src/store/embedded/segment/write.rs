@@ -25,13 +25,13 @@ use super::read::Segment;
 use super::schema::{
     Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
 };
-use crate::store::embedded::files::{Layout, sync_dir};
+use crate::store::embedded::files::{Layout, Numbers, SegmentName, sync_dir};
 use crate::store::embedded::hot::{HotBatch, HotRow};
 use crate::store::embedded::row::{Row, Text};
 use crate::store::error::StoreError;
 
 /// Rows of one row group: what a query decodes at once.
-const GROUP_ROWS: usize = 32_768;
+pub(in crate::store::embedded) const GROUP_ROWS: usize = 32_768;
 
 /// Rows of one page: what a query decodes to get at one row.
 const PAGE_ROWS: usize = 4_096;
@@ -39,14 +39,14 @@ const PAGE_ROWS: usize = 4_096;
 /// The most bytes of the dictionary of a column that actors are found by.
 const DICTIONARY_BYTES: usize = 4 << 20;
 
-/// Writes the rows as segment `number`, sorted by time and id. When this returns it is durable under its final name.
+/// Writes the rows as the segment of these numbers, sorted by time and id. When this returns it is durable under its final name.
 /// The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
 pub(in crate::store::embedded) fn write(
     layout: &Layout,
-    number: u64,
+    numbers: Numbers,
     batches: &[Arc<HotBatch>],
 ) -> Result<Segment, StoreError> {
-    let draft = layout.segment_draft(number);
+    let draft = layout.segment_draft(numbers);
     let io = |action| {
         let draft = draft.clone();
         move |error| StoreError::io(action, draft, error)
@@ -56,10 +56,10 @@ pub(in crate::store::embedded) fn write(
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(source) => StoreError::io("writing a segment", &draft, *source),
             Err(source) => {
-                StoreError::Internal(format!("segment {number} cannot be written: {source}"))
+                StoreError::Internal(format!("segment {numbers} cannot be written: {source}"))
             }
         },
-        other => StoreError::Internal(format!("segment {number} cannot be written: {other}")),
+        other => StoreError::Internal(format!("segment {numbers} cannot be written: {other}")),
     });
     let (file, crc) = match written {
         Ok(written) => written,
@@ -70,14 +70,15 @@ pub(in crate::store::embedded) fn write(
         }
     };
     file.sync_all().map_err(io("syncing a segment"))?;
-    let path = layout.segment_file(number, crc);
-    Segment::open(&draft, number, crc).map_err(|error| {
-        StoreError::Internal(format!("segment {number} was not written well: {error}"))
+    let name = SegmentName { numbers, crc };
+    let path = layout.segment_file(name);
+    Segment::open(&draft, name).map_err(|error| {
+        StoreError::Internal(format!("segment {numbers} was not written well: {error}"))
     })?;
     fs::rename(&draft, &path).map_err(io("naming a segment"))?;
     sync_dir(&layout.segments)?;
-    Segment::open(&path, number, crc).map_err(|error| {
-        StoreError::Internal(format!("segment {number} cannot be opened: {error}"))
+    Segment::open(&path, name).map_err(|error| {
+        StoreError::Internal(format!("segment {numbers} cannot be opened: {error}"))
     })
 }
 
@@ -88,49 +89,71 @@ fn write_file(file: File, batches: &[Arc<HotBatch>]) -> Result<(File, u32), Parq
         .flat_map(|batch| batch.rows().iter().map(|row| (&**batch, row)))
         .collect();
     order.sort_unstable_by_key(|(_, row)| (row.time, row.id));
-    let sink = CrcWriter::new(BufWriter::new(file));
-    let mut writer = SerializedFileWriter::new(sink, Arc::clone(&SCHEMA), properties())?;
-    let mut max_received = i64::MIN;
+    let mut writer = FileWriter::new(file)?;
     for chunk in order.chunks(GROUP_ROWS) {
-        let group = chunk
+        writer.group(chunk)?;
+    }
+    writer.finish()
+}
+
+/// Writes a Parquet file, a group of rows at a time.
+pub(in crate::store::embedded) struct FileWriter {
+    writer: SerializedFileWriter<CrcWriter<BufWriter<File>>>,
+    min_time: i64,
+    max_time: i64,
+    max_received: i64,
+}
+
+impl FileWriter {
+    pub(in crate::store::embedded) fn new(file: File) -> Result<Self, ParquetError> {
+        let sink = CrcWriter::new(BufWriter::new(file));
+        Ok(Self {
+            writer: SerializedFileWriter::new(sink, Arc::clone(&SCHEMA), properties())?,
+            min_time: i64::MAX,
+            max_time: i64::MIN,
+            max_received: i64::MIN,
+        })
+    }
+
+    /// Writes the rows, which are at most [`GROUP_ROWS`], in this order.
+    pub(in crate::store::embedded) fn group(
+        &mut self,
+        rows: &[(&HotBatch, &HotRow)],
+    ) -> Result<(), ParquetError> {
+        let group = rows
             .iter()
             .map(|(batch, row)| GroupRow::read(batch, row))
             .collect::<Result<Vec<_>, _>>()?;
-        max_received = group
-            .iter()
-            .map(|row| row.row.received)
-            .fold(max_received, i64::max);
-        let mut writer = writer.next_row_group()?;
+        for GroupRow { row, .. } in &group {
+            self.min_time = self.min_time.min(row.time);
+            self.max_time = self.max_time.max(row.time);
+            self.max_received = self.max_received.max(row.received);
+        }
+        let mut writer = self.writer.next_row_group()?;
         for column in Column::ALL {
             write_column(&mut writer, column, &group)?;
         }
         writer.close()?;
+        Ok(())
     }
-    for (key, value) in [
-        (KEY_VERSION, SCHEMA_VERSION.to_owned()),
-        (
-            KEY_MIN_TIME,
-            order
-                .first()
-                .map_or(i64::MAX, |(_, row)| row.time)
-                .to_string(),
-        ),
-        (
-            KEY_MAX_TIME,
-            order
-                .last()
-                .map_or(i64::MIN, |(_, row)| row.time)
-                .to_string(),
-        ),
-        (KEY_MAX_RECEIVED, max_received.to_string()),
-    ] {
-        writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+
+    /// Ends the file, and returns it with its checksum.
+    pub(in crate::store::embedded) fn finish(mut self) -> Result<(File, u32), ParquetError> {
+        for (key, value) in [
+            (KEY_VERSION, SCHEMA_VERSION.to_owned()),
+            (KEY_MIN_TIME, self.min_time.to_string()),
+            (KEY_MAX_TIME, self.max_time.to_string()),
+            (KEY_MAX_RECEIVED, self.max_received.to_string()),
+        ] {
+            self.writer
+                .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
+        let (buffer, crc) = self.writer.into_inner()?.finish();
+        let file = buffer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        Ok((file, crc))
     }
-    let (buffer, crc) = writer.into_inner()?.finish();
-    let file = buffer
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
-    Ok((file, crc))
 }
 
 fn properties() -> WriterPropertiesPtr {
