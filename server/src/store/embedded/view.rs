@@ -11,6 +11,7 @@ use super::queue::Queue;
 use super::segment::Segment;
 use crate::store::error::StoreError;
 use crate::store::event_store::StoreStats;
+use crate::store::follow::Feed;
 
 /// The rows of one finished journal, until they are a segment.
 #[derive(Debug)]
@@ -73,6 +74,7 @@ pub(super) struct Shared {
     view: RwLock<View>,
     pub(super) counters: Counters,
     pub(super) queue: Queue,
+    pub(super) feed: Feed,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
 }
@@ -88,6 +90,7 @@ impl Shared {
             view: RwLock::new(view),
             counters,
             queue: Queue::default(),
+            feed: Feed::new(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
         }
