@@ -4,11 +4,14 @@
 //! CRC-32 of the whole file. One that took the place of several is named `FIRST-LAST-CRC.parquet`. It is compared when the file is first read, so that damage is found before it is
 //! decoded.
 
+mod column;
 mod crc;
+mod events;
+mod hybrid;
+mod pages;
 mod read;
 mod schema;
-mod select;
 mod write;
 
-pub(super) use self::read::{Segment, SegmentError};
-pub(super) use self::write::{FileWriter, GROUP_ROWS, write};
+pub(super) use self::read::{GroupReader, Segment, SegmentError};
+pub(super) use self::write::write;
