@@ -4,6 +4,7 @@ mod checks;
 mod conformance;
 mod damage;
 mod durability;
+mod language;
 mod naive;
 mod sealing;
 
