@@ -5,6 +5,7 @@ mod conformance;
 mod damage;
 mod durability;
 mod language;
+mod maintenance;
 mod naive;
 mod sealing;
 

@@ -61,6 +61,7 @@ mod hot;
 mod hot_reader;
 mod journal;
 mod json_path;
+mod maintain;
 mod options;
 mod queue;
 mod reader;
