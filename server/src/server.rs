@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) explorer: Explorer,
     /// Bounds the memory that bodies take while they are read.
     pub(crate) bodies: Semaphore,
+    /// Bounds the searches, exports and live streams that are open.
+    pub(crate) scans: api::Scans,
 }
 
 pub(crate) type App = Arc<Shared>;
@@ -74,6 +76,7 @@ impl Server {
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
             bodies: Semaphore::new(Self::BODIES),
+            scans: api::Scans::new(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -116,7 +119,7 @@ impl Server {
         self.shared.explorer.link()
     }
 
-    /// Ends the streams of security responses, which would be open for ever. Call it when a graceful shutdown
+    /// Ends the streams of security responses and of events, which would be open for ever. Call it when a graceful shutdown
     /// begins, so that it need not wait for them; [`close`](Self::close) does it, too.
     pub fn drain(&self) {
         self.shared.actions.drain();
