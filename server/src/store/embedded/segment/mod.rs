@@ -4,13 +4,17 @@
 //! CRC-32 of the whole file. It is compared when the file is first read, so that damage is found before it is
 //! decoded.
 
+mod actors;
 mod column;
+mod columns;
 mod crc;
 mod events;
 mod hybrid;
 mod pages;
 mod read;
+mod row;
 mod schema;
+mod shred;
 mod write;
 
 pub(super) use self::read::{GroupReader, Segment, SegmentError};
