@@ -1,9 +1,9 @@
 //! The backend over HTTP, on real sockets.
 
 mod actions;
-mod api;
 mod captures;
 mod client;
+mod events;
 mod explorer;
 mod ingest;
 mod kill;
