@@ -10,5 +10,6 @@ mod schema;
 mod select;
 mod write;
 
+pub(super) use self::crc::file_crc;
 pub(super) use self::read::{Segment, SegmentError};
 pub(super) use self::write::{FileWriter, GROUP_ROWS, write};
