@@ -11,7 +11,10 @@ use super::super::Bearer;
 use super::super::params::Given;
 use super::super::problem::Problem;
 use crate::server::{App, blocking};
-use crate::store::{Breakdown, Distinct, Group, GroupQuery, Groups, Histogram, HistogramQuery};
+use crate::store::{
+    Breakdown, Distinct, Group, GroupQuery, Groups, Histogram, HistogramQuery, QueryError,
+    StoreError,
+};
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -74,7 +77,15 @@ pub(super) async fn histogram(
         ..HistogramQuery::new(filter, from, to, chosen.unwrap_or_else(|| bucket(from, to)))
     };
     let store = Arc::clone(&app.store);
-    let histogram = blocking(move || store.histogram(&query)).await??;
+    let histogram = blocking(move || store.histogram(&query)).await?;
+    let histogram = histogram.map_err(|error| match error {
+        StoreError::Query(QueryError::TooManyBuckets { given }) => {
+            let most = HistogramQuery::MAX_BUCKETS;
+            let detail = format!("bucket_s: the range holds {given} buckets, the limit is {most}");
+            Problem::field("bucket_s", detail)
+        }
+        error => error.into(),
+    })?;
     Ok(Json(histogram_view(histogram, to)))
 }
 
