@@ -3,7 +3,7 @@
 use sqreen::protocol::Timestamp;
 
 use super::problem::Problem;
-use crate::store::{EventFilter, EventQuery};
+use crate::store::{Check, Dimension, EventQuery, Field, Filter, JsonField, Test};
 
 /// Query parameters, in order.
 pub(crate) type Params = Vec<(String, String)>;
@@ -12,7 +12,8 @@ const DEFAULT_LIMIT: usize = 100;
 
 /// Reads a query; a parameter that is unknown, repeated or wrong is refused by its name.
 pub(crate) fn parse(params: &Params) -> Result<EventQuery, Problem> {
-    let mut query = EventQuery::new(EventFilter::default(), DEFAULT_LIMIT);
+    let mut query = EventQuery::new(Filter::default(), DEFAULT_LIMIT);
+    let mut all = Vec::new();
     for (place, (name, value)) in params.iter().enumerate() {
         if params
             .iter()
@@ -21,18 +22,18 @@ pub(crate) fn parse(params: &Params) -> Result<EventQuery, Problem> {
         {
             return Err(Problem::field(name, format!("{name}: given twice")));
         }
-        let filter = &mut query.filter;
         match name.as_str() {
-            "app" => filter.app = Some(value.clone()),
-            "name" => filter.name = Some(value.clone()),
-            "user" => filter.user = Some(value.clone()),
+            "app" => all.push(is(Field::Dimension(Dimension::App), value)),
+            "name" => all.push(is(Field::Dimension(Dimension::Name), value)),
+            "user" => all.push(user(value)),
             "ip" => {
                 let ip = value.parse::<std::net::IpAddr>();
                 let ip = ip.map_err(|_| Problem::field(name, "ip: not an IPv4 or IPv6 address"))?;
-                filter.ip = Some(ip.to_canonical());
+                let ip = ip.to_canonical().to_string();
+                all.push(is(Field::Dimension(Dimension::Ip), &ip));
             }
-            "from" => filter.from = Some(time(name, value)?),
-            "to" => filter.to = Some(time(name, value)?),
+            "from" => query.range.from = Some(time(name, value)?),
+            "to" => query.range.to = Some(time(name, value)?),
             "limit" => {
                 let range = 1..=EventQuery::MAX_LIMIT;
                 let limit = value.parse().ok().filter(|limit| range.contains(limit));
@@ -52,7 +53,29 @@ pub(crate) fn parse(params: &Params) -> Result<EventQuery, Problem> {
             _ => return Err(Problem::field(name, format!("{name}: unknown parameter"))),
         }
     }
+    query.filter = Filter::All(all);
     Ok(query)
+}
+
+fn is(field: Field, value: &str) -> Filter {
+    Filter::Is(Test {
+        field,
+        check: Check::Equals(vec![value.to_owned()]),
+    })
+}
+
+/// The value of any of the identifiers, or `key:value` for one of them.
+fn user(wanted: &str) -> Filter {
+    let of = |path, value| is(Field::Json(JsonField::User, path), value);
+    let pairs = wanted
+        .match_indices(':')
+        .filter_map(|(at, _)| Some((wanted.get(..at)?, wanted.get(at + 1..)?)))
+        .map(|(key, value)| of(vec![key.to_owned()], value));
+    Filter::Any(
+        std::iter::once(of(Vec::new(), wanted))
+            .chain(pairs)
+            .collect(),
+    )
 }
 
 fn time(name: &str, value: &str) -> Result<i64, Problem> {

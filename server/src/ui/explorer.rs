@@ -13,7 +13,7 @@ use super::{chart, page};
 use crate::api::{self, Params};
 use crate::server::{App, blocking};
 use crate::store::{
-    Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery, StoreError,
+    Cursor, EventPage, EventQuery, Histogram, HistogramQuery, StoreError, TimeRange,
 };
 
 /// The most bars of the histogram.
@@ -116,15 +116,11 @@ pub(super) fn status(found: &Result<Found, Unread>) -> StatusCode {
 fn find(app: &App, query: &EventQuery) -> Result<Found, StoreError> {
     let store = &app.store;
     let page = store.query(query)?;
-    let (from, to) = range(&query.filter, page.events.first().map(|event| event.time));
+    let (from, to) = range(query.range, page.events.first().map(|event| event.time));
     let width = to.saturating_sub(from);
     let bucket = chart::round_up(width / BARS + i64::from(width % BARS != 0));
-    let histogram = store.histogram(&HistogramQuery {
-        filter: query.filter.clone(),
-        from,
-        to,
-        bucket,
-    })?;
+    let histogram =
+        store.histogram(&HistogramQuery::new(query.filter.clone(), from, to, bucket))?;
     let actions = page
         .events
         .iter()
@@ -138,13 +134,13 @@ fn find(app: &App, query: &EventQuery) -> Result<Found, StoreError> {
 }
 
 /// The range asked for; what is missing of it is the day before now, or before the newest event.
-fn range(filter: &EventFilter, newest: Option<i64>) -> (i64, i64) {
+fn range(asked: TimeRange, newest: Option<i64>) -> (i64, i64) {
     let now = Timestamp::now().as_micros();
     let until = newest
         .filter(|newest| now.saturating_sub(*newest) > DAY)
         .unwrap_or(now);
-    let to = filter.to.unwrap_or_else(|| until.saturating_add(1));
-    let from = filter.from.unwrap_or_else(|| to.saturating_sub(DAY));
+    let to = asked.to.unwrap_or_else(|| until.saturating_add(1));
+    let from = asked.from.unwrap_or_else(|| to.saturating_sub(DAY));
     (from.min(to.saturating_sub(1)), to)
 }
 

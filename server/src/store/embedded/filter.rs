@@ -1,120 +1,178 @@
-//! A filter made ready for scanning.
+//! A filter made ready for scanning: its tests look at each different value once, and at no column that those before
+//! them left no rows of.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use memchr::memmem::Finder;
-use serde_json::Value;
+use super::reader::Reader;
+use super::segment::SegmentError;
+use super::texts::Texts;
+use crate::store::filter::{Check, Dimension, Field, Filter, JsonField, Test};
 
-use crate::store::query::{EventFilter, user_matches};
-
-/// What to look for, with what a scan can work out once.
+/// What to look for.
 #[derive(Debug)]
-pub(super) struct Filter {
-    pub(super) wanted: EventFilter,
-    pub(super) user: Option<UserFilter>,
+pub(super) enum Plan<'a> {
+    /// All of them hold, the cheapest first.
+    All(Vec<Plan<'a>>),
+    Any(Vec<Plan<'a>>),
+    Not(Box<Plan<'a>>),
+    Is(Matcher<'a>),
 }
 
-impl Filter {
-    pub(super) fn new(wanted: EventFilter) -> Self {
-        let user = wanted.user.as_deref().map(UserFilter::new);
-        Self { wanted, user }
+impl<'a> Plan<'a> {
+    pub(super) fn new(filter: &'a Filter) -> Self {
+        match filter {
+            Filter::All(all) => {
+                let mut all: Vec<Self> = all.iter().map(Self::new).collect();
+                all.sort_by_key(Self::cost);
+                Self::All(all)
+            }
+            Filter::Any(any) => Self::Any(any.iter().map(Self::new).collect()),
+            Filter::Not(not) => Self::Not(Box::new(Self::new(not))),
+            Filter::Is(test) => Self::Is(Matcher::new(test)),
+        }
     }
 
-    /// Says whether there is no condition but on time.
+    /// Says whether every event is meant.
     pub(super) fn takes_all(&self) -> bool {
-        let EventFilter {
-            app,
-            name,
-            ip,
-            user,
-            from: _,
-            to: _,
-        } = &self.wanted;
-        app.is_none() && name.is_none() && ip.is_none() && user.is_none()
+        match self {
+            Self::All(all) => all.iter().all(Self::takes_all),
+            _ => false,
+        }
+    }
+
+    /// How dear it is to look, roughly: what repeats is cheap, JSON is dear.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::All(all) => all.iter().map(Self::cost).min().unwrap_or_default(),
+            Self::Any(any) => any.iter().map(Self::cost).sum(),
+            Self::Not(not) => not.cost(),
+            Self::Is(matcher) => matcher.cost(),
+        }
+    }
+
+    /// Those of the rows, which ascend, that are meant.
+    pub(super) fn select(
+        &self,
+        reader: &Reader<'_>,
+        rows: &[u32],
+    ) -> Result<Vec<u32>, SegmentError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::All(all) => {
+                let mut left = rows.to_vec();
+                for plan in all {
+                    left = plan.select(reader, &left)?;
+                }
+                Ok(left)
+            }
+            Self::Any(any) => {
+                let mut left = rows.to_vec();
+                let mut found = Vec::new();
+                for plan in any {
+                    let more = plan.select(reader, &left)?;
+                    left = without(&left, &more);
+                    found.extend(more);
+                }
+                found.sort_unstable();
+                Ok(found)
+            }
+            Self::Not(not) => Ok(without(rows, &not.select(reader, rows)?)),
+            Self::Is(matcher) => matcher.select(reader, rows),
+        }
     }
 }
 
-/// Looks for a user: first for a piece of the wanted text in the JSON, as bytes, and only where it is found in the
-/// identifiers themselves.
+/// The rows that are not among the others; both ascend.
+fn without(rows: &[u32], others: &[u32]) -> Vec<u32> {
+    let mut others = others.iter().peekable();
+    let mut left = Vec::with_capacity(rows.len());
+    for row in rows {
+        if others.peek() == Some(&row) {
+            others.next();
+        } else {
+            left.push(*row);
+        }
+    }
+    left
+}
+
+/// A test made ready.
 #[derive(Debug)]
-pub(super) struct UserFilter {
-    wanted: String,
-    /// A piece that the JSON of any match must hold.
-    piece: Option<Finder<'static>>,
+pub(super) struct Matcher<'a> {
+    test: &'a Test,
+    wanted: BTreeSet<&'a [u8]>,
 }
 
-impl UserFilter {
-    fn new(wanted: &str) -> Self {
-        // Whether `wanted` is a value or `key:value`, the value ends with what follows the last colon. It stands in
-        // the JSON as it is, unless JSON would escape it.
-        let piece = wanted.rsplit(':').next().unwrap_or(wanted);
-        let plain = !piece.is_empty()
-            && !piece
-                .chars()
-                .any(|c| c == '"' || c == '\\' || c.is_control());
-        Self {
-            wanted: wanted.to_owned(),
-            piece: plain.then(|| Finder::new(piece.as_bytes()).into_owned()),
+impl<'a> Matcher<'a> {
+    fn new(test: &'a Test) -> Self {
+        let wanted = match &test.check {
+            Check::Equals(texts) => texts.iter().map(String::as_bytes).collect(),
+            _ => BTreeSet::new(),
+        };
+        Self { test, wanted }
+    }
+
+    fn cost(&self) -> u32 {
+        match &self.test.field {
+            Field::Dimension(Dimension::Ip) => 2,
+            Field::Dimension(Dimension::Name | Dimension::App) => 3,
+            Field::Dimension(Dimension::Path | Dimension::RequestId | Dimension::Referer) => 6,
+            Field::Dimension(_) => 4,
+            Field::Json(JsonField::User, _) => 5,
+            Field::Json(_, path) => 20 - u32::from(!path.is_empty()),
         }
     }
 
-    /// Says whether the JSON text may be of a match; `false` is certain.
-    pub(super) fn may_be_in(&self, json: &[u8]) -> bool {
-        self.piece
-            .as_ref()
-            .is_none_or(|piece| piece.find(json).is_some())
+    fn select(&self, reader: &Reader<'_>, rows: &[u32]) -> Result<Vec<u32>, SegmentError> {
+        let texts = reader.field(&self.test.field, rows)?;
+        let matching = self.matching(&texts);
+        Ok(rows
+            .iter()
+            .zip(&texts.codes)
+            .filter(|(_, code)| {
+                matching
+                    .get(**code as usize)
+                    .is_some_and(|matches| *matches)
+            })
+            .map(|(row, _)| *row)
+            .collect())
     }
 
-    pub(super) fn matches(&self, identifiers: &BTreeMap<String, Value>) -> bool {
-        user_matches(identifiers, &self.wanted)
+    /// Says of each value whether it meets the test.
+    fn matching(&self, texts: &Texts) -> Vec<bool> {
+        (0..texts.values.len() as u32)
+            .map(|code| {
+                texts
+                    .values
+                    .get(code)
+                    .is_some_and(|value| self.meets(value))
+            })
+            .collect()
     }
 
-    /// Says whether the identifiers, as JSON, match.
-    pub(super) fn matches_json(&self, json: &[u8]) -> bool {
-        self.may_be_in(json)
-            && serde_json::from_slice::<BTreeMap<String, Value>>(json)
-                .is_ok_and(|identifiers| self.matches(&identifiers))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_is_found_by_value_and_by_key_and_value() {
-        let identifiers: BTreeMap<String, Value> = serde_json::from_str(
-            r#"{"email":"a@b.example","id":42,"urn":"x:y","a:b":"c","odd":"say \"hi\"\n","list":["q","r"],"none":null}"#,
-        )
-        .unwrap();
-        let json = serde_json::to_vec(&identifiers).unwrap();
-        for wanted in [
-            "a@b.example",
-            "email:a@b.example",
-            "42",
-            "id:42",
-            "x:y",
-            "urn:x:y",
-            "a:b:c",
-            "c",
-            "say \"hi\"\n",
-            "odd:say \"hi\"\n",
-            "[\"q\",\"r\"]",
-            "null",
-        ] {
-            assert!(UserFilter::new(wanted).matches_json(&json), "{wanted}");
+    fn meets(&self, value: &[u8]) -> bool {
+        match &self.test.field {
+            Field::Dimension(_) => self.wanted.contains(value),
+            Field::Json(_, path) => {
+                let Ok(value) = serde_json::from_slice::<serde_json::Value>(value) else {
+                    return false;
+                };
+                match (&value, path.is_empty()) {
+                    (serde_json::Value::Object(members), true) => {
+                        members.values().any(|value| self.equals(value))
+                    }
+                    _ => self.equals(&value),
+                }
+            }
         }
-        for wanted in [
-            "",
-            "b.example",
-            "email",
-            "email:",
-            "mail:a@b.example",
-            "y",
-            "id:4",
-            "say",
-        ] {
-            assert!(!UserFilter::new(wanted).matches_json(&json), "{wanted}");
+    }
+
+    fn equals(&self, value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::String(text) => self.wanted.contains(text.as_bytes()),
+            other => self.wanted.contains(other.to_string().as_bytes()),
         }
     }
 }

@@ -15,14 +15,17 @@ use super::maintain;
 use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
-use super::scan::{self, ScanError};
+use super::scan::{self, ScanError, Search};
 use super::sealer;
 use super::view::{Shared, View};
 use super::writer::{Writer, now};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 use crate::store::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
-use crate::store::query::{EventPage, EventQuery, Histogram, HistogramQuery};
+use crate::store::follow::Follower;
+use crate::store::query::{
+    EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched, Step,
+};
 
 /// The most bytes of one append, encoded.
 const MAX_APPEND_BYTES: usize = 32 << 20;
@@ -142,7 +145,10 @@ impl EmbeddedStore {
     }
 
     /// Runs a scan, again without the segment where it finds one damaged.
-    fn scan<T>(&self, scan: impl Fn(&View) -> Result<T, ScanError>) -> Result<T, StoreError> {
+    fn scan<T>(
+        &self,
+        mut scan: impl FnMut(&View) -> Result<T, ScanError>,
+    ) -> Result<T, StoreError> {
         loop {
             match scan(&self.shared.view()) {
                 Ok(answer) => return Ok(answer),
@@ -194,14 +200,29 @@ impl EventStore for EmbeddedStore {
         })
     }
 
-    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+    fn search(
+        &self,
+        query: &EventQuery,
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(Step),
+    ) -> Result<Searched, StoreError> {
         query.validate()?;
-        self.scan(|view| scan::page(view, query))
+        let mut search = Search::new(query, monitor);
+        self.scan(|view| scan::search(view, &mut search, sink))
     }
 
     fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
         let buckets = query.validate()?;
         self.scan(|view| scan::histogram(view, query, buckets))
+    }
+
+    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+        query.validate()?;
+        self.scan(|view| scan::groups(view, query))
+    }
+
+    fn follow(&self) -> Follower {
+        self.shared.feed.follow()
     }
 
     fn stats(&self) -> StoreStats {

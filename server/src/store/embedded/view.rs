@@ -12,6 +12,7 @@ use super::segment::Segment;
 use crate::histogram::Histogram;
 use crate::store::error::StoreError;
 use crate::store::event_store::StoreStats;
+use crate::store::follow::Feed;
 
 /// The rows of one finished journal, until they are a segment.
 #[derive(Debug)]
@@ -80,6 +81,7 @@ pub(super) struct Shared {
     view: RwLock<View>,
     pub(super) counters: Counters,
     pub(super) queue: Queue,
+    pub(super) feed: Feed,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
     /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
@@ -99,6 +101,7 @@ impl Shared {
             view: RwLock::new(view),
             counters,
             queue: Queue::default(),
+            feed: Feed::new(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
             hot_since: AtomicI64::new(i64::MAX),

@@ -111,12 +111,24 @@ impl Writer {
         }
         self.hot_rows += batch.rows().len();
         self.hot_bytes += batch.memory();
+        let told = self.shared.feed.is_followed().then(|| batch.clone());
         // This thread alone changes the hot part, so it may merge outside the lock.
         let (remain, batch) = merge(&self.shared.view().hot, batch);
         self.shared.change(|view| {
             view.hot.truncate(remain);
             view.hot.push(batch);
         });
+        if let Some(batch) = told {
+            let events = batch.rows().len() as u64;
+            let read = move || {
+                batch
+                    .rows()
+                    .iter()
+                    .flat_map(|row| batch.event(row))
+                    .collect()
+            };
+            self.shared.feed.tell(events, read);
+        }
         Ok(verdicts)
     }
 

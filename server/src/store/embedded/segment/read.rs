@@ -1,26 +1,31 @@
 //! Opening a segment, and reading chosen rows of chosen columns.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::basic::Encoding;
-use parquet::column::page::{Page, PageReader};
 use parquet::column::reader::{get_column_reader, get_typed_column_reader};
-use parquet::data_type::DataType;
+use parquet::data_type::{DataType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::statistics::Statistics;
 
+use super::column::{self, Dictionary};
 use super::crc::file_crc;
+use super::pages::Chunk;
 use super::schema::{
     Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
 };
 use crate::store::embedded::files::{Numbers, SegmentName};
+use crate::store::embedded::texts::Texts;
+use crate::store::event::EventId;
 
 /// Why a segment cannot be read.
 #[derive(Debug)]
@@ -229,7 +234,10 @@ impl Segment {
     }
 
     /// Opens one group of rows for reading.
-    pub(super) fn group(&self, group: usize) -> Result<GroupReader<'_>, SegmentError> {
+    pub(in crate::store::embedded) fn group(
+        &self,
+        group: usize,
+    ) -> Result<GroupReader<'_>, SegmentError> {
         self.verify()?;
         // Each reader has a file of its own: the copies of one share a position.
         let file = Arc::new(File::open(&self.path)?);
@@ -239,6 +247,7 @@ impl Segment {
             file,
             group,
             rows,
+            dictionaries: RefCell::default(),
         })
     }
 }
@@ -255,43 +264,59 @@ impl Drop for Segment {
 }
 
 /// Reads one group of rows.
-pub(super) struct GroupReader<'a> {
+pub(in crate::store::embedded) struct GroupReader<'a> {
     segment: &'a Segment,
     file: Arc<File>,
     group: usize,
     /// How many rows there are.
-    pub(super) rows: usize,
+    rows: usize,
+    /// Those that were read, by the column's place.
+    dictionaries: RefCell<HashMap<usize, Option<Rc<Dictionary>>>>,
 }
 
 impl GroupReader<'_> {
-    /// The column's values in the rows, which ascend; `None` where it has none. Pages without any of the rows are
-    /// skipped.
-    pub(super) fn read<T: DataType>(
+    /// How many rows there are.
+    pub(in crate::store::embedded) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The earliest and the latest time, both inclusive.
+    pub(in crate::store::embedded) fn times_span(&self) -> (i64, i64) {
+        let group = self.segment.groups.get(self.group);
+        group.map_or((i64::MIN, i64::MAX), |group| {
+            (group.min_time, group.max_time)
+        })
+    }
+
+    fn chunk(&self, place: usize) -> Result<Chunk<'_>, SegmentError> {
+        let metadata = &self.segment.metadata;
+        let descr = metadata.file_metadata().schema_descr().column(place);
+        let group = metadata.row_group(self.group);
+        let optional = descr.max_def_level() > 0;
+        Chunk::open(&self.file, group.column(place), self.rows, optional)
+    }
+
+    /// The values of a column of numbers in the rows, which ascend; `None` where it has none. Pages without any of
+    /// the rows are skipped.
+    pub(super) fn numbers<T: DataType>(
         &self,
         column: Column,
-        rows: &[usize],
+        rows: &[u32],
     ) -> Result<Vec<Option<T::T>>, SegmentError> {
-        let place = column.place();
-        let group = self.segment.metadata.row_group(self.group);
-        let pages = SerializedPageReader::new(
-            Arc::clone(&self.file),
-            group.column(place),
-            self.rows,
-            None,
-        )?;
-        let descr = self
-            .segment
-            .metadata
+        let chunk = self.chunk(column.place())?;
+        let pages = chunk.reader(chunk.is_dense(rows))?;
+        let metadata = &self.segment.metadata;
+        let descr = metadata
             .file_metadata()
             .schema_descr()
-            .column(place);
+            .column(column.place());
         let optional = descr.max_def_level() > 0;
         let mut reader = get_typed_column_reader::<T>(get_column_reader(descr, Box::new(pages)));
         let mut out = Vec::with_capacity(rows.len());
         let (mut values, mut levels) = (Vec::new(), Vec::new());
         let mut at = 0;
         for run in rows.chunk_by(|row, next| row + 1 == *next) {
-            let start = run.first().copied().unwrap_or(at);
+            let start = run.first().map_or(at, |row| *row as usize);
             let skip = start.saturating_sub(at);
             values.clear();
             levels.clear();
@@ -326,47 +351,64 @@ impl GroupReader<'_> {
         Ok(out)
     }
 
-    /// Says whether the column certainly holds no value that `matches` takes: its values stand in a
-    /// dictionary, as they do unless there are too many, and none of them is one.
-    pub(super) fn lacks(
-        &self,
-        column: Column,
-        matches: impl Fn(&[u8]) -> bool,
-    ) -> Result<bool, SegmentError> {
-        let chunk = self
-            .segment
-            .metadata
-            .row_group(self.group)
-            .column(column.place());
-        let all_in_dictionary = chunk
-            .page_encoding_stats_mask()
-            .is_some_and(|encodings| encodings.is_only(Encoding::RLE_DICTIONARY));
-        if !all_in_dictionary {
-            return Ok(false);
+    /// The values of a text column in the rows, which ascend.
+    pub(super) fn text_column(&self, place: usize, rows: &[u32]) -> Result<Texts, SegmentError> {
+        if rows.is_empty() {
+            return Ok(Texts::default());
         }
-        let mut pages = SerializedPageReader::new(Arc::clone(&self.file), chunk, self.rows, None)?;
-        let Some(Page::DictionaryPage { buf, .. }) = pages.get_next_page()? else {
-            return Ok(false);
-        };
-        // Each value stands behind its length.
-        let mut rest = &*buf;
-        while let Some((length, values)) = rest.split_first_chunk() {
-            let length = u32::from_le_bytes(*length) as usize;
-            let Some((value, values)) = values.split_at_checked(length) else {
-                return Err(SegmentError::Damaged(format!(
-                    "column {column:?} is cut short"
-                )));
-            };
-            if matches(value) {
-                return Ok(false);
-            }
-            rest = values;
-        }
-        Ok(true)
+        let chunk = self.chunk(place)?;
+        let dictionary = self.dictionary(place, &chunk)?;
+        column::texts(&chunk, dictionary.as_deref(), rows)
     }
 
-    /// The group, as the footer describes it.
-    pub(super) fn info(&self) -> Option<&Group> {
-        self.segment.groups.get(self.group)
+    fn dictionary(
+        &self,
+        place: usize,
+        chunk: &Chunk<'_>,
+    ) -> Result<Option<Rc<Dictionary>>, SegmentError> {
+        if let Some(known) = self.dictionaries.borrow().get(&place) {
+            return Ok(known.clone());
+        }
+        let bytes = chunk.dictionary()?;
+        let read = bytes.map(Dictionary::read).transpose()?.map(Rc::new);
+        self.dictionaries.borrow_mut().insert(place, read.clone());
+        Ok(read)
+    }
+
+    /// The id of each of the rows, which ascend.
+    pub(in crate::store::embedded) fn ids(
+        &self,
+        rows: &[u32],
+    ) -> Result<Vec<EventId>, SegmentError> {
+        let mut ids = Vec::with_capacity(rows.len());
+        if rows.is_empty() {
+            return Ok(ids);
+        }
+        self.chunk(Column::Id.place())?
+            .each_page(rows, |page, rows| {
+                let (all, rest) = page.values.as_chunks::<16>();
+                if page.encoding != Encoding::PLAIN || !rest.is_empty() {
+                    return Err(SegmentError::Damaged(
+                        "ids are not as they were written".to_owned(),
+                    ));
+                }
+                for row in rows {
+                    let id = all.get(*row as usize - page.first);
+                    let id =
+                        id.ok_or_else(|| SegmentError::Damaged("ids are cut short".to_owned()))?;
+                    ids.push(EventId::from_bytes(*id));
+                }
+                Ok(())
+            })?;
+        Ok(ids)
+    }
+
+    /// The time of each of the rows, which ascend.
+    pub(in crate::store::embedded) fn times(&self, rows: &[u32]) -> Result<Vec<i64>, SegmentError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let times = self.numbers::<Int64Type>(Column::Time, rows)?;
+        Ok(times.into_iter().flatten().collect())
     }
 }
