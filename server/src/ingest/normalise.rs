@@ -282,13 +282,15 @@ impl<'a> Normaliser<'a> {
             return (parsed, id.to_owned());
         }
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
-        let time = sent.time.map(|time| time.to_string()).unwrap_or_default();
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
         let request = facts.request;
         let rid = text(request.and_then(|request| request.rid.as_deref()));
         let parts = [
             self.agent.app.as_str(),
             &rid,
-            &time,
+            // Go's requests often have no id, but a time.
+            &time(facts.time),
+            &time(sent.time),
             &sent.content,
             facts.ip.unwrap_or_default(),
         ];
