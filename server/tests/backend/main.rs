@@ -5,6 +5,7 @@ mod api;
 mod captures;
 mod client;
 mod explorer;
+mod hostile;
 mod ingest;
 mod kill;
 mod kill_sdk;
