@@ -22,6 +22,7 @@ mod large;
 mod normalise;
 mod rates;
 mod reports;
+mod request;
 mod rules;
 mod scrub;
 mod session;
