@@ -6,6 +6,7 @@ mod damage;
 mod durability;
 mod language;
 mod naive;
+mod oracle;
 mod sealing;
 
 use std::collections::BTreeMap;
