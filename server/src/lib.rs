@@ -28,10 +28,14 @@
 mod actions;
 mod api;
 mod auth;
+pub mod cli;
 mod config;
 mod files;
+mod histogram;
 mod ingest;
 mod ledger;
+mod metrics;
+mod serve;
 mod server;
 mod sessions;
 mod state;
@@ -39,5 +43,6 @@ pub mod store;
 mod ui;
 
 pub use self::config::ServerConfig;
+pub use self::ingest::IngestLimits;
 pub use self::server::{Server, StartError};
 pub use self::state::StateError;

@@ -30,6 +30,14 @@ where
     })
 }
 
+/// As [`text`], with absent as `""`.
+pub(super) fn text_or_empty<'de, D>(deserializer: D) -> Result<String, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    Ok(text(deserializer)?.unwrap_or_default())
+}
+
 /// A value whose `null` reads as its default.
 pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -47,6 +55,22 @@ where
 {
     let value = Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// An array that is read element by element: one of an unexpected shape reads as its default, and
+/// spoils no other. Anything but an array reads as empty.
+pub(super) fn elements<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + serde::de::DeserializeOwned,
+{
+    let Value::Array(items) = Value::deserialize(deserializer)? else {
+        return Ok(Vec::new());
+    };
+    let items = items.into_iter();
+    Ok(items
+        .map(|item| serde_json::from_value(item).unwrap_or_default())
+        .collect())
 }
 
 /// Header pairs; entries that are not a pair of strings are left out.

@@ -10,10 +10,10 @@ use super::sdk_event::SdkEvent;
 #[serde(default)]
 pub struct RequestRecord {
     /// Version of the record's format, `20171208`.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub version: String,
     /// Name of the rule pack; empty for this SDK.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub rulespack_id: String,
     /// The client's address; absent when unknown.
     #[serde(
@@ -130,19 +130,19 @@ pub struct RequestInfo {
 pub struct Parameters {
     /// Of the query string.
     #[serde(
-        deserialize_with = "lenient::or_default",
+        deserialize_with = "lenient::or_ignore",
         skip_serializing_if = "Map::is_empty"
     )]
     pub query: Map<String, Value>,
     /// Of a form body.
     #[serde(
-        deserialize_with = "lenient::or_default",
+        deserialize_with = "lenient::or_ignore",
         skip_serializing_if = "Map::is_empty"
     )]
     pub form: Map<String, Value>,
     /// This SDK: of the route's placeholders.
     #[serde(
-        deserialize_with = "lenient::or_default",
+        deserialize_with = "lenient::or_ignore",
         skip_serializing_if = "Map::is_empty"
     )]
     pub path: Map<String, Value>,
@@ -197,7 +197,7 @@ pub struct ResponseInfo {
 #[serde(default)]
 pub struct Observed {
     /// SDK calls, in order.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::elements")]
     pub sdk: Vec<SdkEvent>,
     /// Attacks and exceptions seen by the old agents' engine.
     #[serde(flatten)]

@@ -16,6 +16,14 @@ pub mod names {
     pub const SDK_PREFIX: &str = "sq.sdk.";
     /// What marks a name as Sqreen's own; an app cannot use such a name.
     pub const RESERVED_PREFIX: &str = "sq.";
+    /// Begins the names of metrics among signals.
+    pub const METRIC_PREFIX: &str = "sq.agent.metric.";
+    /// The metric of successful logins, of agents that send counts alone.
+    pub const LOGIN_SUCCESS_METRIC: &str = "sdk-login-success";
+    /// The metric of failed logins.
+    pub const LOGIN_FAIL_METRIC: &str = "sdk-login-fail";
+    /// The metric of signups.
+    pub const SIGNUP_METRIC: &str = "sdk-signup";
     /// Begins the names of the reports of applied security responses.
     pub const ACTION_PREFIX: &str = "sq.action.";
 
@@ -31,13 +39,16 @@ pub mod names {
 #[serde(default)]
 pub struct SdkEvent {
     /// This SDK: the event's id, a UUIDv7.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub id: Option<String>,
     /// When it happened.
     #[serde(deserialize_with = "lenient::or_ignore")]
     pub time: Option<Timestamp>,
     /// `track`, `identify`, `auth_track` or `signup_track`.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub name: String,
     /// The call's positional arguments.
     #[serde(deserialize_with = "lenient::or_ignore")]
@@ -50,7 +61,7 @@ pub struct SdkEvent {
 pub struct TrackOptions {
     /// The event's dimensions.
     #[serde(
-        deserialize_with = "lenient::or_default",
+        deserialize_with = "lenient::or_ignore",
         skip_serializing_if = "Map::is_empty"
     )]
     pub properties: Map<String, Value>,
@@ -68,7 +79,7 @@ pub struct TrackOptions {
     pub timestamp: Option<Timestamp>,
     /// Whether the request's body goes with it.
     #[serde(
-        deserialize_with = "lenient::or_default",
+        deserialize_with = "lenient::or_ignore",
         skip_serializing_if = "std::ops::Not::not"
     )]
     pub collect_body: bool,

@@ -36,15 +36,14 @@ pub(crate) fn router() -> Router<App> {
             post(allowlist::add).get(allowlist::list),
         )
         .route("/api/v1/allowlist/{id}", delete(allowlist::remove))
-        .route("/healthz", get(health))
 }
 
 /// Who decides what comes with the API token.
 const BY: &str = "api";
 
-/// A request with the API token.
+/// A request with a token of the API.
 #[derive(Debug)]
-struct Bearer;
+pub(crate) struct Bearer;
 
 impl FromRequestParts<App> for Bearer {
     type Rejection = Problem;
@@ -58,7 +57,7 @@ impl FromRequestParts<App> for Bearer {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         match token {
-            Some(token) if app.tokens.api.matches(token) => Ok(Self),
+            Some(token) if app.tokens.api(token).is_some() => Ok(Self),
             _ => Err(Problem::unauthorized()),
         }
     }
@@ -71,9 +70,9 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 async fn outcomes(_: Bearer, State(app): State<App>) -> Json<Value> {
-    Json(json!({"outcomes": app.ledger.rows()}))
-}
-
-async fn health() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+    Json(json!({
+        "outcomes": app.ledger.rows(),
+        "ignored": app.intake.ignored.rows(),
+        "limited": app.intake.rates.rows(),
+    }))
 }

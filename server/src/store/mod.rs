@@ -42,3 +42,4 @@ pub use self::query::{
     Breakdown, Cursor, Distinct, EventPage, EventQuery, Group, GroupQuery, Groups, Histogram,
     HistogramQuery, ScanMonitor, Searched, Series, Step, TimeRange,
 };
+pub use crate::histogram::Times;

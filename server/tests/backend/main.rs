@@ -8,5 +8,7 @@ mod explorer;
 mod ingest;
 mod kill;
 mod kill_sdk;
+mod old_agents;
+mod operation;
 mod process;
 mod stop;

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,13 +11,14 @@ use tokio::sync::oneshot;
 
 use super::files::Layout;
 use super::hot::{BatchBuilder, HotBatch};
+use super::maintain;
 use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
 use super::scan::{self, ScanError, Search};
 use super::sealer;
 use super::view::{Shared, View};
-use super::writer::Writer;
+use super::writer::{Writer, now};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 use crate::store::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
@@ -35,6 +37,7 @@ const MAX_APPEND_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
+    options: StoreOptions,
     threads: Mutex<Option<Threads>>,
     /// Held as long as the directory is in use: the system lets it go when the process ends, however it ends.
     _lock: File,
@@ -68,6 +71,7 @@ impl EmbeddedStore {
         let hot_rows = view.hot.iter().map(|batch| batch.rows().len()).sum();
         let hot_bytes = view.hot.iter().map(|batch| batch.memory()).sum();
         let shared = Arc::new(Shared::new(layout, view, counters));
+        let (kept, stored) = (options.clone(), options.clone());
         let writer = Writer {
             shared: Arc::clone(&shared),
             journal,
@@ -77,11 +81,14 @@ impl EmbeddedStore {
             hot_bytes,
         };
         writer.publish_counts();
+        if hot_rows > 0 {
+            shared.hot_since.store(now(), Ordering::Relaxed);
+        }
         let spawned = |error| StoreError::io("starting a thread for", dir, error);
         let sealing = Arc::clone(&shared);
         let sealer = thread::Builder::new()
             .name("event-sealer".to_owned())
-            .spawn(move || sealer::run(&sealing))
+            .spawn(move || sealer::run(&sealing, &kept))
             .map_err(spawned)?;
         let writer = thread::Builder::new()
             .name("event-writer".to_owned())
@@ -89,6 +96,7 @@ impl EmbeddedStore {
             .map_err(spawned)?;
         Ok(Self {
             shared,
+            options: stored,
             threads: Mutex::new(Some(Threads { writer, sealer })),
             _lock: lock,
         })
@@ -114,6 +122,16 @@ impl EmbeddedStore {
             }
         }
         Ok(())
+    }
+
+    /// Deletes the segments that [`StoreOptions::retention_age`] and [`StoreOptions::retention_bytes`] leave no room
+    /// for, and makes small ones one, as is done every second otherwise. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses; no row is lost, and none is there twice.
+    pub fn maintain(&self) -> Result<(), StoreError> {
+        maintain::look_after(&self.shared, &self.options)
     }
 
     fn enqueue(

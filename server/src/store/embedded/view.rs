@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::files::{Layout, set_aside};
 use super::hot::HotBatch;
 use super::queue::Queue;
 use super::segment::Segment;
+use crate::histogram::Histogram;
 use crate::store::error::StoreError;
 use crate::store::event_store::StoreStats;
 use crate::store::follow::Feed;
@@ -65,6 +66,12 @@ pub(super) struct Counters {
     pub(super) damaged_segments: AtomicU64,
     pub(super) failed_appends: AtomicU64,
     pub(super) failed_seals: AtomicU64,
+    pub(super) stored_events: AtomicU64,
+    pub(super) duplicate_events: AtomicU64,
+    pub(super) expired_segments: AtomicU64,
+    pub(super) expired_events: AtomicU64,
+    pub(super) compactions: AtomicU64,
+    pub(super) sync_times: Histogram,
 }
 
 /// What the store's threads and its users share.
@@ -77,6 +84,10 @@ pub(super) struct Shared {
     pub(super) feed: Feed,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
+    /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
+    pub(super) hot_since: AtomicI64,
+    /// Held while segments are deleted, or made one.
+    pub(super) maintenance: Mutex<()>,
 }
 
 impl Shared {
@@ -93,6 +104,8 @@ impl Shared {
             feed: Feed::new(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
+            hot_since: AtomicI64::new(i64::MAX),
+            maintenance: Mutex::default(),
         }
     }
 
@@ -162,6 +175,12 @@ impl Shared {
             damaged_segments: count(&counters.damaged_segments),
             failed_appends: count(&counters.failed_appends),
             failed_seals: count(&counters.failed_seals),
+            stored_events: count(&counters.stored_events),
+            duplicate_events: count(&counters.duplicate_events),
+            expired_segments: count(&counters.expired_segments),
+            expired_events: count(&counters.expired_events),
+            compactions: count(&counters.compactions),
+            sync_times: counters.sync_times.times(),
         }
     }
 }

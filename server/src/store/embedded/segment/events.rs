@@ -1,6 +1,7 @@
 //! Reading rows of a segment back: as events, and one field at a time.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use parquet::data_type::{BoolType, Int32Type, Int64Type};
 use serde::de::DeserializeOwned;
@@ -25,6 +26,16 @@ impl Segment {
             .into_iter()
             .zip(received.into_iter().flatten())
             .collect())
+    }
+
+    /// The events of a range of rows of the group.
+    pub(in crate::store::embedded) fn events_within(
+        &self,
+        group: usize,
+        rows: Range<usize>,
+    ) -> Result<Vec<StoredEvent>, SegmentError> {
+        let rows: Vec<u32> = rows.map(|row| row as u32).collect();
+        self.group(group)?.events(&rows)
     }
 }
 

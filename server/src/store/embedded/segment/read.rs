@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -28,6 +28,7 @@ use super::schema::{
     Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION, SCHEMA,
     SCHEMA_VERSION, Shred,
 };
+use crate::store::embedded::files::{Numbers, SegmentName};
 use crate::store::embedded::texts::Texts;
 use crate::store::event::EventId;
 use crate::store::filter::{Check, Dimension, Field, JsonField, Test};
@@ -89,8 +90,7 @@ pub(in crate::store::embedded) struct Group {
 #[derive(Debug)]
 pub(in crate::store::embedded) struct Segment {
     path: PathBuf,
-    number: u64,
-    crc: u32,
+    name: SegmentName,
     bytes: u64,
     metadata: ParquetMetaData,
     /// The members of JSON that have columns, and their places.
@@ -102,14 +102,14 @@ pub(in crate::store::embedded) struct Segment {
     max_time: i64,
     max_received: i64,
     verified: AtomicBool,
+    retired: AtomicBool,
 }
 
 impl Segment {
     /// Reads and checks the file's footer.
     pub(in crate::store::embedded) fn open(
         path: &Path,
-        number: u64,
-        crc: u32,
+        name: SegmentName,
     ) -> Result<Self, SegmentError> {
         let damaged = |text: &str| SegmentError::Damaged(text.to_owned());
         let file = File::open(path)?;
@@ -177,8 +177,7 @@ impl Segment {
         let path = path.to_owned();
         Ok(Self {
             path,
-            number,
-            crc,
+            name,
             bytes,
             metadata,
             shreds,
@@ -189,6 +188,7 @@ impl Segment {
             max_time,
             max_received,
             verified,
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -196,8 +196,26 @@ impl Segment {
         &self.path
     }
 
-    pub(in crate::store::embedded) fn number(&self) -> u64 {
-        self.number
+    pub(in crate::store::embedded) fn numbers(&self) -> Numbers {
+        self.name.numbers
+    }
+
+    /// The time of its youngest row. What a client dates into the future is as old as its receipt.
+    pub(in crate::store::embedded) fn youngest(&self) -> i64 {
+        self.max_time.min(self.max_received)
+    }
+
+    /// Bytes of its columns, decompressed.
+    pub(in crate::store::embedded) fn raw_bytes(&self) -> u64 {
+        let groups = self.metadata.row_groups().iter();
+        groups
+            .map(|group| u64::try_from(group.total_byte_size()).unwrap_or_default())
+            .sum()
+    }
+
+    /// Has the file removed once nobody reads it any more.
+    pub(in crate::store::embedded) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     /// The size of the file.
@@ -226,7 +244,7 @@ impl Segment {
     /// Compares the file with its checksum, unless that was done before.
     pub(in crate::store::embedded) fn verify(&self) -> Result<(), SegmentError> {
         if !self.verified.load(Ordering::Acquire) {
-            if file_crc(&self.path)? != self.crc {
+            if file_crc(&self.path)? != self.name.crc {
                 return Err(SegmentError::Damaged(
                     "the checksum does not match".to_owned(),
                 ));
@@ -320,6 +338,17 @@ fn shreds(schema: &SchemaDescriptor) -> Option<Vec<(Shred, usize)>> {
         Some((Shred::of_name(column.name()).filter(|_| is_text)?, place))
     });
     shreds.collect::<Option<_>>().filter(|_| as_written)
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // A file that cannot be removed is found by the next start, which comes to the same decision.
+        if self.retired.load(Ordering::Acquire)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, path = %self.path.display(), "segment cannot be removed");
+        }
+    }
 }
 
 /// Reads one group of rows.

@@ -25,22 +25,22 @@ use super::schema::{
     SCHEMA_VERSION,
 };
 use super::shred::{self, Shredder};
-use crate::store::embedded::files::{Layout, sync_dir};
+use crate::store::embedded::files::{Layout, Numbers, SegmentName, sync_dir};
 use crate::store::embedded::hot::{HotBatch, HotRow};
 use crate::store::error::StoreError;
 use crate::store::filter::JsonField;
 
 /// The most rows of one row group: what a query decodes at once.
-const GROUP_ROWS: usize = 32_768;
+pub(in crate::store::embedded) const GROUP_ROWS: usize = 32_768;
 
-/// Writes the rows as segment `number`, sorted by time and id. When this returns it is durable under its final name.
-/// The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
+/// Writes the rows as the segment of these numbers, sorted by time and id. When this returns it is durable under its
+/// final name. The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
 pub(in crate::store::embedded) fn write(
     layout: &Layout,
-    number: u64,
+    numbers: Numbers,
     batches: &[Arc<HotBatch>],
 ) -> Result<Segment, StoreError> {
-    let draft = layout.segment_draft(number);
+    let draft = layout.segment_draft(numbers);
     let io = |action| {
         let draft = draft.clone();
         move |error| StoreError::io(action, draft, error)
@@ -50,10 +50,10 @@ pub(in crate::store::embedded) fn write(
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(source) => StoreError::io("writing a segment", &draft, *source),
             Err(source) => {
-                StoreError::Internal(format!("segment {number} cannot be written: {source}"))
+                StoreError::Internal(format!("segment {numbers} cannot be written: {source}"))
             }
         },
-        other => StoreError::Internal(format!("segment {number} cannot be written: {other}")),
+        other => StoreError::Internal(format!("segment {numbers} cannot be written: {other}")),
     });
     let (file, crc) = match written {
         Ok(written) => written,
@@ -64,14 +64,15 @@ pub(in crate::store::embedded) fn write(
         }
     };
     file.sync_all().map_err(io("syncing a segment"))?;
-    let path = layout.segment_file(number, crc);
-    Segment::open(&draft, number, crc).map_err(|error| {
-        StoreError::Internal(format!("segment {number} was not written well: {error}"))
+    let name = SegmentName { numbers, crc };
+    let path = layout.segment_file(name);
+    Segment::open(&draft, name).map_err(|error| {
+        StoreError::Internal(format!("segment {numbers} was not written well: {error}"))
     })?;
     fs::rename(&draft, &path).map_err(io("naming a segment"))?;
     sync_dir(&layout.segments)?;
-    Segment::open(&path, number, crc).map_err(|error| {
-        StoreError::Internal(format!("segment {number} cannot be opened: {error}"))
+    Segment::open(&path, name).map_err(|error| {
+        StoreError::Internal(format!("segment {numbers} cannot be opened: {error}"))
     })
 }
 

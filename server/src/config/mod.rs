@@ -1,12 +1,21 @@
+//! Settings: the library's, and those of the program.
+
+mod settings;
+mod sources;
+mod values;
+
 use std::fmt;
 use std::path::PathBuf;
 
+pub(crate) use self::settings::{LogFormat, Settings, TABLE};
+pub(crate) use self::sources::{ConfigError, Effective, Source, read};
+use crate::ingest::IngestLimits;
 use crate::store::StoreOptions;
 
 /// How a [`Server`](crate::Server) is set up.
 ///
-/// Tokens that are not given here are those of the data directory; where it has none yet, they are made, and only
-/// their SHA-256 is kept there.
+/// Tokens given here hold beside those of the data directory, as long as the server runs. Where neither has one for
+/// agents, or for the API, it is made at the first start; the directory keeps only the SHA-256.
 #[derive(Clone)]
 #[must_use]
 pub struct ServerConfig {
@@ -15,6 +24,7 @@ pub struct ServerConfig {
     pub(crate) api_token: Option<String>,
     pub(crate) demo_explorer_link: bool,
     pub(crate) store: StoreOptions,
+    pub(crate) ingest: IngestLimits,
 }
 
 impl ServerConfig {
@@ -26,6 +36,7 @@ impl ServerConfig {
             api_token: None,
             demo_explorer_link: false,
             store: StoreOptions::new(),
+            ingest: IngestLimits::new(),
         }
     }
 
@@ -49,6 +60,12 @@ impl ServerConfig {
         self
     }
 
+    /// Limits on what agents send.
+    pub fn ingest(mut self, limits: IngestLimits) -> Self {
+        self.ingest = limits;
+        self
+    }
+
     /// Options of the event store.
     pub fn store(mut self, options: StoreOptions) -> Self {
         self.store = options;
@@ -65,6 +82,7 @@ impl fmt::Debug for ServerConfig {
             .field("api_token", &hidden(&self.api_token))
             .field("demo_explorer_link", &self.demo_explorer_link)
             .field("store", &self.store)
+            .field("ingest", &self.ingest)
             .finish()
     }
 }
