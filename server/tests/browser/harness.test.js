@@ -65,6 +65,11 @@ test("without its policy, a page runs what was let in", async () => {
   await assert.rejects(open("/handler", undefined, { policy: false }), /dialog: 1/);
 });
 
+test("a test that fails tells what the page did besides", async () => {
+  const failing = open("/throws", () => assert.fail("not as expected"));
+  await assert.rejects(failing, /not as expected\n\nbesides:\nscript: Error: thrown/);
+});
+
 test("the checks of every page fail where they should", async () => {
   await assert.rejects(open("/unlabelled", assertAccessible), /button-name.*[^]*label/);
   await assert.rejects(open("/wide", assertFits, { width: 380 }), /2\d\d\d px wide/);

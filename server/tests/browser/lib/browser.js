@@ -42,7 +42,7 @@ export async function visit(server, { width = 1600, scheme = "light", state, pol
   });
   context.setDefaultTimeout(DEADLINE);
   const visit = new Visit(`${width}-${scheme}`);
-  const failures = [];
+  let failure;
   try {
     await visit.watch(context, server);
     const page = await context.newPage();
@@ -50,13 +50,13 @@ export async function visit(server, { width = 1600, scheme = "light", state, pol
     // What the page tells of itself comes in order: all of it has come when this has.
     await page.evaluate(() => {});
   } catch (error) {
-    failures.push(error);
+    failure = error;
   }
+  const complaints = visit.complaints().join("\n");
   await context.close();
-  const complaints = visit.complaints();
-  if (failures.length === 0) assert.deepEqual(complaints, [], "the page did what no page should");
-  if (complaints.length > 0) failures[0].message += `\n\nbesides:\n${complaints.join("\n")}`;
-  if (failures.length > 0) throw failures[0];
+  if (failure === undefined) assert.ok(complaints === "", `the page did what no page should:\n${complaints}`);
+  else if (complaints === "") throw failure;
+  else throw new Error(`${failure.message}\n\nbesides:\n${complaints}`, { cause: failure });
 }
 
 /** What happens in one window. */
