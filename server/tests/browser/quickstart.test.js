@@ -101,15 +101,20 @@ test("an address is blocked from one of its events, and served again once that i
 });
 
 for (const width of [380, 1600]) {
-  test(`a user is found, blocked and unblocked by keyboard alone, ${width} px wide`, async () => {
-    await visit(quickstart, { state, width }, async (page, visit) => {
+  test(`someone signs in, finds a user, blocks and unblocks by keyboard alone, ${width} px wide`, async () => {
+    await visit(quickstart, { width }, async (page, visit) => {
       const press = async (target) => {
         await tabTo(page, target);
         await page.keyboard.press("Enter");
       };
       const me = () => shop(HOME, "/me", { user: ANN });
       const cell = page.getByRole("row").nth(1).getByRole("cell").filter({ hasText: ANN });
+      visit.expect("answer: / 401");
       await page.goto("/");
+      await tabTo(page, page.getByLabel("API token"));
+      await page.keyboard.type(quickstart.apiToken);
+      await page.keyboard.press("Enter");
+      await page.getByRole("search").waitFor();
 
       await tabTo(page, page.getByLabel("Event", { exact: true }));
       await page.keyboard.type("cart.checkout");
