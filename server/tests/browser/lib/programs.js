@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,9 +15,15 @@ const TARGET = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "debug");
 const DEADLINE = 20_000;
 const ANY_PORT = "127.0.0.1:0";
 
-const running = new Set();
-// A test run that is cut short leaves no program behind.
-process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+/** The programs that run, and their data directories. */
+const running = new Map();
+// A test run that is cut short leaves neither behind.
+process.on("exit", () => {
+  for (const [child, dir] of running) {
+    child.kill("SIGKILL");
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 /** `sqreen-server`; nothing is stored in it yet. */
@@ -40,7 +46,7 @@ async function start(path, options, names) {
     env: Object.fromEntries(Object.entries(process.env).filter(ours)),
     stdio: ["ignore", "pipe", "pipe"],
   });
-  running.add(child);
+  running.set(child, dir);
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (log += text));
   const ended = new Promise((done) => {
