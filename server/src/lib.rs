@@ -14,7 +14,7 @@
 //! # let data_dir = dir.path();
 //! let config = ServerConfig::new(data_dir).ingest_token("ingest-secret").api_token("api-secret");
 //! let server = Server::start(config).await?;
-//! let router = server.router();
+//! let router = server.router().into_make_service_with_connect_info::<std::net::SocketAddr>();
 //! // axum::serve(listener, router).await?;
 //! # drop(router);
 //! server.close().await?;
@@ -35,6 +35,7 @@ mod histogram;
 mod ingest;
 mod ledger;
 mod metrics;
+mod routes;
 mod serve;
 mod server;
 mod sessions;
@@ -44,5 +45,6 @@ mod ui;
 
 pub use self::config::ServerConfig;
 pub use self::ingest::IngestLimits;
+pub use self::routes::{Needs, Route};
 pub use self::server::{Server, StartError};
-pub use self::state::StateError;
+pub use self::state::{Role, StateError};

@@ -5,19 +5,22 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Extensions, HeaderMap};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use ipnet::IpNet;
 
 use crate::actions::Actions;
-use crate::auth::Tokens;
+use crate::auth::{Client, People, PersonError, SignIn, Tokens};
 use crate::config::ServerConfig;
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
+use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
 use crate::store::{EmbeddedStore, EventStore, StoreError};
-use crate::ui::Explorer;
-use crate::{api, ingest, metrics, ui};
+use crate::{api, auth, ingest, metrics, routes, ui};
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -30,13 +33,22 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
     pub(crate) ledger: Ledger,
-    pub(crate) explorer: Explorer,
+    pub(crate) people: People,
+    pub(crate) signin: SignIn,
+    trusted_proxies: Vec<IpNet>,
     pub(crate) intake: Intake,
     /// Bounds the searches, exports and live streams that are open.
     pub(crate) scans: api::Scans,
 }
 
 pub(crate) type App = Arc<Shared>;
+
+impl Shared {
+    /// Where a request comes from.
+    pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
+        Client::of(extensions, headers, &self.trusted_proxies)
+    }
+}
 
 /// The backend.
 #[derive(Clone, Debug)]
@@ -60,7 +72,7 @@ impl Server {
         let server = blocking(move || Self::open(&config))
             .await
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
-        tokio::spawn(watch_tokens(Arc::downgrade(&server.shared)));
+        tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
         Ok(server)
     }
 
@@ -74,6 +86,7 @@ impl Server {
         let state = SqliteState::open(&config.data_dir.join("state.sqlite"));
         let state: Arc<dyn StateStore> = Arc::new(state.map_err(StartError::State)?);
         let actions = Actions::open(Arc::clone(&state)).map_err(StartError::State)?;
+        let people = People::open(Arc::clone(&state)).map_err(StartError::State)?;
         let shared = Shared {
             store: Arc::new(store),
             actions,
@@ -83,7 +96,9 @@ impl Server {
             ready: Readiness::new(&config.data_dir),
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
-            explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
+            signin: SignIn::open(config, &people).map_err(start_error)?,
+            people,
+            trusted_proxies: config.trusted_proxies.clone(),
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
             scans: api::Scans::new(),
         };
@@ -92,15 +107,30 @@ impl Server {
         })
     }
 
-    /// All endpoints, to be served at the root.
+    /// All endpoints, to be served at the root. Clients' addresses are known where it is served with
+    /// [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info) of a `SocketAddr`.
     pub fn router(&self) -> Router {
+        let [agents, api, pages, operation] =
+            endpoints().map(|endpoints| routes::router(&self.shared, endpoints));
         Router::new()
-            .merge(ingest::router())
-            .merge(api::router())
-            .merge(ui::router())
-            .merge(metrics::router())
+            // Bodies of agents have limits of their own.
+            .merge(agents.layer(DefaultBodyLimit::disable()))
+            .merge(api)
+            .merge(
+                pages
+                    .layer(from_fn(auth::same_origin))
+                    .layer(map_response(ui::harden)),
+            )
+            .merge(operation)
             .layer(from_fn_with_state(Arc::clone(&self.shared), metrics::count))
             .with_state(Arc::clone(&self.shared))
+    }
+
+    /// What [`router`](Self::router) answers, and what each endpoint needs.
+    #[must_use]
+    pub fn routes() -> Vec<Route> {
+        let endpoints = endpoints().into_iter().flatten();
+        endpoints.map(|endpoint| endpoint.route).collect()
     }
 
     /// The ingest token, if it was made by this start; it cannot be had again.
@@ -123,11 +153,11 @@ impl Server {
             .map(|token| token.0.as_str())
     }
 
-    /// Path and query of a link that signs in to the Event Explorer: once, or for as long as the server lives, see
-    /// [`ServerConfig::demo_explorer_link`].
+    /// Path and query of a link to the Event Explorer. As long as no admin can sign in, whoever has it makes the first
+    /// one; it signs in to a demo, see [`ServerConfig::demo_explorer_link`].
     #[must_use]
     pub fn explorer_link(&self) -> String {
-        self.shared.explorer.link()
+        self.shared.signin.link(&self.shared.people)
     }
 
     /// From now on `/readyz` answers 503, so that whoever distributes agents sends no more here. All else goes on.
@@ -161,31 +191,57 @@ impl Server {
     }
 }
 
-/// How often changes to tokens by another process are looked for.
-const TOKENS_EVERY: Duration = Duration::from_millis(500);
+/// The endpoints of agents, of the API, of the pages and of operation.
+fn endpoints() -> [Vec<Endpoint>; 4] {
+    [
+        ingest::routes(),
+        api::routes(),
+        ui::routes(),
+        metrics::routes(),
+    ]
+}
 
-/// Takes in new and revoked tokens, for as long as the server lives.
-async fn watch_tokens(server: Weak<Shared>) {
+fn start_error(error: PersonError) -> StartError {
+    match error {
+        PersonError::State(error) => StartError::State(error),
+        error => StartError::Admin(error.to_string()),
+    }
+}
+
+/// How often changes to tokens and people by another process are looked for.
+const ACCESS_EVERY: Duration = Duration::from_millis(500);
+
+/// Takes in what another process changed, such as `sqreen-server user`, for as long as the server lives.
+async fn watch_access(server: Weak<Shared>) {
+    let mut version = None;
     loop {
-        tokio::time::sleep(TOKENS_EVERY).await;
+        tokio::time::sleep(ACCESS_EVERY).await;
         let Some(shared) = server.upgrade() else {
             return;
         };
-        let refreshed = blocking(move || {
-            let ended = shared.tokens.refresh()?;
-            if !ended.is_empty() {
-                shared.sessions.close_of(&ended);
-                shared.explorer.end_of(&ended);
-                tracing::info!(tokens = ended.len(), "tokens revoked");
-            }
-            Ok(())
-        });
+        let refreshed = blocking(move || refresh(&shared, version));
         match refreshed.await {
             Ok(Err(StateError::Closed)) | Err(_) => return,
-            Ok(Err(error)) => tracing::warn!(%error, "tokens not read again"),
-            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "tokens and people not read again"),
+            Ok(Ok(found)) => version = Some(found),
         }
     }
+}
+
+/// Reads tokens and people again if another process has written since this version; answers the version.
+fn refresh(shared: &Shared, version: Option<i64>) -> Result<i64, StateError> {
+    shared.tokens.note_uses()?;
+    shared.people.note_uses()?;
+    let found = shared.state.version()?;
+    if version != Some(found) {
+        shared.people.read()?;
+        let ended = shared.tokens.read()?;
+        if !ended.is_empty() {
+            shared.sessions.close_of(&ended);
+            tracing::info!(tokens = ended.len(), "tokens revoked");
+        }
+    }
+    Ok(found)
 }
 
 /// Runs what blocks where it may.
@@ -207,6 +263,8 @@ pub enum StartError {
     Store(StoreError),
     /// The state store could not be opened.
     State(StateError),
+    /// The admin of the configuration cannot be one; the text names the field.
+    Admin(String),
     /// A file of the data directory could not be read or written.
     Io {
         /// The data directory.
@@ -221,6 +279,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Store(error) => error.fmt(f),
             Self::State(error) => error.fmt(f),
+            Self::Admin(wrong) => write!(f, "admin: {wrong}"),
             Self::Io { path, source } => write!(f, "data directory {}: {source}", path.display()),
         }
     }
@@ -231,6 +290,7 @@ impl std::error::Error for StartError {
         match self {
             Self::Store(error) => error.source(),
             Self::State(error) => error.source(),
+            Self::Admin(_) => None,
             Self::Io { source, .. } => Some(source),
         }
     }

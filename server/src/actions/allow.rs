@@ -7,7 +7,8 @@ use super::changes::Change;
 use super::draft;
 use super::limits::MAX_ALLOW_ENTRIES;
 use super::service::{ActionError, Actions, Live, lock, now};
-use crate::state::{AllowEntry, Id, StateError};
+use crate::auth::Caller;
+use crate::state::{AllowEntry, Event, Id, StateError};
 
 impl Actions {
     /// The entries of the allow list, in the order of creation.
@@ -19,7 +20,7 @@ impl Actions {
     pub(crate) fn allow(
         &self,
         fields: Map<String, Value>,
-        by: &str,
+        by: &Caller,
     ) -> Result<AllowEntry, ActionError> {
         let draft = draft::allowed(fields)?;
         let _writer = lock(&self.writer);
@@ -28,20 +29,27 @@ impl Actions {
             let full = format!("the allow list has {MAX_ALLOW_ENTRIES} entries, the limit");
             return Err(ActionError::Full(full));
         }
-        let entry = self.state.add_allowed(&draft, now(), by)?;
-        tracing::info!(id = %entry.id, by, "entry added to the allow list");
+        let entry = self.state.add_allowed(&draft, now(), &by.name)?;
+        tracing::info!(id = %entry.id, by = &*by.name, "entry added to the allow list");
+        let id = entry.id.to_string();
         entries.push(entry.clone());
         self.put_allowed(entries);
+        by.note(&*self.state, Event::AllowAdded, Some(&id), None);
         Ok(entry)
     }
 
     /// Removes an entry of the allow list; `None` if there never was one of that id. Blocks.
-    pub(crate) fn disallow(&self, id: Id, by: &str) -> Result<Option<AllowEntry>, StateError> {
+    pub(crate) fn disallow(&self, id: Id, by: &Caller) -> Result<Option<AllowEntry>, StateError> {
         let _writer = lock(&self.writer);
-        let removed = self.state.remove_allowed(id, now(), by)?;
+        let removed = self.state.remove_allowed(id, now(), &by.name)?;
         let mut entries = self.allowed();
+        let before = entries.len();
         entries.retain(|entry| entry.id != id);
-        self.put_allowed(entries);
+        if entries.len() < before {
+            self.put_allowed(entries);
+            let id = id.to_string();
+            by.note(&*self.state, Event::AllowRemoved, Some(&id), None);
+        }
         Ok(removed)
     }
 

@@ -13,9 +13,10 @@ use super::draft;
 use super::fields::FieldError;
 use super::limits::MAX_LIVE;
 use super::live::LiveSet;
+use crate::auth::Caller;
 use crate::state::{
-    Action, ActionCursor, ActionDraft, ActionRecord, AllowEntry, Id, Origin, Settings, StateError,
-    StateStore, Targets, User, key, network,
+    Action, ActionCursor, ActionDraft, ActionRecord, AllowEntry, Event, Id, Origin, Settings,
+    StateError, StateStore, Targets, User, key, network,
 };
 
 /// Why a decision is not taken.
@@ -106,7 +107,7 @@ impl Actions {
     pub(crate) fn create(
         &self,
         fields: Map<String, Value>,
-        by: &str,
+        by: &Caller,
     ) -> Result<ActionRecord, ActionError> {
         let draft = draft::action(fields)?;
         let _writer = lock(&self.writer);
@@ -133,7 +134,7 @@ impl Actions {
         }
         let origin = Origin {
             origin: "operator",
-            by,
+            by: &by.name,
             at,
         };
         let replaces = replaced.as_ref().map(|action| action.row);
@@ -147,7 +148,7 @@ impl Actions {
             app = action.app.as_deref(),
             targets = action.targets.len(),
             critical = record.critical,
-            by,
+            by = &*by.name,
             "action in force"
         );
         let mut live = lock(&self.live);
@@ -162,17 +163,19 @@ impl Actions {
         live.changes.push(action.app.clone(), change, visible);
         drop(live);
         self.tell();
+        let (id, kind) = (record.action.id.to_string(), record.action.kind.name());
+        by.note(&*self.state, Event::ActionCreated, Some(&id), Some(kind));
         Ok(record)
     }
 
     /// Ends an action; one that has ended stays as it is. `None` if there never was one of that id. Blocks.
-    pub(crate) fn lift(&self, id: Id, by: &str) -> Result<Option<ActionRecord>, StateError> {
+    pub(crate) fn lift(&self, id: Id, by: &Caller) -> Result<Option<ActionRecord>, StateError> {
         let _writer = lock(&self.writer);
         let at = now();
         let action = self.live(at).set.with_id(id).cloned();
         if let Some(action) = action {
-            self.state.lift_action(id, at, by)?;
-            tracing::info!(%id, by, "action lifted");
+            self.state.lift_action(id, at, &by.name)?;
+            tracing::info!(%id, by = &*by.name, "action lifted");
             let mut live = lock(&self.live);
             live.set.remove(action.row);
             let visible = live.shows(&action);
@@ -180,6 +183,8 @@ impl Actions {
                 .push(action.app.clone(), Change::Lift(id), visible);
             drop(live);
             self.tell();
+            let (id, kind) = (id.to_string(), action.kind.name());
+            by.note(&*self.state, Event::ActionLifted, Some(&id), Some(kind));
         }
         self.state.action(id)
     }
@@ -252,21 +257,28 @@ impl Actions {
     pub(crate) fn set(
         &self,
         fields: Map<String, Value>,
-        by: &str,
+        by: &Caller,
     ) -> Result<Settings, ActionError> {
         let _writer = lock(&self.writer);
         let before = self.settings();
         let settings = draft::settings(fields, before)?;
-        self.state.set_settings(settings, now(), by)?;
+        self.state.set_settings(settings, now(), &by.name)?;
         if settings != before {
-            tracing::warn!(?settings, by, "settings of the actions changed");
+            tracing::warn!(?settings, by = &*by.name, "settings of the actions changed");
         }
         let mut live = lock(&self.live);
         live.settings = settings;
         if settings.dry_run != before.dry_run {
             live.changes.push(None, Change::Reload, true);
-            drop(live);
             self.tell();
+        }
+        drop(live);
+        if settings != before {
+            let detail = format!(
+                "dry_run={} allow_critical_ips={}",
+                settings.dry_run, settings.allow_critical_ips
+            );
+            by.note(&*self.state, Event::SettingsChanged, None, Some(&detail));
         }
         Ok(settings)
     }

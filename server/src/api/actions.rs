@@ -12,9 +12,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqreen::protocol::Timestamp;
 
+use super::object;
 use super::params::Params;
 use super::problem::Problem;
-use super::{BY, Bearer, object};
+use crate::auth::Caller;
 use crate::server::{App, blocking};
 use crate::state::{ActionCursor, ActionRecord, Id, Settings, Targets, User, network};
 
@@ -77,20 +78,19 @@ impl From<ActionRecord> for ActionView {
 }
 
 pub(super) async fn create(
-    _: Bearer,
+    by: Caller,
     State(app): State<App>,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let fields = object(&body)?;
     let shared = Arc::clone(&app);
-    let record = blocking(move || shared.actions.create(fields, BY)).await??;
+    let record = blocking(move || shared.actions.create(fields, &by)).await??;
     let place = format!("/api/v1/actions/{}", record.action.id);
     let view = Json(ActionView::from(record));
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], view).into_response())
 }
 
 pub(super) async fn get(
-    _: Bearer,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<ActionView>, Problem> {
@@ -104,13 +104,13 @@ pub(super) async fn get(
 
 /// Lifts; an action that has ended already stays as it is.
 pub(super) async fn lift(
-    _: Bearer,
+    by: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<ActionView>, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found())?;
     let shared = Arc::clone(&app);
-    let record = blocking(move || shared.actions.lift(id, BY)).await??;
+    let record = blocking(move || shared.actions.lift(id, &by)).await??;
     record
         .map(|record| Json(record.into()))
         .ok_or_else(Problem::not_found)
@@ -165,7 +165,6 @@ impl Wanted {
 }
 
 pub(super) async fn list(
-    _: Bearer,
     State(app): State<App>,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
@@ -198,17 +197,17 @@ fn settings_view(settings: Settings) -> Json<Value> {
     }))
 }
 
-pub(super) async fn settings(_: Bearer, State(app): State<App>) -> Json<Value> {
+pub(super) async fn settings(State(app): State<App>) -> Json<Value> {
     settings_view(app.actions.settings())
 }
 
 pub(super) async fn set(
-    _: Bearer,
+    by: Caller,
     State(app): State<App>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let fields: Map<String, Value> = object(&body)?;
     let shared = Arc::clone(&app);
-    let settings = blocking(move || shared.actions.set(fields, BY)).await??;
+    let settings = blocking(move || shared.actions.set(fields, &by)).await??;
     Ok(settings_view(settings))
 }

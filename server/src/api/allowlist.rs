@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sqreen::protocol::Timestamp;
 
+use super::object;
 use super::problem::Problem;
-use super::{BY, Bearer, object};
+use crate::auth::Caller;
 use crate::server::{App, blocking};
 use crate::state::{AllowEntry, Id, network};
 
@@ -43,7 +44,7 @@ impl From<AllowEntry> for AllowView {
     }
 }
 
-pub(super) async fn list(_: Bearer, State(app): State<App>) -> Json<Value> {
+pub(super) async fn list(State(app): State<App>) -> Json<Value> {
     let entries: Vec<_> = app
         .actions
         .allowed()
@@ -54,25 +55,25 @@ pub(super) async fn list(_: Bearer, State(app): State<App>) -> Json<Value> {
 }
 
 pub(super) async fn add(
-    _: Bearer,
+    by: Caller,
     State(app): State<App>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<AllowView>), Problem> {
     let fields = object(&body)?;
     let shared = Arc::clone(&app);
-    let entry = blocking(move || shared.actions.allow(fields, BY)).await??;
+    let entry = blocking(move || shared.actions.allow(fields, &by)).await??;
     Ok((StatusCode::CREATED, Json(entry.into())))
 }
 
 /// Removes; an entry that was removed already stays as it is.
 pub(super) async fn remove(
-    _: Bearer,
+    by: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<AllowView>, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found())?;
     let shared = Arc::clone(&app);
-    let entry = blocking(move || shared.actions.disallow(id, BY)).await??;
+    let entry = blocking(move || shared.actions.disallow(id, &by)).await??;
     entry
         .map(|entry| Json(entry.into()))
         .ok_or_else(Problem::not_found)

@@ -1,66 +1,48 @@
-//! The JSON API under `/api/v1`: bearer API token, errors as RFC 9457 problems.
+//! The JSON API under `/api/v1`: bearer tokens with roles, errors as RFC 9457 problems.
 
 mod actions;
 mod allowlist;
+mod audit;
 mod events;
 mod params;
+mod people;
 mod problem;
 
-use axum::extract::{FromRequestParts, State};
-use axum::http::header;
-use axum::http::request::Parts;
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::Json;
+use axum::extract::State;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::events::{Scans, bucket};
 pub(crate) use self::params::{Given, Params};
 pub(crate) use self::problem::Problem;
+use crate::routes::{Endpoint, Needs, delete, get, patch, post, put};
 use crate::server::App;
+use crate::state::Role;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .merge(events::router())
-        .route("/api/v1/outcomes", get(outcomes))
-        .route("/api/v1/actions", post(actions::create).get(actions::list))
-        .route(
-            "/api/v1/actions/settings",
-            get(actions::settings).put(actions::set),
-        )
-        .route(
-            "/api/v1/actions/{id}",
-            delete(actions::lift).get(actions::get),
-        )
-        .route(
-            "/api/v1/allowlist",
-            post(allowlist::add).get(allowlist::list),
-        )
-        .route("/api/v1/allowlist/{id}", delete(allowlist::remove))
-}
-
-/// Who decides what comes with the API token.
-const BY: &str = "api";
-
-/// A request with a token of the API.
-#[derive(Debug)]
-pub(crate) struct Bearer;
-
-impl FromRequestParts<App> for Bearer {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let credentials = parts.headers.get(header::AUTHORIZATION);
-        let credentials = credentials
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let token = credentials.split_once(' ').and_then(|(scheme, token)| {
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        match token {
-            Some(token) if app.tokens.api(token).is_some() => Ok(Self),
-            _ => Err(Problem::unauthorized()),
-        }
-    }
+pub(crate) fn routes() -> Vec<Endpoint> {
+    const READ: Needs = Needs::Api(Role::Viewer);
+    const ACT: Needs = Needs::Api(Role::Operator);
+    const MANAGE: Needs = Needs::Api(Role::Admin);
+    let mut routes = events::routes();
+    routes.extend([
+        get("/api/v1/outcomes", READ, outcomes),
+        get("/api/v1/actions", READ, actions::list),
+        post("/api/v1/actions", ACT, actions::create),
+        get("/api/v1/actions/settings", READ, actions::settings),
+        put("/api/v1/actions/settings", MANAGE, actions::set),
+        get("/api/v1/actions/{id}", READ, actions::get),
+        delete("/api/v1/actions/{id}", ACT, actions::lift),
+        get("/api/v1/allowlist", READ, allowlist::list),
+        post("/api/v1/allowlist", ACT, allowlist::add),
+        delete("/api/v1/allowlist/{id}", ACT, allowlist::remove),
+        get("/api/v1/people", MANAGE, people::list),
+        post("/api/v1/people", MANAGE, people::add),
+        get("/api/v1/people/{id}", MANAGE, people::get),
+        patch("/api/v1/people/{id}", MANAGE, people::change),
+        post("/api/v1/people/{id}/password-link", MANAGE, people::link),
+        get("/api/v1/audit", MANAGE, audit::list),
+    ]);
+    routes
 }
 
 /// Reads a body that is a JSON object.
@@ -69,7 +51,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
         .map_err(|error| Problem::field("body", format!("body: not a JSON object: {error}")))
 }
 
-async fn outcomes(_: Bearer, State(app): State<App>) -> Json<Value> {
+async fn outcomes(State(app): State<App>) -> Json<Value> {
     Json(json!({
         "outcomes": app.ledger.rows(),
         "ignored": app.intake.ignored.rows(),

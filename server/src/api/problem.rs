@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::actions::ActionError;
-use crate::state::StateError;
+use crate::auth::PersonError;
+use crate::state::{Role, StateError};
 use crate::store::{FilterError, StoreError};
 
 /// A request that the API refuses.
@@ -30,9 +31,15 @@ impl Problem {
         }
     }
 
-    pub(super) fn unauthorized() -> Self {
-        let detail = "authorization: expected `Bearer` and the API token";
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "authorization: expected `Bearer` and a token of the API";
         Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// The caller may not; whoever has this role may.
+    pub(crate) fn forbidden(role: Role) -> Self {
+        let detail = format!("authorization: this takes the role {}", role.name());
+        Self::new(StatusCode::FORBIDDEN, detail)
     }
 
     pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
@@ -98,6 +105,20 @@ impl From<ActionError> for Problem {
             }
             ActionError::Full(detail) => Self::conflict(detail, None),
             ActionError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<PersonError> for Problem {
+    fn from(error: PersonError) -> Self {
+        match error {
+            PersonError::Field(error) => Self::field(&error.field, error.to_string()),
+            PersonError::Conflict(error) => {
+                let detail = error.to_string();
+                Self::conflict(detail, Some(error.field))
+            }
+            PersonError::Unknown => Self::not_found(),
+            PersonError::State(error) => error.into(),
         }
     }
 }

@@ -1,8 +1,15 @@
-//! Tokens: what agents and readers prove themselves with.
+//! Who may do what: tokens of agents and of the API, people and their sessions, and the gate before every route.
 //!
 //! A token is 256 random bits, so a fast hash is enough to keep it by: there is nothing to guess that a slow one, such
 //! as argon2, would make dearer. Each request with a token costs one SHA-256.
 
+mod caller;
+mod client;
+mod gate;
+mod passwords;
+mod people;
+mod signin;
+mod throttle;
 mod tokens;
 
 use std::fmt;
@@ -10,6 +17,12 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::caller::{Caller, Reader};
+pub(crate) use self::client::{Client, OverTls};
+pub(crate) use self::gate::{Sent, check, cookie_name, reader, same_origin};
+pub(crate) use self::passwords::{HashError, check as check_password};
+pub(crate) use self::people::{People, PersonChange, PersonError, check_name};
+pub(crate) use self::signin::{Link, SignIn, SignInError, link, note_failure};
 pub(crate) use self::tokens::{NewToken, Tokens};
 
 /// The SHA-256 of a token.

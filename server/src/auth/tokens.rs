@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sqreen::protocol::Timestamp;
 
-use super::{Secret, TokenHash, random_hex};
+use super::{Caller, Client, Secret, TokenHash, random_hex};
 use crate::config::ServerConfig;
-use crate::state::{Id, StateError, StateStore, TokenKind, TokenRecord};
+use crate::state::{Event, Id, Role, StateError, StateStore, TokenKind, TokenRecord};
 
 /// The last use of a token is kept to this many microseconds: an hour.
 const USE_STEP: i64 = 60 * 60 * 1_000_000;
@@ -17,7 +17,7 @@ const USE_STEP: i64 = 60 * 60 * 1_000_000;
 /// The most applications that are kept; agents of further ones are served all the same.
 const MAX_APPS: usize = 10_000;
 
-/// What a token opens.
+/// What a token opens for an agent.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     /// Names the token; none for one of the configuration, which cannot be revoked.
@@ -30,6 +30,8 @@ pub(crate) struct Grant {
 struct Live {
     grant: Grant,
     kind: TokenKind,
+    /// Of a token of the API.
+    role: Option<Role>,
     /// When it was used last, in microseconds since the Unix epoch; 0 for never.
     used_at: AtomicI64,
     /// The last use that the store knows of.
@@ -43,8 +45,6 @@ pub(crate) struct Tokens {
     configured: HashMap<TokenHash, Arc<Live>>,
     /// Looked up by their hash: whoever guesses cannot choose it, so the time of the lookup tells nothing.
     live: RwLock<HashMap<TokenHash, Arc<Live>>>,
-    /// The version of the store that `live` is of.
-    version: Mutex<i64>,
     apps: Mutex<HashSet<String>>,
     pub(crate) new_ingest: Option<Secret>,
     pub(crate) new_api: Option<Secret>,
@@ -55,12 +55,18 @@ pub(crate) struct Tokens {
 pub(crate) struct NewToken {
     pub(crate) kind: TokenKind,
     pub(crate) app: Option<String>,
+    /// Of a token of the API.
+    pub(crate) role: Option<Role>,
     pub(crate) comment: String,
 }
 
 impl NewToken {
     /// Makes and stores it, and the application that it is for. The token itself is in the answer alone.
-    pub(crate) fn store(self, state: &dyn StateStore) -> Result<(Secret, Id), StateError> {
+    pub(crate) fn store(
+        self,
+        state: &dyn StateStore,
+        by: &Caller,
+    ) -> Result<(Secret, Id), StateError> {
         let digits = random_hex().map_err(|_: io::Error| StateError::Random)?;
         // Old agents know by `org_` that they must name an application.
         let token = Secret(format!("{}_{digits}", self.kind.name()));
@@ -72,6 +78,7 @@ impl NewToken {
             id: Id::random()?,
             kind: self.kind,
             app: self.app,
+            role: self.role,
             hash: TokenHash::of(&token.0).0,
             comment: self.comment,
             created_at: now,
@@ -79,6 +86,8 @@ impl NewToken {
             revoked_at: None,
         };
         state.add_token(&record)?;
+        let id = record.id.to_string();
+        by.note(state, Event::TokenCreated, Some(&id), Some(&record.comment));
         Ok((token, record.id))
     }
 }
@@ -98,9 +107,12 @@ impl Tokens {
             let token = NewToken {
                 kind,
                 app: None,
+                role: (kind == TokenKind::Api).then_some(Role::Admin),
                 comment: "made at the first start".to_owned(),
             };
-            token.store(&*state).map(|(token, _)| Some(token))
+            token
+                .store(&*state, &Caller::configuration())
+                .map(|(token, _)| Some(token))
         };
         let for_agents = [TokenKind::Org, TokenKind::App];
         let new_ingest = make(&config.ingest_token, &for_agents, TokenKind::Org)?;
@@ -116,6 +128,7 @@ impl Tokens {
                     app: None,
                 },
                 kind,
+                role: (kind == TokenKind::Api).then_some(Role::Admin),
                 used_at: AtomicI64::new(0),
                 noted_at: AtomicI64::new(0),
             };
@@ -124,7 +137,6 @@ impl Tokens {
         let tokens = Self {
             configured: configured.collect(),
             live: RwLock::default(),
-            version: Mutex::new(state.version()?),
             apps: Mutex::new(state.apps()?.into_iter().collect()),
             new_ingest,
             new_api,
@@ -136,17 +148,19 @@ impl Tokens {
 
     /// What the token opens for an agent.
     pub(crate) fn agent(&self, token: &str) -> Option<Grant> {
-        self.grant(token, |kind| {
+        let live = self.used(token, |kind| {
             matches!(kind, TokenKind::Org | TokenKind::App)
-        })
+        })?;
+        Some(live.grant.clone())
     }
 
-    /// What the token opens for a reader of the API.
-    pub(crate) fn api(&self, token: &str) -> Option<Grant> {
-        self.grant(token, |kind| kind == TokenKind::Api)
+    /// Who calls the API with this token.
+    pub(crate) fn api(&self, token: &str, client: Client) -> Option<Caller> {
+        let live = self.used(token, |kind| kind == TokenKind::Api)?;
+        Some(Caller::token(live.grant.id, live.role?, client))
     }
 
-    fn grant(&self, token: &str, is_for: impl Fn(TokenKind) -> bool) -> Option<Grant> {
+    fn used(&self, token: &str, is_for: impl Fn(TokenKind) -> bool) -> Option<Arc<Live>> {
         let hash = TokenHash::of(token);
         let of = |tokens: &HashMap<TokenHash, Arc<Live>>| {
             tokens
@@ -157,7 +171,7 @@ impl Tokens {
         let live = of(&self.configured).or_else(|| of(&self.read_live()))?;
         let now = Timestamp::now().as_micros();
         live.used_at.store(now, Ordering::Relaxed);
-        Some(live.grant.clone())
+        Some(live)
     }
 
     /// Stores the application, if it is new. Blocks then.
@@ -182,22 +196,8 @@ impl Tokens {
         apps.contains(name)
     }
 
-    /// Takes in what another process changed, such as `sqreen-server token`; answers the tokens that are revoked
-    /// since. Notes the last uses. Blocks.
-    pub(crate) fn refresh(&self) -> Result<HashSet<Id>, StateError> {
-        self.note_uses()?;
-        let found = self.state.version()?;
-        {
-            let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-            if std::mem::replace(&mut *version, found) == found {
-                return Ok(HashSet::new());
-            }
-        }
-        self.read()
-    }
-
-    /// Reads the tokens of the store; answers those that are no longer in force.
-    fn read(&self) -> Result<HashSet<Id>, StateError> {
+    /// Reads the tokens of the store; answers those that are no longer in force. Blocks.
+    pub(crate) fn read(&self) -> Result<HashSet<Id>, StateError> {
         let records = self.state.tokens()?;
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut *live);
@@ -216,7 +216,8 @@ impl Tokens {
         Ok(ended.collect())
     }
 
-    fn note_uses(&self) -> Result<(), StateError> {
+    /// Notes the last uses. Blocks.
+    pub(crate) fn note_uses(&self) -> Result<(), StateError> {
         let tokens: Vec<_> = self.read_live().values().map(Arc::clone).collect();
         for token in tokens {
             let used = token.used_at.load(Ordering::Relaxed);
@@ -245,6 +246,7 @@ impl From<TokenRecord> for Live {
                 app: record.app.map(Arc::from),
             },
             kind: record.kind,
+            role: record.role,
             used_at: AtomicI64::new(used_at),
             noted_at: AtomicI64::new(used_at),
         }

@@ -9,17 +9,19 @@ pub(super) enum Command {
     Export,
     Import,
     Token,
+    User,
     Config,
 }
 
 impl Command {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Serve,
         Self::Backup,
         Self::Check,
         Self::Export,
         Self::Import,
         Self::Token,
+        Self::User,
         Self::Config,
     ];
 
@@ -35,6 +37,7 @@ impl Command {
             Self::Export => "export",
             Self::Import => "import",
             Self::Token => "token",
+            Self::User => "user",
             Self::Config => "config",
         }
     }
@@ -52,6 +55,7 @@ impl Command {
             }
             Self::Import => "store the events of exports, each id once; the backend must not run",
             Self::Token => "make, list and revoke tokens, also while the backend runs",
+            Self::User => "add, list and change people who sign in, also while the backend runs",
             Self::Config => "check the settings; --effective prints each with its source",
         }
     }
@@ -67,9 +71,17 @@ impl Command {
             Self::Token => &[
                 "create org [--comment TEXT]        agents of any application, which they name",
                 "create app NAME [--comment TEXT]   agents of this application",
-                "create api [--comment TEXT]        /api/v1, /metrics and the Event Explorer",
+                "create api --role viewer|operator|admin [--comment TEXT]   /api/v1 and /metrics",
                 "list",
                 "revoke ID",
+            ],
+            Self::User => &[
+                "add NAME --role viewer|operator|admin   prints a link to set a password",
+                "list",
+                "role NAME --role viewer|operator|admin",
+                "password-link NAME                      a link to set another password",
+                "disable NAME",
+                "enable NAME",
             ],
             Self::Config => &["[--effective]"],
         }
@@ -80,7 +92,8 @@ impl Command {
         match self {
             Self::Serve | Self::Backup | Self::Check | Self::Import => &[],
             Self::Export => &[("from", true), ("to", true)],
-            Self::Token => &[("comment", true)],
+            Self::Token => &[("comment", true), ("role", true)],
+            Self::User => &[("role", true)],
             Self::Config => &[("effective", false)],
         }
     }

@@ -36,7 +36,8 @@ pub(super) fn of(command: Command) -> String {
         let _ = writeln!(text, "  {flag:<18} {variable}\n      {help}{default}");
     }
     text.push_str(
-        "\nWhere there is no token for agents, or for the API, the first start makes one and prints it once.\n\
+        "\nWhere there is no token for agents, or for the API, the first start makes one and prints it once. As\n\
+         long as no admin can sign in, it prints a link that makes one.\n\
          The log goes to standard error. SIGINT and SIGTERM stop the server once what is under way is\n\
          answered.\n",
     );

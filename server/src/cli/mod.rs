@@ -13,6 +13,7 @@ mod help;
 mod import;
 mod serve;
 mod token;
+mod user;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -54,6 +55,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Export => export::run(&args, &effective.settings),
         Command::Import => import::run(&args, effective.settings),
         Command::Token => token::run(&args, &effective.settings),
+        Command::User => user::run(&args, &effective.settings),
         Command::Config => Ok(config::run(&args, &effective)),
     };
     match outcome {

@@ -1,12 +1,14 @@
 //! `token`: makes, lists and revokes tokens in the data directory.
 
+use std::sync::Arc;
+
 use sqreen::protocol::Timestamp;
 
 use super::args::Args;
 use super::{Outcome, print};
-use crate::auth::NewToken;
+use crate::auth::{Caller, NewToken};
 use crate::config::Settings;
-use crate::state::{SqliteState, StateStore, TokenKind, TokenRecord};
+use crate::state::{Event, Role, SqliteState, StateStore, TokenKind, TokenRecord};
 
 /// The most bytes of a comment, and of an application's name.
 const MAX_TEXT: usize = 256;
@@ -20,11 +22,15 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Outcome {
     let new = |kind, app: Option<&str>| NewToken {
         kind,
         app: app.map(str::to_owned),
+        role: None,
         comment: comment.unwrap_or_default().to_owned(),
     };
     let new = match operands[..] {
         ["create", "org"] => new(TokenKind::Org, None),
-        ["create", "api"] => new(TokenKind::Api, None),
+        ["create", "api"] => NewToken {
+            role: Some(role(args)?),
+            ..new(TokenKind::Api, None)
+        },
         ["create", "app", name] if (1..=MAX_TEXT).contains(&name.len()) => {
             new(TokenKind::App, Some(name))
         }
@@ -35,27 +41,37 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Outcome {
         ["revoke", id] => return revoke(&*open(settings)?, id),
         _ => return Err("token: expected create, list or revoke, see token --help".into()),
     };
+    if args.value("role").is_some() && new.role.is_none() {
+        return Err("--role: only tokens of the API have one".into());
+    }
     let state = open(settings)?;
-    let (token, id) = new.store(&*state)?;
+    let (token, id) = new.store(&*state, &Caller::command_line())?;
     print(&format!("id={id}\ntoken={}", token.0));
     state.close()?;
     Ok(true)
 }
 
-fn open(settings: &Settings) -> Result<Box<dyn StateStore>, Box<dyn std::error::Error>> {
+pub(super) fn open(settings: &Settings) -> Result<Arc<dyn StateStore>, Box<dyn std::error::Error>> {
     let dir = &settings.server.data_dir;
     std::fs::create_dir_all(dir)
         .map_err(|error| format!("data directory {}: {error}", dir.display()))?;
-    Ok(Box::new(SqliteState::open(&dir.join("state.sqlite"))?))
+    Ok(Arc::new(SqliteState::open(&dir.join("state.sqlite"))?))
+}
+
+/// The value of `--role`.
+pub(super) fn role(args: &Args) -> Result<Role, String> {
+    let wrong = || "--role: expected viewer, operator or admin".to_owned();
+    args.value("role").and_then(Role::of_name).ok_or_else(wrong)
 }
 
 fn list(state: &dyn StateStore) -> Outcome {
-    print("id\tkind\tapp\tcreated\tlast used\trevoked\tcomment");
+    print("id\tkind\tapp\trole\tcreated\tlast used\trevoked\tcomment");
     for token in state.tokens()? {
         let TokenRecord {
             id,
             kind,
             app,
+            role,
             comment,
             created_at,
             used_at,
@@ -66,6 +82,7 @@ fn list(state: &dyn StateStore) -> Outcome {
             id.to_string(),
             kind.name().to_owned(),
             app.unwrap_or_else(|| "-".to_owned()),
+            role.map_or("-", Role::name).to_owned(),
             time(Some(created_at)),
             time(used_at),
             time(revoked_at),
@@ -78,7 +95,7 @@ fn list(state: &dyn StateStore) -> Outcome {
     Ok(true)
 }
 
-fn time(micros: Option<i64>) -> String {
+pub(super) fn time(micros: Option<i64>) -> String {
     micros.map_or_else(
         || "-".to_owned(),
         |micros| Timestamp::from_micros(micros).to_string(),
@@ -92,6 +109,7 @@ fn revoke(state: &dyn StateStore, id: &str) -> Outcome {
     if !state.revoke_token(parsed, Timestamp::now().as_micros())? {
         return Err(format!("ID: no token {id} is in force").into());
     }
+    Caller::command_line().note(state, Event::TokenRevoked, Some(id), None);
     print(&format!("revoked={id}"));
     state.close()?;
     Ok(true)

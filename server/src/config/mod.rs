@@ -7,6 +7,8 @@ mod values;
 use std::fmt;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 pub(crate) use self::settings::{LogFormat, Settings, TABLE};
 pub(crate) use self::sources::{ConfigError, Effective, Source, read};
 use crate::ingest::IngestLimits;
@@ -22,6 +24,8 @@ pub struct ServerConfig {
     pub(crate) data_dir: PathBuf,
     pub(crate) ingest_token: Option<String>,
     pub(crate) api_token: Option<String>,
+    pub(crate) admin: Option<(String, String)>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) demo_explorer_link: bool,
     pub(crate) store: StoreOptions,
     pub(crate) ingest: IngestLimits,
@@ -34,6 +38,8 @@ impl ServerConfig {
             data_dir: data_dir.into(),
             ingest_token: None,
             api_token: None,
+            admin: None,
+            trusted_proxies: Vec::new(),
             demo_explorer_link: false,
             store: StoreOptions::new(),
             ingest: IngestLimits::new(),
@@ -46,15 +52,30 @@ impl ServerConfig {
         self
     }
 
-    /// The bearer token of `/api/v1`, which also signs in to the Event Explorer.
+    /// A bearer token of `/api/v1` with the role of an admin.
     pub fn api_token(mut self, token: impl Into<String>) -> Self {
         self.api_token = Some(token.into());
         self
     }
 
-    /// Makes the link of [`Server::explorer_link`](crate::Server::explorer_link) answer the page itself, as often as
-    /// it is asked, until the server ends. For demos on loopback only: whoever knows the link sees all events.
-    /// Without it, the link works once.
+    /// Name and password of the first admin, who is added if there is none who can sign in. Without it, the first
+    /// admin is made by the link of [`Server::explorer_link`](crate::Server::explorer_link). A password has 12
+    /// characters or more, and 1,024 bytes at most.
+    pub fn admin(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.admin = Some((name.into(), password.into()));
+        self
+    }
+
+    /// Proxies that are believed who the client is (`X-Forwarded-For`) and that it came by TLS
+    /// (`X-Forwarded-Proto`).
+    pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = IpNet>) -> Self {
+        self.trusted_proxies = proxies.into_iter().collect();
+        self
+    }
+
+    /// Makes the link of [`Server::explorer_link`](crate::Server::explorer_link) sign in as an admin and answer the
+    /// page itself, as often as it is asked, until the server ends. For demos on loopback only: whoever knows the link
+    /// sees all events.
     pub fn demo_explorer_link(mut self, lasting: bool) -> Self {
         self.demo_explorer_link = lasting;
         self
@@ -80,6 +101,8 @@ impl fmt::Debug for ServerConfig {
             .field("data_dir", &self.data_dir)
             .field("ingest_token", &hidden(&self.ingest_token))
             .field("api_token", &hidden(&self.api_token))
+            .field("admin", &self.admin.as_ref().map(|(name, _)| name))
+            .field("trusted_proxies", &self.trusted_proxies)
             .field("demo_explorer_link", &self.demo_explorer_link)
             .field("store", &self.store)
             .field("ingest", &self.ingest)

@@ -1,13 +1,15 @@
 //! The table of settings: help, parsing, and `config --effective` follow from it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
 use super::ServerConfig;
 use super::values::{duration, size};
+use crate::auth::{Secret, check_name, check_password};
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(crate) enum LogFormat {
 pub(crate) struct Settings {
     pub(crate) server: ServerConfig,
     pub(crate) addr: SocketAddr,
+    pub(super) admin_name: Option<String>,
+    pub(super) admin_password: Option<Secret>,
     pub(crate) log: LevelFilter,
     pub(crate) log_format: LogFormat,
     pub(crate) tls_cert: Option<PathBuf>,
@@ -38,6 +42,8 @@ impl Settings {
         Self {
             server: ServerConfig::new("sqreen-data"),
             addr: SocketAddr::from(([127, 0, 0, 1], 8620)),
+            admin_name: None,
+            admin_password: None,
             log: LevelFilter::INFO,
             log_format: LogFormat::Text,
             tls_cert: None,
@@ -57,6 +63,14 @@ impl Settings {
     pub(super) fn complete(&mut self) -> Result<(), &'static str> {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err("tls_cert, tls_key: one is given without the other");
+        }
+        match (&self.admin_name, &self.admin_password) {
+            (Some(name), Some(password)) => {
+                let server = self.server.clone();
+                self.server = server.admin(name, &*password.0);
+            }
+            (None, None) => {}
+            _ => return Err("admin_name, admin_password: one is given without the other"),
         }
         match (self.rate_limit, self.rate_burst) {
             (Some(limit), burst) => {
@@ -107,12 +121,19 @@ fn count(text: &str) -> Option<usize> {
     text.parse().ok().filter(|count| *count > 0)
 }
 
+/// An address, or a network with its prefix length.
+fn network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    text.parse().ok().or_else(address)
+}
+
 fn above_zero(text: &str) -> Option<Duration> {
     duration(text).filter(|time| !time.is_zero())
 }
 
 /// All settings, in the order of the help.
-pub(crate) static TABLE: [Setting; 22] = [
+pub(crate) static TABLE: [Setting; 25] = [
     Setting {
         key: "addr",
         default: "127.0.0.1:8620",
@@ -150,10 +171,46 @@ pub(crate) static TABLE: [Setting; 22] = [
         key: "api_token",
         default: "",
         expected: "a token",
-        help: "a token of /api/v1, /metrics and the Event Explorer, beside those of `token`",
+        help: "an admin's token of /api/v1 and /metrics, beside those of `token`",
         secret: true,
         set: |s, text| {
             s.server.api_token = Some(text.to_owned());
+            Some(())
+        },
+    },
+    Setting {
+        key: "admin_name",
+        default: "",
+        expected: "1 to 128 letters, digits and ._%+@-",
+        help: "the name of the first admin, who is added where no admin can sign in; else a link makes one",
+        secret: false,
+        set: |s, text| {
+            check_name(text).ok()?;
+            s.admin_name = Some(text.to_owned());
+            Some(())
+        },
+    },
+    Setting {
+        key: "admin_password",
+        default: "",
+        expected: "12 characters or more, of 1024 bytes at most",
+        help: "the first admin's password",
+        secret: true,
+        set: |s, text| {
+            check_password(text, "").ok()?;
+            s.admin_password = Some(Secret(text.to_owned()));
+            Some(())
+        },
+    },
+    Setting {
+        key: "trusted_proxies",
+        default: "",
+        expected: "addresses or networks such as 10.0.0.0/8, separated by commas",
+        help: "proxies that are believed who the client is, and that it came by TLS",
+        secret: false,
+        set: |s, text| {
+            let networks = text.split(',').map(network);
+            s.server.trusted_proxies = networks.collect::<Option<_>>()?;
             Some(())
         },
     },

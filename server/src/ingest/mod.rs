@@ -27,49 +27,40 @@ mod rules;
 mod scrub;
 mod session;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
 use sqreen::protocol;
 
 pub use self::intake::IngestLimits;
 pub(crate) use self::intake::Intake;
 use self::reports::{of_session, of_token};
 pub(crate) use self::rules::RulePack;
-use crate::server::App;
+use crate::routes::Needs::{Agent, Nothing};
+use crate::routes::{Endpoint, get, post};
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route(protocol::PING, get(control::ping))
-        .route(protocol::APP_LOGIN, post(control::login))
-        .route("/sqreen/v0/app-login", post(control::login))
-        .route(protocol::APP_BEAT, post(control::beat))
-        .route(protocol::APP_LOGOUT, get(control::logout))
-        .route(protocol::ACTIONS_PACK, get(actions::pack))
-        .route(protocol::ACTION_STREAM, get(actions::stream))
-        .route(protocol::RULES_PACK, get(control::rules_pack))
-        .route("/sqreen/v1/reveal/runtime/1", get(control::nothing))
-        .route("/sqreen/v1/reveal/run", get(control::nothing))
-        .route(protocol::BATCH, post(events::batch))
-        .route("/sqreen/v0/request_record", post(events::record))
-        .route(protocol::METRICS, post(events::metrics))
-        .route(protocol::SIGNAL_BATCHES, post(events::signals))
-        .route("/signals", post(events::signal))
-        .route("/traces", post(events::signal))
-        .route("/sqreen/v0/bundle", of_session(kinds::BUNDLE))
-        .route("/sqreen/v0/commands", of_session(kinds::COMMANDS))
-        .route("/sqreen/v0/attack", of_session(kinds::ATTACK))
-        .route("/sqreen/v0/data_point", of_session(kinds::DATA_POINT))
-        .route("/sqreen/v0/agent_message", of_session(kinds::AGENT_MESSAGE))
-        .route("/sqreen/v0/sqreen_exception", of_session(kinds::EXCEPTION))
-        .route(
-            "/sqreen/v0/app_agent_message",
-            of_token(kinds::AGENT_MESSAGE),
-        )
-        .route(
-            "/sqreen/v0/app_sqreen_exception",
-            of_token(kinds::EXCEPTION),
-        )
-        // Bodies have limits of their own.
-        .layer(DefaultBodyLimit::disable())
+pub(crate) fn routes() -> Vec<Endpoint> {
+    vec![
+        get(protocol::PING, Nothing, control::ping),
+        post(protocol::APP_LOGIN, Agent, control::login),
+        post("/sqreen/v0/app-login", Agent, control::login),
+        post(protocol::APP_BEAT, Agent, control::beat),
+        get(protocol::APP_LOGOUT, Agent, control::logout),
+        get(protocol::ACTIONS_PACK, Agent, actions::pack),
+        get(protocol::ACTION_STREAM, Agent, actions::stream),
+        get(protocol::RULES_PACK, Agent, control::rules_pack),
+        get("/sqreen/v1/reveal/runtime/1", Agent, control::nothing),
+        get("/sqreen/v1/reveal/run", Agent, control::nothing),
+        post(protocol::BATCH, Agent, events::batch),
+        post("/sqreen/v0/request_record", Agent, events::record),
+        post(protocol::METRICS, Agent, events::metrics),
+        post(protocol::SIGNAL_BATCHES, Agent, events::signals),
+        post("/signals", Agent, events::signal),
+        post("/traces", Agent, events::signal),
+        of_session("/sqreen/v0/bundle", kinds::BUNDLE),
+        of_session("/sqreen/v0/commands", kinds::COMMANDS),
+        of_session("/sqreen/v0/attack", kinds::ATTACK),
+        of_session("/sqreen/v0/data_point", kinds::DATA_POINT),
+        of_session("/sqreen/v0/agent_message", kinds::AGENT_MESSAGE),
+        of_session("/sqreen/v0/sqreen_exception", kinds::EXCEPTION),
+        of_token("/sqreen/v0/app_agent_message", kinds::AGENT_MESSAGE),
+        of_token("/sqreen/v0/app_sqreen_exception", kinds::EXCEPTION),
+    ]
 }

@@ -2,17 +2,19 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{MethodRouter, post};
 
 use super::answer::{self, Refusal};
 use super::body::Body;
 use super::ignored::Kinds;
 use super::session::{Session, Token};
+use crate::routes::{Endpoint, Needs, post};
 use crate::server::App;
 
 /// Reports of agents that are logged in.
-pub(super) fn of_session(kind: &'static str) -> MethodRouter<App> {
+pub(super) fn of_session(path: &'static str, kind: &'static str) -> Endpoint {
     post(
+        path,
+        Needs::Agent,
         async move |State(app): State<App>,
                     Session(agent): Session,
                     body: Result<Body, Refusal>| {
@@ -22,8 +24,10 @@ pub(super) fn of_session(kind: &'static str) -> MethodRouter<App> {
 }
 
 /// Reports of agents that cannot log in.
-pub(super) fn of_token(kind: &'static str) -> MethodRouter<App> {
+pub(super) fn of_token(path: &'static str, kind: &'static str) -> Endpoint {
     post(
+        path,
+        Needs::Agent,
         async move |State(app): State<App>, token: Token, body: Result<Body, Refusal>| {
             count(&app, &token.app, "", kind, body)
         },

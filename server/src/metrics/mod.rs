@@ -8,17 +8,18 @@ use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 pub(crate) use self::ready::Readiness;
 use crate::histogram::Histogram;
+use crate::routes::{Endpoint, Needs, get};
 use crate::server::App;
+use crate::state::Role;
 
 /// What a request is for. Paths would make the number of series the clients' choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,11 +97,13 @@ impl Metrics {
     }
 }
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(health))
-        .route("/readyz", get(ready::answer))
-        .route("/metrics", get(page::answer))
+pub(crate) fn routes() -> Vec<Endpoint> {
+    vec![
+        get("/healthz", Needs::Nothing, health),
+        get("/readyz", Needs::Nothing, ready::answer),
+        // There is no exception for loopback: behind a proxy on the same machine, everybody comes from there.
+        get("/metrics", Needs::Api(Role::Viewer), page::answer),
+    ]
 }
 
 /// Says that the process serves, and nothing of its stores.

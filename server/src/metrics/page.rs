@@ -9,12 +9,11 @@ use axum::response::{IntoResponse, Response};
 
 use super::text::Page;
 use super::{Class, Metrics};
-use crate::api::{Bearer, Problem};
+use crate::api::Problem;
 use crate::server::{App, Shared, blocking};
 
-/// `GET /metrics`, with a token of the API. There is no exception for loopback: behind a proxy on the same machine,
-/// everybody comes from there.
-pub(super) async fn answer(_: Bearer, State(app): State<App>) -> Result<Response, Problem> {
+/// `GET /metrics`.
+pub(super) async fn answer(State(app): State<App>) -> Result<Response, Problem> {
     let shared = Arc::clone(&app);
     let text = blocking(move || page(&shared)).await?;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
@@ -25,6 +24,15 @@ fn page(shared: &Shared) -> String {
     let mut page = Page::default();
     requests(&mut page, &shared.metrics);
     store(&mut page, shared);
+    let sign_ins = shared.signin.throttle.outcomes();
+    let sign_ins = sign_ins.map(|(outcome, count)| (format!("outcome=\"{outcome}\""), count));
+    page.counter(
+        "sqreen_sign_ins_total",
+        "Attempts to sign in by password; a refused one came too soon.",
+        &sign_ins
+            .each_ref()
+            .map(|(label, count)| (label.as_str(), *count)),
+    );
     let (sessions, streams) = shared.sessions.counts();
     page.gauge("sqreen_sessions", "Agents that are logged in.", sessions);
     page.gauge(

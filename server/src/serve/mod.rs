@@ -5,11 +5,16 @@
 mod tls;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 pub(crate) use self::tls::Tls;
+use crate::auth::OverTls;
 
 /// The most bytes of a connection that are held unread, and so of the headers of a request.
 const MAX_BUFFER: usize = 64 << 10;
@@ -79,16 +85,16 @@ pub(crate) async fn run(
         let permit = Arc::clone(&permits).acquire_owned();
         let accepted = tokio::select! {
             permit = permit => tokio::select! {
-                accepted = listener.accept() => accepted.map(|(stream, _)| (stream, permit)),
+                accepted = listener.accept() => accepted.map(|accepted| (accepted, permit)),
                 () = &mut stop => break,
             },
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, permit)) => {
+            Ok(((stream, peer), permit)) => {
                 let (router, tls, watcher) = (router.clone(), tls.clone(), open.watcher());
                 tokio::spawn(async move {
-                    connection(stream, router, limits, tls, watcher).await;
+                    connection(stream, peer, router, limits, tls, watcher).await;
                     drop(permit);
                 });
             }
@@ -115,6 +121,7 @@ fn is_of_client(error: &io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     limits: Limits,
     tls: Option<Arc<Tls>>,
@@ -125,24 +132,38 @@ async fn connection(
         tracing::debug!(%error, "small writes may wait");
     }
     let Some(tls) = tls else {
-        return http(stream, router, limits, watcher).await;
+        return http(stream, peer, false, router, limits, watcher).await;
     };
     match tokio::time::timeout(limits.headers, tls.accept(stream)).await {
-        Ok(Ok(stream)) => http(stream, router, limits, watcher).await,
+        Ok(Ok(stream)) => http(stream, peer, true, router, limits, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-async fn http<S>(stream: S, router: Router, limits: Limits, watcher: Watcher)
-where
+async fn http<S>(
+    stream: S,
+    peer: SocketAddr,
+    tls: bool,
+    router: Router,
+    limits: Limits,
+    watcher: Watcher,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        if tls {
+            request.extensions_mut().insert(OverTls);
+        }
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }

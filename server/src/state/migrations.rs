@@ -8,7 +8,7 @@ use super::error::StateError;
 
 /// Step `n` makes version `n + 1` of version `n`, which `PRAGMA user_version` tells. Steps that were released are never
 /// changed; a change is a step more.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // Times are microseconds since the Unix epoch. `row` is the order of creation.
     "CREATE TABLE actions (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -63,6 +63,46 @@ const STEPS: [&str; 2] = [
         name TEXT PRIMARY KEY,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    // Tokens of the API could do everything until then.
+    "ALTER TABLE tokens ADD COLUMN role TEXT;
+    UPDATE tokens SET role = 'admin' WHERE kind = 'api';
+    CREATE TABLE people (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        role TEXT NOT NULL,
+        password TEXT,
+        created_at INTEGER NOT NULL,
+        signed_in_at INTEGER,
+        disabled_at INTEGER
+    ) STRICT;
+    CREATE TABLE links (
+        hash BLOB PRIMARY KEY,
+        person INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sessions (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        hash BLOB NOT NULL UNIQUE,
+        person INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL,
+        ip TEXT,
+        browser TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE audit (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        event TEXT NOT NULL,
+        subject TEXT,
+        detail TEXT,
+        ip TEXT
+    ) STRICT;
+    CREATE INDEX audit_at ON audit (at);
+    CREATE TRIGGER audit_is_only_added_to BEFORE UPDATE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;",
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

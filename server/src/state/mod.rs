@@ -10,9 +10,12 @@
 mod actions;
 mod allowlist;
 mod apps;
+mod audit;
 mod error;
 mod migrations;
 mod model;
+mod people;
+mod sessions;
 mod settings;
 mod sqlite;
 mod store;
@@ -20,10 +23,14 @@ mod tokens;
 
 pub(crate) use self::actions::{ActionCursor, Origin};
 pub(crate) use self::allowlist::{AllowDraft, AllowEntry};
+pub(crate) use self::audit::{AuditEntry, AuditRecord, Event};
 pub use self::error::StateError;
 pub(crate) use self::model::{
     Action, ActionDraft, ActionRecord, Id, Kind, Targets, User, key, network,
 };
+pub(crate) use self::people::PersonRecord;
+pub use self::people::Role;
+pub(crate) use self::sessions::SessionRecord;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::sqlite::SqliteState;
 pub(crate) use self::store::StateStore;

@@ -5,14 +5,27 @@ use std::fmt::Debug;
 use super::actions::ActionStore;
 use super::allowlist::AllowStore;
 use super::apps::AppStore;
+use super::audit::AuditStore;
 use super::error::StateError;
+use super::people::PersonStore;
+use super::sessions::SessionStore;
 use super::settings::SettingStore;
 use super::tokens::TokenStore;
 
 /// A durable store of what is decided: each write survives the end of the process once it is answered. The calls
 /// block on the disk: make them where blocking is allowed.
 pub(crate) trait StateStore:
-    ActionStore + AllowStore + AppStore + SettingStore + TokenStore + Debug + Send + Sync
+    ActionStore
+    + AllowStore
+    + AppStore
+    + AuditStore
+    + PersonStore
+    + SessionStore
+    + SettingStore
+    + TokenStore
+    + Debug
+    + Send
+    + Sync
 {
     /// A number that differs from that of an earlier call if another process wrote in between. It says nothing of
     /// this one's own writes.

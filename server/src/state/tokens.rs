@@ -4,6 +4,7 @@ use rusqlite::{Row, params};
 
 use super::error::StateError;
 use super::model::Id;
+use super::people::Role;
 use super::sqlite::SqliteState;
 
 /// What a token is for.
@@ -40,6 +41,8 @@ pub(crate) struct TokenRecord {
     pub(crate) kind: TokenKind,
     /// The application of an [`App`](TokenKind::App) token.
     pub(crate) app: Option<String>,
+    /// What an [`Api`](TokenKind::Api) token may do.
+    pub(crate) role: Option<Role>,
     /// The SHA-256 of the token.
     pub(crate) hash: [u8; 32],
     pub(crate) comment: String,
@@ -70,7 +73,8 @@ impl TokenStore for SqliteState {
     fn tokens(&self) -> Result<Vec<TokenRecord>, StateError> {
         self.with(|connection| {
             let failed = || StateError::sqlite("reading the tokens");
-            let sql = "SELECT row, id, kind, app, hash, comment, created_at, used_at, revoked_at
+            let sql =
+                "SELECT row, id, kind, app, hash, comment, created_at, used_at, revoked_at, role
                        FROM tokens ORDER BY row";
             let mut statement = connection.prepare(sql).map_err(failed())?;
             let mut rows = statement.query([]).map_err(failed())?;
@@ -85,12 +89,13 @@ impl TokenStore for SqliteState {
     fn add_token(&self, token: &TokenRecord) -> Result<(), StateError> {
         self.with(|connection| {
             let sql =
-                "INSERT INTO tokens (id, kind, app, hash, comment, created_at, used_at, revoked_at)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                "INSERT INTO tokens (id, kind, app, hash, comment, created_at, used_at, revoked_at, role)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
             let TokenRecord {
                 id,
                 kind,
                 app,
+                role,
                 hash,
                 comment,
                 created_at,
@@ -105,7 +110,8 @@ impl TokenStore for SqliteState {
                 comment,
                 created_at,
                 used_at,
-                revoked_at
+                revoked_at,
+                role.map(Role::name)
             ];
             let added = connection.execute(sql, values);
             added.map_err(StateError::sqlite("storing a token"))?;
@@ -146,6 +152,13 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Result<TokenRecord, StateError>> {
     let Ok(hash) = row.get::<_, Vec<u8>>(4)?.try_into() else {
         return damaged("hash");
     };
+    let role: Option<String> = row.get(9)?;
+    let role = match role.as_deref().map(Role::of_name) {
+        Some(None) => return damaged("role"),
+        Some(role) => role,
+        None if kind == TokenKind::Api => return damaged("role"),
+        None => None,
+    };
     Ok(Ok(TokenRecord {
         id: Id::from_sql(row.get(1)?),
         kind,
@@ -155,5 +168,6 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Result<TokenRecord, StateError>> {
         created_at: row.get(6)?,
         used_at: row.get(7)?,
         revoked_at: row.get(8)?,
+        role,
     }))
 }

@@ -1,187 +1,48 @@
-//! Who may see the Event Explorer: signing in by token or by link, and the session cookie.
+//! What the pages know of who looks at them, and what they say to those who may not.
 
-use std::collections::{HashMap, HashSet};
-use std::io;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
 
-use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
-
-use super::{explorer, page};
+use super::{page, signin};
 use crate::api::Params;
-use crate::auth::{Secret, TokenHash, digest, random_hex};
-use crate::server::App;
-use crate::state::Id;
+pub(super) use crate::auth::{Reader, Sent};
+use crate::state::Role;
 
-const COOKIE: &str = "sqreen_explorer";
-
-/// The Event Explorer's readers.
-#[derive(Debug)]
-pub(crate) struct Explorer {
-    code: Secret,
-    /// Whether the link works more than once.
-    lasting: bool,
-    readers: Mutex<Readers>,
+/// For a request without a session; `from` is the page that was asked for, to come back to.
+pub(crate) fn signed_out(from: Option<&Uri>) -> Response {
+    let reason = match from {
+        Some(_) => "Sign in to see this page.",
+        None => "Your session has ended. Sign in, then send the form again.",
+    };
+    let next = from.map(Uri::to_string);
+    let form = signin::form(Some(reason), "", next.as_deref());
+    (StatusCode::UNAUTHORIZED, form).into_response()
 }
 
-#[derive(Debug, Default)]
-struct Readers {
-    code_used: bool,
-    /// By their cookies.
-    sessions: HashMap<String, Session>,
+/// For someone who may not; whoever has this role may.
+pub(crate) fn forbidden(role: Role) -> Response {
+    let content = html! {
+        p role="alert" { "Your role does not allow this: it takes the role " (role.name()) "." }
+        p { a href="/" { "Events" } }
+    };
+    let page = page::document("Not allowed", Some(""), &content);
+    (StatusCode::FORBIDDEN, page).into_response()
 }
 
-#[derive(Debug)]
-struct Session {
-    began: Instant,
-    /// The token that it began with; none for a link or a token of the configuration.
-    token: Option<Id>,
+/// For a form that comes from elsewhere.
+pub(crate) fn foreign() -> Response {
+    let content = html! {
+        p role="alert" { "This form was not sent from a page of your session. Nothing was changed." }
+        p { a href="/" { "Open the page again, and try again there." } }
+    };
+    let page = page::document("Not sent from here", Some(""), &content);
+    (StatusCode::FORBIDDEN, page).into_response()
 }
 
-impl Session {
-    fn is_live(&self) -> bool {
-        self.began.elapsed() < Explorer::LIFETIME
-    }
-}
-
-impl Explorer {
-    const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
-    /// The most sessions; the oldest makes room for another.
-    const LIMIT: usize = 1_000;
-
-    pub(crate) fn new(lasting: bool) -> io::Result<Self> {
-        Ok(Self {
-            code: Secret(random_hex()?),
-            lasting,
-            readers: Mutex::default(),
-        })
-    }
-
-    pub(crate) fn link(&self) -> String {
-        format!("/signin?code={}", self.code.0)
-    }
-
-    /// The reader whose session's cookie the request has.
-    pub(super) fn reader(&self, headers: &HeaderMap) -> Option<Reader> {
-        let cookies = headers.get_all(header::COOKIE).iter();
-        let pairs = cookies
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'));
-        let mut values =
-            pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
-        let readers = self.lock();
-        let live = values.find(|value| readers.sessions.get(*value).is_some_and(Session::is_live));
-        live.map(Reader::of)
-    }
-
-    fn takes_code(&self, code: &str) -> bool {
-        if !TokenHash::of(&self.code.0).matches(code) {
-            return false;
-        }
-        let used = std::mem::replace(&mut self.lock().code_used, true);
-        self.lasting || !used
-    }
-
-    /// Begins a session and returns its reader and its `Set-Cookie`.
-    fn begin(&self, token: Option<Id>) -> Option<(Reader, HeaderValue)> {
-        let id = random_hex().ok()?;
-        let reader = Reader::of(&id);
-        let seconds = Self::LIFETIME.as_secs();
-        let cookie = format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
-        let mut readers = self.lock();
-        readers.sessions.retain(|_, session| session.is_live());
-        if readers.sessions.len() >= Self::LIMIT {
-            let oldest = readers
-                .sessions
-                .iter()
-                .min_by_key(|(_, session)| session.began);
-            if let Some(id) = oldest.map(|(id, _)| id.clone()) {
-                readers.sessions.remove(&id);
-            }
-        }
-        let began = Instant::now();
-        readers.sessions.insert(id, Session { began, token });
-        Some((reader, HeaderValue::try_from(cookie).ok()?))
-    }
-
-    /// Ends the sessions that began with these tokens.
-    pub(crate) fn end_of(&self, tokens: &HashSet<Id>) {
-        let is_of = |session: &Session| session.token.is_some_and(|token| tokens.contains(&token));
-        self.lock().sessions.retain(|_, session| !is_of(session));
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Readers> {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Who looks at the pages.
-#[derive(Debug)]
-pub(super) struct Reader {
-    /// Every form that changes something carries it. Another site can make a browser send the session's cookie, but
-    /// cannot know this: it follows from the cookie, and the cookie does not follow from it.
-    pub(super) csrf: Secret,
-}
-
-impl Reader {
-    /// The form's field for [`csrf`](Self::csrf).
-    pub(super) const CSRF: &str = "csrf";
-
-    fn of(session: &str) -> Self {
-        Self {
-            csrf: Secret(digest(&["csrf", session])),
-        }
-    }
-
-    /// Whether the form comes from one of this reader's pages.
-    pub(super) fn sent(&self, form: &Params) -> bool {
-        let token = value(form, Self::CSRF).unwrap_or_default();
-        TokenHash::of(&self.csrf.0).matches(token)
-    }
-}
-
-/// `GET /signin?token=…` or `?code=…`. A code answers the page itself, for clients that keep no cookies.
-pub(super) async fn by_link(State(app): State<App>, Query(params): Query<Params>) -> Response {
-    if let Some(code) = value(&params, "code") {
-        if !app.explorer.takes_code(code) {
-            return refuse("This link has been used. Sign in with the API token.");
-        }
-        let Some((reader, cookie)) = app.explorer.begin(None) else {
-            return refuse("No session can begin now. Try again.");
-        };
-        return with_cookie(explorer::page(&app, &reader, &Params::new()).await, cookie);
-    }
-    by_token(&app, &params)
-}
-
-/// `POST /signin` with the form of the page.
-pub(super) async fn by_form(State(app): State<App>, Form(params): Form<Params>) -> Response {
-    by_token(&app, &params)
-}
-
-fn by_token(app: &App, params: &Params) -> Response {
-    match value(params, "token") {
-        Some(token) => match app.tokens.api(token.trim()) {
-            Some(grant) => match app.explorer.begin(grant.id) {
-                Some((_, cookie)) => with_cookie(Redirect::to("/").into_response(), cookie),
-                None => refuse("No session can begin now. Try again."),
-            },
-            None => refuse("This is not the API token."),
-        },
-        None => refuse("This is not the API token."),
-    }
-}
-
-/// The form to sign in with, and why it is shown.
-pub(super) fn refuse(reason: &str) -> Response {
-    (StatusCode::UNAUTHORIZED, page::sign_in(reason)).into_response()
-}
-
-fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
-    response
+/// The field without which a form of the reader's changes nothing.
+pub(super) fn csrf(reader: &Reader) -> Markup {
+    html! { input type="hidden" name=(Reader::CSRF) value=(reader.csrf.0); }
 }
 
 /// The first value of this name.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use sqreen::protocol::Timestamp;
 
-use super::access::{self, Reader};
+use super::access::Reader;
 use super::actions::Met;
 use super::page;
 use crate::api::{self, Given, Params, Problem};
@@ -59,13 +59,10 @@ impl Listing<'_> {
 
 pub(super) async fn show(
     State(app): State<App>,
-    headers: HeaderMap,
+    reader: Reader,
     Query(params): Query<Params>,
 ) -> Response {
-    match app.explorer.reader(&headers) {
-        Some(reader) => page(&app, &reader, &params).await,
-        None => access::refuse("Sign in with the API token to see the events."),
-    }
+    page(&app, &reader, &params).await
 }
 
 /// The page itself, for those who may see it.

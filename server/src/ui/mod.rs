@@ -1,35 +1,55 @@
 //! The pages: the Event Explorer, actors and the security responses, rendered here, without script.
 
 mod access;
+mod account;
 mod actions;
 mod actor;
+mod audit;
 mod chart;
 mod explorer;
 mod page;
+mod people;
+mod signin;
 
-use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 
-pub(crate) use self::access::Explorer;
-use crate::server::App;
+pub(crate) use self::access::{forbidden, foreign, signed_out};
+use crate::routes::{Endpoint, Needs, get, post};
+use crate::state::Role;
 
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                    base-uri 'none'; frame-ancestors 'none'";
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/", get(explorer::show))
-        .route("/actor", get(actor::show))
-        .route("/actions", get(actions::show).post(actions::create))
-        .route("/actions/{id}/lift", post(actions::lift))
-        .route("/actions/settings", post(actions::set))
-        .route("/actions/allowlist", post(actions::allow))
-        .route("/actions/allowlist/{id}/remove", post(actions::disallow))
-        .route("/signin", get(access::by_link).post(access::by_form))
-        .route("/assets/explorer.css", get(stylesheet))
-        .layer(axum::middleware::map_response(harden))
+pub(crate) fn routes() -> Vec<Endpoint> {
+    const OPEN: Needs = Needs::Nothing;
+    const READ: Needs = Needs::Page(Role::Viewer);
+    const ACT: Needs = Needs::Page(Role::Operator);
+    const MANAGE: Needs = Needs::Page(Role::Admin);
+    vec![
+        get("/", READ, explorer::show),
+        get("/actor", READ, actor::show),
+        get("/actions", READ, actions::show),
+        post("/actions", ACT, actions::create),
+        post("/actions/{id}/lift", ACT, actions::lift),
+        post("/actions/settings", MANAGE, actions::set),
+        post("/actions/allowlist", ACT, actions::allow),
+        post("/actions/allowlist/{id}/remove", ACT, actions::disallow),
+        get("/signin", OPEN, signin::show),
+        post("/signin", OPEN, signin::by_password),
+        get("/signin/link", OPEN, signin::by_link),
+        post("/signin/link", OPEN, signin::set_password),
+        post("/signout", READ, signin::sign_out),
+        get("/account", READ, account::show),
+        post("/account/password", READ, account::set_password),
+        post("/account/sessions/{id}/end", READ, account::end_session),
+        get("/people", MANAGE, people::show),
+        post("/people", MANAGE, people::add),
+        post("/people/{id}", MANAGE, people::change),
+        post("/people/{id}/link", MANAGE, people::link),
+        get("/audit", MANAGE, audit::show),
+        get("/assets/explorer.css", OPEN, stylesheet),
+    ]
 }
 
 async fn stylesheet() -> impl IntoResponse {
@@ -37,7 +57,8 @@ async fn stylesheet() -> impl IntoResponse {
     (css, include_str!("explorer.css"))
 }
 
-async fn harden(mut response: Response) -> Response {
+/// What every page tells browsers.
+pub(crate) async fn harden(mut response: Response) -> Response {
     let fixed: [(HeaderName, &'static str); 4] = [
         (header::CONTENT_SECURITY_POLICY, CSP),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

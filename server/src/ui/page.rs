@@ -23,7 +23,11 @@ sqreen::track("cart.checkout"); // in a handler"#;
 const SHOWN: usize = 256;
 
 /// The places that the navigation leads to.
-const PLACES: [(&str, &str); 2] = [("/", "Events"), ("/actions", "Actions")];
+const PLACES: [(&str, &str); 3] = [
+    ("/", "Events"),
+    ("/actions", "Actions"),
+    ("/account", "Account"),
+];
 
 /// A page; `here` is its place in the navigation, for those who signed in.
 pub(super) fn document(title: &str, here: Option<&str>, content: &Markup) -> Markup {
@@ -52,20 +56,6 @@ pub(super) fn document(title: &str, here: Option<&str>, content: &Markup) -> Mar
             }
         }
     }
-}
-
-pub(super) fn sign_in(reason: &str) -> Markup {
-    document(
-        "Sign in",
-        None,
-        &html! {
-            form.signin method="post" action="/signin" {
-                p role="alert" { (reason) }
-                label { "API token" input type="password" name="token" autocomplete="current-password" required; }
-                button { "Sign in" }
-            }
-        },
-    )
 }
 
 pub(super) fn explorer(listing: &Listing<'_>, found: &Result<Found, Unread>) -> Markup {

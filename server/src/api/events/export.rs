@@ -7,18 +7,19 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use super::super::Bearer;
 use super::super::params::Given;
 use super::super::problem::Problem;
 use super::csv;
 use super::scan::{Outlet, Scan, place};
 use super::view::EventView;
-use crate::server::App;
+use crate::auth::Caller;
+use crate::server::{App, blocking};
+use crate::state::Event;
 use crate::store::{EventStore, Filter, Step, StoreError, StoredEvent, TimeRange};
 
 /// The bytes that are sent at once, or a little more.
@@ -59,8 +60,9 @@ impl Format {
 
 /// Takes `format filter from to`.
 pub(super) async fn export(
-    _: Bearer,
+    by: Caller,
     State(app): State<App>,
+    RawQuery(query): RawQuery,
     mut given: Given,
 ) -> Result<Response, Problem> {
     let format = match given.text("format").as_deref() {
@@ -71,6 +73,9 @@ pub(super) async fn export(
     let (filter, range) = (given.filter()?, given.range()?);
     given.end()?;
     let place = place(&app.scans.exports)?;
+    let state = Arc::clone(&app.state);
+    let note = move || by.note(&*state, Event::EventsExported, None, query.as_deref());
+    blocking(note).await?;
     let store = Arc::clone(&app.store);
     let scan = Scan::start(&app, place, move |outlet| {
         write(&*store, &filter, range, format, outlet)

@@ -14,7 +14,6 @@ use futures_util::stream;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::super::Bearer;
 use super::super::params::Given;
 use super::super::problem::Problem;
 use super::scan::{drained, place};
@@ -33,11 +32,7 @@ struct Live {
 }
 
 /// Takes `filter`.
-pub(super) async fn live(
-    _: Bearer,
-    State(app): State<App>,
-    mut given: Given,
-) -> Result<Response, Problem> {
+pub(super) async fn live(State(app): State<App>, mut given: Given) -> Result<Response, Problem> {
     let filter = given.filter()?;
     given.end()?;
     let live = Live {

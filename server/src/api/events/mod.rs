@@ -13,19 +13,19 @@ mod search;
 mod sse;
 mod view;
 
-use axum::Router;
-use axum::routing::get;
-
 pub(crate) use self::counts::bucket;
 pub(crate) use self::scan::Scans;
-use crate::server::App;
+use crate::routes::{Endpoint, Needs, get};
+use crate::state::Role;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/api/v1/events", get(page::list))
-        .route("/api/v1/events/histogram", get(counts::histogram))
-        .route("/api/v1/events/groups", get(counts::groups))
-        .route("/api/v1/events/search", get(search::search))
-        .route("/api/v1/events/live", get(live::live))
-        .route("/api/v1/events/export", get(export::export))
+pub(super) fn routes() -> Vec<Endpoint> {
+    const READ: Needs = Needs::Api(Role::Viewer);
+    vec![
+        get("/api/v1/events", READ, page::list),
+        get("/api/v1/events/histogram", READ, counts::histogram),
+        get("/api/v1/events/groups", READ, counts::groups),
+        get("/api/v1/events/search", READ, search::search),
+        get("/api/v1/events/live", READ, live::live),
+        get("/api/v1/events/export", READ, export::export),
+    ]
 }

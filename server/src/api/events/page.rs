@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use super::super::Bearer;
 use super::super::params::Given;
 use super::super::problem::Problem;
 use super::view::EventView;
@@ -19,11 +18,7 @@ pub(super) struct Page {
     next: Option<Cursor>,
 }
 
-pub(super) async fn list(
-    _: Bearer,
-    State(app): State<App>,
-    given: Given,
-) -> Result<Json<Page>, Problem> {
+pub(super) async fn list(State(app): State<App>, given: Given) -> Result<Json<Page>, Problem> {
     let query = given.events()?;
     let store = Arc::clone(&app.store);
     let page = blocking(move || store.query(&query)).await??;

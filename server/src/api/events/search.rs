@@ -14,7 +14,6 @@ use axum::response::sse::Event;
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::super::Bearer;
 use super::super::params::Given;
 use super::super::problem::Problem;
 use super::scan::{Outlet, Scan, place};
@@ -27,11 +26,7 @@ use crate::store::{EventQuery, EventStore, ScanMonitor, Step, StoreError};
 const PACE: Duration = Duration::from_millis(100);
 
 /// Takes what a page takes.
-pub(super) async fn search(
-    _: Bearer,
-    State(app): State<App>,
-    given: Given,
-) -> Result<Response, Problem> {
+pub(super) async fn search(State(app): State<App>, given: Given) -> Result<Response, Problem> {
     let query = given.events()?;
     let place = place(&app.scans.searches)?;
     let store = Arc::clone(&app.store);

@@ -3,28 +3,24 @@
 mod form;
 mod met;
 mod page;
-mod sent;
 mod tables;
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 pub(super) use self::met::{Met, standing};
 use self::page::Shown;
 pub(super) use self::page::banner;
-use self::sent::Sent;
-use super::access::{self, Reader, value};
+use super::access::{Reader, Sent, value};
 use crate::actions::{ActionError, ActionPage};
 use crate::api::Params;
 use crate::server::{App, blocking};
 use crate::state::{Id, StateError};
 use crate::store::StoreError;
 
-/// Who decides what is decided here.
-const BY: &str = "explorer";
 /// How many actions a page shows, live and past.
 const PAGE: usize = 50;
 
@@ -40,13 +36,10 @@ struct Refused {
 
 pub(super) async fn show(
     State(app): State<App>,
-    headers: HeaderMap,
+    reader: Reader,
     Query(params): Query<Params>,
 ) -> Response {
-    match app.explorer.reader(&headers) {
-        Some(reader) => page(&app, &reader, &params, None).await,
-        None => access::refuse("Sign in with the API token to see the actions."),
-    }
+    page(&app, &reader, &params, None).await
 }
 
 /// `POST /actions`: blocks.
@@ -54,8 +47,8 @@ pub(super) async fn create(State(app): State<App>, sent: Sent) -> Response {
     let form = form::Name::of(&sent.fields);
     let taken = match form::action(&sent.fields) {
         Ok(fields) => {
-            let shared = Arc::clone(&app);
-            blocking(move || shared.actions.create(fields, BY)).await
+            let (shared, by) = (Arc::clone(&app), sent.reader.caller.clone());
+            blocking(move || shared.actions.create(fields, &by)).await
         }
         Err(error) => Ok(Err(error.into())),
     };
@@ -64,23 +57,24 @@ pub(super) async fn create(State(app): State<App>, sent: Sent) -> Response {
 
 /// `POST /actions/{id}/lift`.
 pub(super) async fn lift(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
-    let end = |app: &App, id| app.actions.lift(id, BY).map(|found| found.is_some());
+    let by = sent.reader.caller.clone();
+    let end = move |app: &App, id| app.actions.lift(id, &by).map(|found| found.is_some());
     by_id(&app, &id, &sent, form::Name::Live, end).await
 }
 
 /// `POST /actions/settings`.
 pub(super) async fn set(State(app): State<App>, sent: Sent) -> Response {
     let fields = form::settings(&sent.fields);
-    let shared = Arc::clone(&app);
-    let taken = blocking(move || shared.actions.set(fields, BY)).await;
+    let (shared, by) = (Arc::clone(&app), sent.reader.caller.clone());
+    let taken = blocking(move || shared.actions.set(fields, &by)).await;
     done(&app, &sent, form::Name::Settings, taken).await
 }
 
 /// `POST /actions/allowlist`.
 pub(super) async fn allow(State(app): State<App>, sent: Sent) -> Response {
     let fields = form::allowed(&sent.fields);
-    let shared = Arc::clone(&app);
-    let taken = blocking(move || shared.actions.allow(fields, BY)).await;
+    let (shared, by) = (Arc::clone(&app), sent.reader.caller.clone());
+    let taken = blocking(move || shared.actions.allow(fields, &by)).await;
     done(&app, &sent, form::Name::Allow, taken).await
 }
 
@@ -90,7 +84,8 @@ pub(super) async fn disallow(
     Path(id): Path<String>,
     sent: Sent,
 ) -> Response {
-    let end = |app: &App, id| app.actions.disallow(id, BY).map(|found| found.is_some());
+    let by = sent.reader.caller.clone();
+    let end = move |app: &App, id| app.actions.disallow(id, &by).map(|found| found.is_some());
     by_id(&app, &id, &sent, form::Name::Allow, end).await
 }
 

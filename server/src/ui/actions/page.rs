@@ -190,18 +190,6 @@ pub(in super::super) fn banner(app: &App) -> Markup {
     }
 }
 
-/// For a form that comes from elsewhere.
-pub(super) fn foreign() -> Markup {
-    document(
-        "Not sent from here",
-        Some("/actions"),
-        &html! {
-            p role="alert" { "This form was not sent from a page of your session. Nothing was changed." }
-            p { a href="/actions" { "Open the actions, and try again there." } }
-        },
-    )
-}
-
 /// For an id that there is none of.
 pub(super) fn missing() -> Markup {
     document(

@@ -8,12 +8,12 @@
 mod identity;
 
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 pub(super) use self::identity::Actor;
-use super::access::{self, value};
+use super::access::{Reader, value};
 use super::explorer::{self, Found, Listing, Unread};
 use super::{actions, page};
 use crate::actions::FieldError;
@@ -31,12 +31,9 @@ const FIELDS: [(&str, &str); 4] = [
 
 pub(super) async fn show(
     State(app): State<App>,
-    headers: HeaderMap,
+    reader: Reader,
     Query(params): Query<Params>,
 ) -> Response {
-    let Some(reader) = app.explorer.reader(&headers) else {
-        return access::refuse("Sign in with the API token to see the actor.");
-    };
     let (actor, rest) = match Actor::parse(&params) {
         Ok(parsed) => parsed,
         Err(error) => return (StatusCode::BAD_REQUEST, nobody(&error)).into_response(),

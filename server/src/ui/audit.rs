@@ -1,0 +1,67 @@
+//! `/audit`: who did what, the newest first.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+use super::access::value;
+use super::{page, signin};
+use crate::api::Params;
+use crate::server::{App, blocking};
+use crate::state::AuditRecord;
+
+const PATH: &str = "/audit";
+/// How many entries a page shows.
+const PAGE: usize = 100;
+
+/// `GET /audit?before=…`.
+pub(super) async fn show(State(app): State<App>, Query(params): Query<Params>) -> Response {
+    let before = value(&params, "before").and_then(|text| text.parse().ok());
+    let shared = Arc::clone(&app);
+    match blocking(move || shared.state.audit(before, PAGE + 1)).await {
+        Ok(Ok(mut entries)) => {
+            let more = entries.len() > PAGE;
+            entries.truncate(PAGE);
+            let next = entries.last().filter(|_| more).map(|entry| entry.row);
+            markup(&entries, next).into_response()
+        }
+        Ok(Err(error)) => signin::unavailable(&error),
+        Err(error) => signin::unavailable(&error),
+    }
+}
+
+fn markup(entries: &[AuditRecord], next: Option<i64>) -> Markup {
+    let content = html! {
+        section aria-labelledby="audit" {
+            h2 #audit { "Audit log" }
+            p { "Entries are kept for 400 days, and the last 200,000 of them." }
+            div.scroll tabindex="0" role="region" aria-label="Entries" {
+                table {
+                    thead { tr {
+                        @for head in ["Time", "Who", "What", "Of what", "Detail", "From"] { th scope="col" { (head) } }
+                    } }
+                    tbody { @for entry in entries { (row(entry)) } }
+                }
+            }
+            @if let Some(next) = next {
+                nav { a rel="next" href={ (PATH) "?before=" (next) } { "Older entries" } }
+            }
+        }
+    };
+    page::document("Audit log", Some(PATH), &content)
+}
+
+fn row(entry: &AuditRecord) -> Markup {
+    html! {
+        tr {
+            td { (page::time(entry.at)) }
+            td { (entry.by) }
+            td { (entry.event.replace('_', " ")) }
+            td { (entry.subject.as_deref().unwrap_or_default()) }
+            td { (entry.detail.as_deref().unwrap_or_default()) }
+            td { (entry.ip.as_deref().unwrap_or_default()) }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `/people`: who may sign in, and what they may do.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use super::access::{Reader, Sent, csrf, value};
+use super::{page, signin};
+use crate::auth::{Caller, People, PersonChange, PersonError, link as link_of};
+use crate::server::{App, blocking};
+use crate::state::{Id, PersonRecord, Role};
+use crate::store::StoreError;
+
+const PATH: &str = "/people";
+
+/// What became of a form.
+#[derive(Debug)]
+enum Said {
+    Nothing,
+    Wrong(String),
+    /// Path and query of a link that sets the password of the person of this name.
+    Link(String, String),
+}
+
+pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
+    markup(&app, &reader, &Said::Nothing).into_response()
+}
+
+/// `POST /people`. The answer has the link to set a password, once.
+pub(super) async fn add(State(app): State<App>, sent: Sent) -> Response {
+    let name = value(&sent.fields, "name").unwrap_or_default().trim();
+    let Some(role) = value(&sent.fields, "role").and_then(Role::of_name) else {
+        return wrong(
+            &app,
+            &sent,
+            StatusCode::BAD_REQUEST,
+            "role: there is none of this name",
+        );
+    };
+    let name = name.to_owned();
+    let added = with_people(&app, &sent, move |people, by| {
+        let person = people.add(&name, role, None, by)?;
+        Ok(Said::Link(
+            person.name,
+            link_of(&people.make_link(person.id, by)?),
+        ))
+    });
+    said(&app, &sent, added.await)
+}
+
+/// `POST /people/{id}` with `role`, or with `disabled` of `yes` or `no`.
+pub(super) async fn change(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
+    let change = PersonChange {
+        role: value(&sent.fields, "role").and_then(Role::of_name),
+        disabled: value(&sent.fields, "disabled").map(|disabled| disabled == "yes"),
+    };
+    let changed = with_people(&app, &sent, move |people, by| {
+        let id = id.parse().map_err(|_| PersonError::Unknown)?;
+        people.change(id, change, by)
+    });
+    match changed.await {
+        Ok(Ok(_)) => Redirect::to(PATH).into_response(),
+        other => said(&app, &sent, other.map(|other| other.map(|_| Said::Nothing))),
+    }
+}
+
+/// `POST /people/{id}/link`. The answer has the link, once.
+pub(super) async fn link(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
+    let made = with_people(&app, &sent, move |people, by| {
+        let id: Id = id.parse().map_err(|_| PersonError::Unknown)?;
+        let code = people.make_link(id, by)?;
+        let person = people.with_id(id).ok_or(PersonError::Unknown)?;
+        Ok(Said::Link(person.name, link_of(&code)))
+    });
+    said(&app, &sent, made.await)
+}
+
+async fn with_people<T: Send + 'static>(
+    app: &App,
+    sent: &Sent,
+    work: impl FnOnce(&People, &Caller) -> Result<T, PersonError> + Send + 'static,
+) -> Result<Result<T, PersonError>, StoreError> {
+    let (shared, by) = (Arc::clone(app), sent.reader.caller.clone());
+    blocking(move || work(&shared.people, &by)).await
+}
+
+fn said(app: &App, sent: &Sent, said: Result<Result<Said, PersonError>, StoreError>) -> Response {
+    match said {
+        Ok(Ok(said)) => markup(app, &sent.reader, &said).into_response(),
+        Ok(Err(PersonError::State(error))) => signin::unavailable(&error),
+        Ok(Err(error)) => {
+            let status = match error {
+                PersonError::Unknown => StatusCode::NOT_FOUND,
+                PersonError::Conflict(_) => StatusCode::CONFLICT,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            wrong(app, sent, status, &error.to_string())
+        }
+        Err(error) => signin::unavailable(&error),
+    }
+}
+
+fn wrong(app: &App, sent: &Sent, status: StatusCode, wrong: &str) -> Response {
+    let said = Said::Wrong(wrong.to_owned());
+    (status, markup(app, &sent.reader, &said)).into_response()
+}
+
+fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
+    let content = html! {
+        @match said {
+            Said::Nothing => {},
+            Said::Wrong(wrong) => p role="alert" { (wrong) },
+            Said::Link(name, link) => section.card aria-labelledby="link" {
+                h2 #link { "Link for " (name) }
+                p { "Send it to them: with it they choose a password, once, within a day. It is not shown again." }
+                p { a href=(link) { (link) } }
+            },
+        }
+        section aria-labelledby="people" {
+            h2 #people { "People" }
+            (table(app, reader))
+        }
+        section aria-labelledby="add" {
+            h2 #add { "Add a person" }
+            form.signin method="post" action=(PATH) {
+                (csrf(reader))
+                label { "Name, an e-mail address or a login" input name="name" autocomplete="off" autocapitalize="none" required; }
+                label { "Role" (roles(Role::Viewer)) }
+                button { "Add" }
+            }
+        }
+    };
+    page::document("People", Some(PATH), &content)
+}
+
+fn table(app: &App, reader: &Reader) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="People" {
+            table {
+                thead { tr {
+                    @for head in ["Name", "Role", "Added", "Last signed in", "Password", ""] { th scope="col" { (head) } }
+                } }
+                tbody { @for person in app.people.all() { (row(&person, reader)) } }
+            }
+        }
+    }
+}
+
+fn row(person: &PersonRecord, reader: &Reader) -> Markup {
+    let path = format!("{PATH}/{}", person.id);
+    let disabled = person.disabled_at.is_some();
+    html! {
+        tr {
+            td { (person.name) @if disabled { " (disabled)" } }
+            td {
+                form.inline method="post" action=(path) {
+                    (csrf(reader))
+                    label { span { "Role of " (person.name) } (roles(person.role)) }
+                    button { "Change" }
+                }
+            }
+            td { (page::time(person.created_at)) }
+            td { @match person.signed_in_at { Some(at) => (page::time(at)), None => "never" } }
+            td { @if person.password.is_some() { "set" } @else { "not set" } }
+            td {
+                @if !disabled {
+                    form.inline method="post" action={ (path) "/link" } {
+                        (csrf(reader)) button { "New password link" }
+                    }
+                }
+                form.inline method="post" action=(path) {
+                    (csrf(reader))
+                    input type="hidden" name="disabled" value=(if disabled { "no" } else { "yes" });
+                    button { @if disabled { "Enable" } @else { "Disable" } }
+                }
+            }
+        }
+    }
+}
+
+fn roles(chosen: Role) -> Markup {
+    html! {
+        select name="role" {
+            @for role in Role::ALL {
+                option value=(role.name()) selected[role == chosen] { (role.name()) }
+            }
+        }
+    }
+}
