@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::client::{API, Client, Running, record, uuid};
+use super::actions::browser::Browser;
+use super::client::{Running, record, uuid};
 
 #[tokio::test]
 async fn the_page_shows_events_escaped_to_those_who_signed_in() {
@@ -20,34 +21,8 @@ async fn the_page_shows_events_escaped_to_those_who_signed_in() {
     assert_eq!(stranger.status(), 401);
     assert!(!stranger.text().await.unwrap().contains("alert(1)"));
 
-    let form = client
-        .post("/signin")
-        .header("content-type", "application/x-www-form-urlencoded");
-    let wrong = form.body("token=wrong").send().await.unwrap();
-    assert_eq!(wrong.status(), 401);
-
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none());
-    let client = Client {
-        http: http.build().unwrap(),
-        ..client.clone()
-    };
-    let form = client
-        .post("/signin")
-        .header("content-type", "application/x-www-form-urlencoded");
-    let signed_in = form.body(format!("token={API}")).send().await.unwrap();
-    assert_eq!(signed_in.status(), 303);
-    let cookie = signed_in.headers()["set-cookie"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    assert!(
-        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
-        "{cookie}"
-    );
-    let cookie = cookie.split(';').next().unwrap();
-
+    let browser = Browser::sign_in(&running).await;
+    let (client, cookie) = (&browser.client, &browser.cookie);
     let page = client
         .get("/?filter=app:shop&to=")
         .header("cookie", cookie)
@@ -98,28 +73,15 @@ async fn the_page_shows_events_escaped_to_those_who_signed_in() {
 }
 
 #[tokio::test]
-async fn the_link_works_once_and_in_demos_always() {
-    let once = Running::start().await;
+async fn the_link_of_a_demo_shows_the_page_as_often_as_it_is_asked() {
     let demo = Running::start_with(|config| config.demo_explorer_link(true)).await;
-    for (running, again) in [(once, 401), (demo, 200)] {
-        let link = running.server.explorer_link();
-        let first = running.client.get(&link).send().await.unwrap();
-        assert_eq!(first.status(), 200);
-        assert!(first.headers().contains_key("set-cookie"));
-        assert!(first.text().await.unwrap().contains("No events yet"));
-        assert_eq!(
-            running.client.get(&link).send().await.unwrap().status(),
-            again
-        );
-        assert_eq!(
-            running
-                .client
-                .get("/signin?code=wrong")
-                .send()
-                .await
-                .unwrap()
-                .status(),
-            401
-        );
+    let link = demo.server.explorer_link();
+    for _ in 0..2 {
+        let answer = demo.client.get(&link).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.headers().contains_key("set-cookie"));
+        assert!(answer.text().await.unwrap().contains("No events yet"));
     }
+    let wrong = demo.client.get("/signin/link?code=wrong").send().await;
+    assert_eq!(wrong.unwrap().status(), 401);
 }

@@ -1,5 +1,6 @@
 //! The backend over HTTP, on real sockets.
 
+mod access;
 mod actions;
 mod captures;
 mod client;

@@ -26,6 +26,8 @@ pub(crate) struct Process {
     child: Child,
     /// Where it listens.
     pub(crate) addr: String,
+    /// The link that it printed, without its scheme.
+    pub(crate) link: String,
     /// The lines that it printed before the link.
     pub(crate) told: Vec<String>,
     log: tempfile::NamedTempFile,
@@ -70,6 +72,7 @@ impl Process {
         Self {
             child,
             addr,
+            link,
             told,
             log,
         }

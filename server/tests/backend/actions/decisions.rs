@@ -29,7 +29,7 @@ async fn an_action_is_made_found_and_lifted() {
         "id": id, "state": "live", "action": "block_ip", "app": "shop",
         "ip_cidr": ["198.51.100.0/24", "203.0.113.7", "2001:db8::/32"], "users": [], "url": null, "dry_run": false,
         "match_any": false, "comment": "credential stuffing", "origin": "operator", "critical": null,
-        "created_at": action["created_at"], "created_by": "api", "expires_at": action["expires_at"],
+        "created_at": action["created_at"], "created_by": "token of the configuration", "expires_at": action["expires_at"],
         "lifted_at": null, "lifted_by": null, "replaced_by": null,
     });
     assert_eq!(action, expected);
@@ -48,7 +48,7 @@ async fn an_action_is_made_found_and_lifted() {
     assert_eq!(status, 200);
     assert_eq!(
         (&lifted["state"], &lifted["lifted_by"]),
-        (&json!("lifted"), &json!("api"))
+        (&json!("lifted"), &json!("token of the configuration"))
     );
     assert_eq!(
         client.call("DELETE", &place, &NONE).await,
@@ -251,7 +251,10 @@ async fn the_allow_list_is_kept_with_its_history() {
     assert_eq!(entry["ips"], json!(["10.0.0.0/8", "198.51.100.7"]));
     let place = format!("/api/v1/allowlist/{}", entry["id"].as_str().unwrap());
     let (status, removed) = client.call("DELETE", &place, &NONE).await;
-    assert_eq!((status, &removed["removed_by"]), (200, &json!("api")));
+    assert_eq!(
+        (status, &removed["removed_by"]),
+        (200, &json!("token of the configuration"))
+    );
     assert_eq!(client.call("DELETE", &place, &NONE).await, (200, removed));
     assert_eq!(
         client.call("GET", "/api/v1/allowlist", &NONE).await.1,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::client::{Running, block};
-use super::browser::{Browser, csrf, form};
+use super::browser::{ADMIN, Browser, csrf, form};
 
 #[tokio::test]
 async fn forms_block_and_lift() {
@@ -47,7 +47,7 @@ async fn forms_block_and_lift() {
         );
         assert_eq!(
             (&action["app"], &action["created_by"]),
-            (&json!("shop"), &json!("explorer"))
+            (&json!("shop"), &json!(ADMIN))
         );
         assert_eq!(action["ip_cidr"], json!(["203.0.113.0/24"]));
     }
@@ -79,13 +79,13 @@ async fn forms_block_and_lift() {
     let past = client.actions("state=past").await;
     assert_eq!(
         (&past[0]["id"], &past[0]["lifted_by"]),
-        (&action["id"], &json!("explorer"))
+        (&action["id"], &json!(ADMIN))
     );
     assert!(
         browser
             .open("/actions")
             .await
-            .contains("lifted by explorer")
+            .contains("lifted by admin@example.com")
     );
 }
 
@@ -272,7 +272,7 @@ async fn forms_of_other_sites_change_nothing() {
     ];
     let stranger = Browser {
         client: browser.client.clone(),
-        cookie: "sqreen_explorer=guessed".to_owned(),
+        cookie: "sqreen_session=guessed".to_owned(),
     };
     for (path, fields) in &forms {
         for token in [None, Some(""), Some("guessed"), Some(foreign.as_str())] {

@@ -1,7 +1,7 @@
 //! Security responses: decisions, their delivery and their pages.
 
 mod actor;
-mod browser;
+pub(crate) mod browser;
 mod commands;
 mod critical;
 mod decisions;

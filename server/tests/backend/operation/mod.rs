@@ -25,7 +25,7 @@ fn run(dir: &Path, args: &[&str]) -> Output {
 }
 
 /// What the program prints, which ends well.
-fn printed(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn printed(dir: &Path, args: &[&str]) -> String {
     let output = run(dir, args);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{args:?}: {errors}");
@@ -33,14 +33,14 @@ fn printed(dir: &Path, args: &[&str]) -> String {
 }
 
 /// The errors of the program, which ends with 1.
-fn refused(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn refused(dir: &Path, args: &[&str]) -> String {
     let output = run(dir, args);
     assert_eq!(output.status.code(), Some(1), "{args:?}");
     String::from_utf8(output.stderr).unwrap()
 }
 
 /// The value of a line such as `id=…`.
-fn field(printed: &str, name: &str) -> String {
+pub(crate) fn field(printed: &str, name: &str) -> String {
     let mut fields = printed.split_whitespace();
     let value = fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
     value
@@ -49,7 +49,7 @@ fn field(printed: &str, name: &str) -> String {
 }
 
 /// Asks again and again until it is so; a minute is more than anything here needs.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !is_so().await {
         assert!(began.elapsed() < Duration::from_secs(60), "{what}: not so");
