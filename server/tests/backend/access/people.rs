@@ -34,7 +34,10 @@ async fn the_first_admin_is_made_by_a_link_that_works_once() {
         let (status, _, page) = stranger.post(path, &fields).await;
         assert_eq!(status, 400);
         assert!(page.contains(wrong), "{page}");
-        assert!(!page.contains(&format!("\"{PASSWORD}\"")), "no password is told");
+        assert!(
+            !page.contains(&format!("\"{PASSWORD}\"")),
+            "no password is told"
+        );
     }
     let wrong = [("code", "guessed"), ("name", "eve"), ("password", PASSWORD)];
     assert_eq!(stranger.post(path, &wrong).await.0, 401);
