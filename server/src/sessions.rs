@@ -1,6 +1,6 @@
 //! The agents that are logged in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::actions::{Audience, Delivery};
 use crate::auth::random_hex;
 use crate::ingest::RulePack;
+use crate::state::Id;
 
 /// What the server knows of an agent since its login.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub(crate) struct Agent {
     /// The rules that it is given.
     pub(crate) rules: RulePack,
     pub(crate) delivery: Arc<Delivery>,
+    /// The token that it showed; none for one of the configuration.
+    pub(crate) token: Option<Id>,
 }
 
 impl Agent {
@@ -121,8 +124,27 @@ impl Sessions {
         agents
     }
 
+    /// How many agents are logged in, and how many streams they have open.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let now = Instant::now();
+        let live = self.lock();
+        let live = live
+            .values()
+            .filter(|session| now.duration_since(session.heard) < self.silence);
+        live.fold((0, 0), |(sessions, streams), session| {
+            let open = session.agent.delivery.open_streams() as u64;
+            (sessions + 1, streams + open)
+        })
+    }
+
     pub(crate) fn close(&self, key: &str) {
         self.lock().remove(key);
+    }
+
+    /// Ends the sessions that began with these tokens.
+    pub(crate) fn close_of(&self, tokens: &HashSet<Id>) {
+        let is_of = |agent: &Agent| agent.token.is_some_and(|token| tokens.contains(&token));
+        self.lock().retain(|_, session| !is_of(&session.agent));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {

@@ -3,9 +3,8 @@
 mod actions;
 mod allowlist;
 mod events;
-mod filter;
+mod params;
 mod problem;
-mod view;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::header;
@@ -14,13 +13,14 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::filter::{Params, parse};
-use self::problem::Problem;
+pub(crate) use self::events::{Scans, bucket};
+pub(crate) use self::params::{Given, Params};
+pub(crate) use self::problem::Problem;
 use crate::server::App;
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
-        .route("/api/v1/events", get(events::list))
+        .merge(events::router())
         .route("/api/v1/outcomes", get(outcomes))
         .route("/api/v1/actions", post(actions::create).get(actions::list))
         .route(
@@ -36,15 +36,14 @@ pub(crate) fn router() -> Router<App> {
             post(allowlist::add).get(allowlist::list),
         )
         .route("/api/v1/allowlist/{id}", delete(allowlist::remove))
-        .route("/healthz", get(health))
 }
 
 /// Who decides what comes with the API token.
 const BY: &str = "api";
 
-/// A request with the API token.
+/// A request with a token of the API.
 #[derive(Debug)]
-struct Bearer;
+pub(crate) struct Bearer;
 
 impl FromRequestParts<App> for Bearer {
     type Rejection = Problem;
@@ -58,7 +57,7 @@ impl FromRequestParts<App> for Bearer {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         match token {
-            Some(token) if app.tokens.api.matches(token) => Ok(Self),
+            Some(token) if app.tokens.api(token).is_some() => Ok(Self),
             _ => Err(Problem::unauthorized()),
         }
     }
@@ -76,8 +75,4 @@ async fn outcomes(_: Bearer, State(app): State<App>) -> Json<Value> {
         "ignored": app.intake.ignored.rows(),
         "limited": app.intake.rates.rows(),
     }))
-}
-
-async fn health() -> Json<Value> {
-    Json(json!({"status": "ok"}))
 }

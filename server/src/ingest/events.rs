@@ -197,6 +197,7 @@ async fn keep(
             }),
         }
     }
+    app.metrics.reject(outcome.verdicts.len());
     if !events.is_empty() {
         let kib = u32::try_from(normalised.stored.div_ceil(1 << 10)).unwrap_or(u32::MAX);
         let _storing = app

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::filter::Filter;
-use super::row::{self, RowHead, RowUser};
+use super::row::{self, RowHead};
 use crate::store::error::StoreError;
 use crate::store::event::{EventId, StoredEvent};
 
@@ -22,7 +21,7 @@ const MERGED_BYTES: usize = 4 << 20;
 pub(super) struct HotRow {
     pub(super) time: i64,
     pub(super) id: EventId,
-    ip: Option<IpAddr>,
+    pub(super) ip: Option<IpAddr>,
     app: u32,
     name: u32,
     start: u32,
@@ -78,32 +77,10 @@ impl HotBatch {
         })
     }
 
-    /// The rows that the filter takes, and their places.
-    pub(super) fn matching<'a>(
-        &'a self,
-        filter: &'a Filter,
-    ) -> impl Iterator<Item = (usize, &'a HotRow)> {
-        let symbol = |wanted: &Option<String>| {
-            wanted
-                .as_ref()
-                .map(|wanted| self.symbols.iter().position(|symbol| **symbol == **wanted))
-        };
-        let app = symbol(&filter.wanted.app);
-        let name = symbol(&filter.wanted.name);
-        self.rows.iter().enumerate().filter(move |(_, row)| {
-            filter.wanted.time_matches(row.time)
-                && app.is_none_or(|app| app == Some(row.app as usize))
-                && name.is_none_or(|name| name == Some(row.name as usize))
-                && filter.wanted.ip.is_none_or(|ip| row.ip == Some(ip))
-                && filter.user.as_ref().is_none_or(|user| {
-                    let text = self.text(row);
-                    user.may_be_in(text)
-                        && serde_json::from_slice::<RowUser>(text).is_ok_and(|row| {
-                            row.user
-                                .is_some_and(|identifiers| user.matches(&identifiers))
-                        })
-                })
-        })
+    /// The application and the name of a row.
+    pub(super) fn symbols(&self, row: &HotRow) -> (&str, &str) {
+        let symbol = |at: u32| self.symbols.get(at as usize).map_or("", |symbol| &**symbol);
+        (symbol(row.app), symbol(row.name))
     }
 }
 
@@ -117,6 +94,11 @@ pub(super) struct BatchBuilder {
 }
 
 impl BatchBuilder {
+    /// The rows so far.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The bytes so far.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()

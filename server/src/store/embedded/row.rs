@@ -111,13 +111,6 @@ pub(super) struct RowHead<'a> {
     pub(super) ip: Option<IpAddr>,
 }
 
-/// The identifiers of a row's user.
-#[derive(Deserialize)]
-pub(super) struct RowUser {
-    #[serde(default)]
-    pub(super) user: Option<BTreeMap<String, Value>>,
-}
-
 /// A text that borrows where it can: serde borrows a `Cow` in a field of its own, but never one inside an `Option`.
 #[derive(Deserialize)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);

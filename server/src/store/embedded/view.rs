@@ -2,15 +2,17 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::files::{Layout, set_aside};
 use super::hot::HotBatch;
 use super::queue::Queue;
 use super::segment::Segment;
+use crate::histogram::Histogram;
 use crate::store::error::StoreError;
 use crate::store::event_store::StoreStats;
+use crate::store::follow::Feed;
 
 /// The rows of one finished journal, until they are a segment.
 #[derive(Debug)]
@@ -64,6 +66,12 @@ pub(super) struct Counters {
     pub(super) damaged_segments: AtomicU64,
     pub(super) failed_appends: AtomicU64,
     pub(super) failed_seals: AtomicU64,
+    pub(super) stored_events: AtomicU64,
+    pub(super) duplicate_events: AtomicU64,
+    pub(super) expired_segments: AtomicU64,
+    pub(super) expired_events: AtomicU64,
+    pub(super) compactions: AtomicU64,
+    pub(super) sync_times: Histogram,
 }
 
 /// What the store's threads and its users share.
@@ -73,8 +81,13 @@ pub(super) struct Shared {
     view: RwLock<View>,
     pub(super) counters: Counters,
     pub(super) queue: Queue,
+    pub(super) feed: Feed,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
+    /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
+    pub(super) hot_since: AtomicI64,
+    /// Held while segments are deleted, or made one.
+    pub(super) maintenance: Mutex<()>,
 }
 
 impl Shared {
@@ -88,8 +101,11 @@ impl Shared {
             view: RwLock::new(view),
             counters,
             queue: Queue::default(),
+            feed: Feed::new(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
+            hot_since: AtomicI64::new(i64::MAX),
+            maintenance: Mutex::default(),
         }
     }
 
@@ -159,6 +175,12 @@ impl Shared {
             damaged_segments: count(&counters.damaged_segments),
             failed_appends: count(&counters.failed_appends),
             failed_seals: count(&counters.failed_seals),
+            stored_events: count(&counters.stored_events),
+            duplicate_events: count(&counters.duplicate_events),
+            expired_segments: count(&counters.expired_segments),
+            expired_events: count(&counters.expired_events),
+            compactions: count(&counters.compactions),
+            sync_times: counters.sync_times.times(),
         }
     }
 }

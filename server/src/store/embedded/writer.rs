@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::dedupe::DedupeWindow;
 use super::hot::{BatchBuilder, HotBatch, merge};
@@ -94,23 +94,53 @@ impl Writer {
             .collect();
         let batch = accepted(group, &verdicts);
         if batch.is_empty() {
+            self.count(0, &verdicts);
             return Ok(verdicts);
         }
+        let began = Instant::now();
         if let Err(error) = self.journal.write(batch.bytes()) {
             for row in batch.rows() {
                 self.dedupe.remove(&row.id);
             }
             return Err(error);
         }
+        self.shared.counters.sync_times.observe(began.elapsed());
+        self.count(batch.rows().len(), &verdicts);
+        if self.hot_rows == 0 {
+            self.shared.hot_since.store(now, Ordering::Relaxed);
+        }
         self.hot_rows += batch.rows().len();
         self.hot_bytes += batch.memory();
+        let told = self.shared.feed.is_followed().then(|| batch.clone());
         // This thread alone changes the hot part, so it may merge outside the lock.
         let (remain, batch) = merge(&self.shared.view().hot, batch);
         self.shared.change(|view| {
             view.hot.truncate(remain);
             view.hot.push(batch);
         });
+        if let Some(batch) = told {
+            let events = batch.rows().len() as u64;
+            let read = move || {
+                batch
+                    .rows()
+                    .iter()
+                    .flat_map(|row| batch.event(row))
+                    .collect()
+            };
+            self.shared.feed.tell(events, read);
+        }
         Ok(verdicts)
+    }
+
+    fn count(&self, stored: usize, verdicts: &[Vec<Verdict>]) {
+        let all: usize = verdicts.iter().map(Vec::len).sum();
+        let counters = &self.shared.counters;
+        counters
+            .stored_events
+            .fetch_add(stored as u64, Ordering::Relaxed);
+        counters
+            .duplicate_events
+            .fetch_add((all - stored) as u64, Ordering::Relaxed);
     }
 
     fn over(&self, times: usize) -> bool {
@@ -165,6 +195,7 @@ impl Writer {
             part
         });
         (self.hot_rows, self.hot_bytes) = (0, 0);
+        self.shared.hot_since.store(i64::MAX, Ordering::Relaxed);
         self.shared.seals().parts.push_back(part);
         self.shared.seals_changed.notify_all();
         self.publish_counts();

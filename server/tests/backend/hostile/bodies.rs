@@ -159,7 +159,7 @@ async fn many_property_names_are_kept() {
     many["observed"]["sdk"] = each.collect();
     let answer = client.batch(&session, json!([one, many])).await;
     assert_eq!(answer, json!({"status": true, "accepted": 10_001}));
-    let found = client.events("name=all").await;
+    let found = client.events("filter=name:all").await;
     assert_eq!(found[0]["properties"], Value::Object(all));
     assert_eq!(client.all_events().await.len(), 10_001);
 }
