@@ -5,7 +5,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::body::HttpBody;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 
 use crate::actions::Actions;
 use crate::auth::Tokens;
@@ -91,13 +95,16 @@ impl Server {
 
     /// All endpoints, to be served at the root.
     pub fn router(&self) -> Router {
+        let shared = || Arc::clone(&self.shared);
         Router::new()
-            .merge(ingest::router())
             .merge(api::router())
             .merge(ui::router())
+            .layer(from_fn_with_state(shared(), bodies_in_time))
+            // It has a time for bodies of its own, and answers that old agents understand.
+            .merge(ingest::router())
             .merge(metrics::router())
-            .layer(from_fn_with_state(Arc::clone(&self.shared), metrics::count))
-            .with_state(Arc::clone(&self.shared))
+            .layer(from_fn_with_state(shared(), metrics::count))
+            .with_state(shared())
     }
 
     /// The ingest token, if it was made by this start; it cannot be had again.
@@ -155,6 +162,21 @@ impl Server {
             shared.store.close()
         })
         .await?
+    }
+}
+
+/// Answers 408 where a body does not come in time, so that slow clients hold no connection for ever.
+async fn bodies_in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(app.intake.body_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let text = "body: took too long\n";
+            let close = [(header::CONNECTION, "close")];
+            (StatusCode::REQUEST_TIMEOUT, close, text).into_response()
+        }
     }
 }
 

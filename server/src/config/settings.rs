@@ -231,7 +231,7 @@ pub(crate) static TABLE: [Setting; 22] = [
         key: "body_timeout",
         default: "30s",
         expected: TIME,
-        help: "time for the body of a request of an agent",
+        help: "time for the body of a request",
         secret: false,
         set: |s, text| {
             s.server.ingest.body_timeout = above_zero(text)?;
@@ -364,6 +364,27 @@ pub(crate) static TABLE: [Setting; 22] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_readme_tells_every_setting_and_its_default() {
+        let readme = include_str!("../../../README.md");
+        for setting in &TABLE {
+            let key = format!("`{}`", setting.key);
+            let told = readme.lines().find(|line| {
+                line.starts_with("| ")
+                    && line
+                        .split('|')
+                        .nth(1)
+                        .is_some_and(|keys| keys.contains(&key))
+            });
+            let told = told.unwrap_or_else(|| panic!("{key} is not told"));
+            let default = format!("`{}`", setting.default);
+            assert!(
+                setting.default.is_empty() || told.contains(&default),
+                "{told}"
+            );
+        }
+    }
 
     #[test]
     fn the_defaults_told_are_those_that_hold() {
