@@ -8,19 +8,20 @@ use sqreen_server::store::{
     Verdict,
 };
 
-use crate::{checks, naive};
+use crate::{checks, naive, oracle};
 
 /// Runs each check on a fresh store, which `open` makes in an empty directory.
 fn conforms<S: EventStore>(open: impl Fn(&Path) -> S) {
     let dir = tempfile::tempdir().unwrap();
     let mut number = 0;
-    let checks: [fn(&dyn EventStore); 10] = [
+    let checks: [fn(&dyn EventStore); 11] = [
         checks::verdicts_tell_new_from_known,
         checks::one_of_many_concurrent_copies_is_accepted,
         checks::pages_hold_every_event_once,
         checks::pages_stay_stable_while_events_arrive,
         naive::filters_agree_with_a_naive_evaluator,
         naive::histograms_agree_with_a_naive_count,
+        oracle::random_filters_agree_with_a_plain_reading,
         checks::odd_values_come_back_as_they_were,
         checks::wrong_queries_are_refused,
         checks::what_is_too_large_is_refused_whole,

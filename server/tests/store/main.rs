@@ -7,6 +7,7 @@ mod durability;
 mod language;
 mod maintenance;
 mod naive;
+mod oracle;
 mod sealing;
 
 use std::collections::BTreeMap;

@@ -1,11 +1,14 @@
 //! A filter made ready for scanning: its tests look at each different value once, and at no column that those before
 //! them left no rows of.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+
+use memchr::memchr2_iter;
+use serde_json::Value;
 
 use super::reader::Reader;
 use super::segment::SegmentError;
-use super::texts::Texts;
+use super::texts::Values;
 use crate::store::filter::{Check, Dimension, Field, Filter, JsonField, Test};
 
 /// What to look for.
@@ -82,6 +85,15 @@ impl<'a> Plan<'a> {
             Self::Is(matcher) => matcher.select(reader, rows),
         }
     }
+
+    /// The tests of which each must hold.
+    pub(super) fn required(&self) -> Vec<&Matcher<'a>> {
+        match self {
+            Self::All(all) => all.iter().flat_map(Self::required).collect(),
+            Self::Is(matcher) => vec![matcher],
+            Self::Any(_) | Self::Not(_) => Vec::new(),
+        }
+    }
 }
 
 /// The rows that are not among the others; both ascend.
@@ -102,77 +114,177 @@ fn without(rows: &[u32], others: &[u32]) -> Vec<u32> {
 #[derive(Debug)]
 pub(super) struct Matcher<'a> {
     test: &'a Test,
-    wanted: BTreeSet<&'a [u8]>,
+    ready: Ready<'a>,
+}
+
+/// What of a check can be worked out once.
+#[derive(Debug)]
+enum Ready<'a> {
+    /// The texts to compare with.
+    Equals(HashSet<&'a [u8]>),
+    Contains(Needle<'a>),
+    Other,
 }
 
 impl<'a> Matcher<'a> {
     fn new(test: &'a Test) -> Self {
-        let wanted = match &test.check {
-            Check::Equals(texts) => texts.iter().map(String::as_bytes).collect(),
-            _ => BTreeSet::new(),
+        let ready = match &test.check {
+            Check::Equals(texts) => Ready::Equals(texts.iter().map(String::as_bytes).collect()),
+            Check::Contains(text) => Ready::Contains(Needle::new(text.as_bytes())),
+            _ => Ready::Other,
         };
-        Self { test, wanted }
+        Self { test, ready }
+    }
+
+    pub(super) fn test(&self) -> &'a Test {
+        self.test
     }
 
     fn cost(&self) -> u32 {
         match &self.test.field {
-            Field::Dimension(Dimension::Ip) => 2,
-            Field::Dimension(Dimension::Name | Dimension::App) => 3,
-            Field::Dimension(Dimension::Path | Dimension::RequestId | Dimension::Referer) => 6,
-            Field::Dimension(_) => 4,
-            Field::Json(JsonField::User, _) => 5,
-            Field::Json(_, path) => 20 - u32::from(!path.is_empty()),
+            Field::Dimension(
+                Dimension::Ip | Dimension::Path | Dimension::RequestId | Dimension::Referer,
+            ) => 2,
+            Field::Dimension(_) => 1,
+            Field::Json(_, path) if !path.is_empty() => 3,
+            Field::Json(JsonField::User, _) => 4,
+            Field::Json(..) => 5,
         }
     }
 
     fn select(&self, reader: &Reader<'_>, rows: &[u32]) -> Result<Vec<u32>, SegmentError> {
-        let texts = reader.field(&self.test.field, rows)?;
-        let matching = self.matching(&texts);
-        Ok(rows
-            .iter()
-            .zip(&texts.codes)
-            .filter(|(_, code)| {
-                matching
-                    .get(**code as usize)
-                    .is_some_and(|matches| *matches)
-            })
-            .map(|(row, _)| *row)
-            .collect())
+        let is_header = matches!(&self.test.field, Field::Json(JsonField::Headers, _));
+        let whole = Field::Json(JsonField::Headers, Vec::new());
+        // Of several headers of one name, any may be meant.
+        let field = if is_header { &whole } else { &self.test.field };
+        let meets = |value: &[u8]| self.meets(value);
+        if reader.lacks(field, &meets)? {
+            return Ok(Vec::new());
+        }
+        let texts = reader.field(field, rows)?;
+        let mut known = Known::new(&texts.values);
+        let codes = rows.iter().zip(&texts.codes);
+        let matching = codes.filter(|(_, code)| known.says(**code, &meets));
+        Ok(matching.map(|(row, _)| *row).collect())
     }
 
-    /// Says of each value whether it meets the test.
-    fn matching(&self, texts: &Texts) -> Vec<bool> {
-        (0..texts.values.len() as u32)
-            .map(|code| {
-                texts
-                    .values
-                    .get(code)
-                    .is_some_and(|value| self.meets(value))
-            })
-            .collect()
-    }
-
+    /// Says whether the value is as it should be: the text of a dimension, the JSON of a JSON field.
     fn meets(&self, value: &[u8]) -> bool {
         match &self.test.field {
-            Field::Dimension(_) => self.wanted.contains(value),
-            Field::Json(_, path) => {
-                let Ok(value) = serde_json::from_slice::<serde_json::Value>(value) else {
-                    return false;
-                };
-                match (&value, path.is_empty()) {
-                    (serde_json::Value::Object(members), true) => {
-                        members.values().any(|value| self.equals(value))
-                    }
-                    _ => self.equals(&value),
-                }
-            }
+            Field::Dimension(dimension) => self.meets_text(value, *dimension),
+            Field::Json(JsonField::Headers, path) => self.meets_json(value, |json| {
+                self.test.check.meets_json(JsonField::Headers, path, json)
+            }),
+            Field::Json(field, path) if path.is_empty() => match (&self.test.check, &self.ready) {
+                (Check::Exists, _) => true,
+                (_, Ready::Contains(needle)) => needle.is_in(value),
+                (check, _) => self.meets_json(value, |json| check.meets_json(*field, &[], json)),
+            },
+            Field::Json(..) => match &self.test.check {
+                Check::Exists => true,
+                check => self.meets_json(value, |json| check.meets_value(json)),
+            },
         }
     }
 
-    fn equals(&self, value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::String(text) => self.wanted.contains(text.as_bytes()),
-            other => self.wanted.contains(other.to_string().as_bytes()),
+    fn meets_json(&self, json: &[u8], meets: impl Fn(&Value) -> bool) -> bool {
+        serde_json::from_slice(json).is_ok_and(|json| meets(&json))
+    }
+
+    fn meets_text(&self, text: &[u8], dimension: Dimension) -> bool {
+        match &self.ready {
+            Ready::Equals(wanted) => wanted.contains(text),
+            Ready::Contains(needle) => needle.is_in(text),
+            Ready::Other => std::str::from_utf8(text)
+                .is_ok_and(|text| self.test.check.meets_text(text, dimension)),
+        }
+    }
+}
+
+/// What is known of values already.
+struct Known<'v> {
+    values: &'v Values,
+    known: Vec<Option<bool>>,
+}
+
+impl<'v> Known<'v> {
+    fn new(values: &'v Values) -> Self {
+        let known = vec![None; values.len()];
+        Self { values, known }
+    }
+
+    fn says(&mut self, code: u32, meets: &dyn Fn(&[u8]) -> bool) -> bool {
+        let Some(known) = self.known.get_mut(code as usize) else {
+            return false;
+        };
+        *known.get_or_insert_with(|| self.values.get(code).is_some_and(meets))
+    }
+}
+
+/// A text to look for, ASCII letters in either case.
+#[derive(Debug)]
+struct Needle<'a> {
+    text: &'a [u8],
+    /// The place of the byte that is looked for first, being rare in texts of the web.
+    rare: usize,
+}
+
+impl<'a> Needle<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        let commonness = |byte: u8| match byte.to_ascii_lowercase() {
+            b'"' | b':' | b',' | b'e' | b'a' | b'i' | b'o' | b'n' | b'r' | b's' | b't' => 3,
+            byte if byte.is_ascii_lowercase() => 2,
+            byte if byte.is_ascii_digit() || b"/.-_ ".contains(&byte) => 1,
+            _ => 0,
+        };
+        let places = text.iter().enumerate();
+        let rare = places.min_by_key(|(_, byte)| commonness(**byte));
+        Self {
+            text,
+            rare: rare.map_or(0, |(place, _)| place),
+        }
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        let Some(rare) = self.text.get(self.rare) else {
+            return true;
+        };
+        let Some(last) = text.len().checked_sub(self.text.len()) else {
+            return false;
+        };
+        let starts = text.get(self.rare..=last + self.rare).unwrap_or_default();
+        let (lower, upper) = (rare.to_ascii_lowercase(), rare.to_ascii_uppercase());
+        memchr2_iter(lower, upper, starts).any(|start| {
+            text.get(start..start + self.text.len())
+                .is_some_and(|part| part.eq_ignore_ascii_case(self.text))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_wherever_it_stands() {
+        for (wanted, text, expected) in [
+            ("", "", true),
+            ("", "a", true),
+            ("a", "", false),
+            ("curl", "Curl/8", true),
+            ("CURL", "a curl", true),
+            ("l/8", "curl/8", true),
+            ("curl/8", "curl/", false),
+            ("aab", "aaab", true),
+            ("é", "É", false),
+            ("é", "café", true),
+            ("@b", "a@B.example", true),
+        ] {
+            assert_eq!(
+                Needle::new(wanted.as_bytes()).is_in(text.as_bytes()),
+                expected,
+                "{wanted} in {text}"
+            );
         }
     }
 }

@@ -6,6 +6,8 @@ use memchr::memmem::Finder;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::row::Text;
+
 /// The names on the way to a value.
 #[derive(Debug)]
 pub(super) struct JsonPath<'a> {
@@ -42,17 +44,35 @@ impl<'a> JsonPath<'a> {
     }
 }
 
+/// The JSON text of the first header of that name, whatever its case, of an object or a list of pairs.
+pub(super) fn header<'j>(json: &'j [u8], name: &str) -> Option<&'j [u8]> {
+    if json.first() == Some(&b'[') {
+        let pairs = serde_json::from_slice::<Vec<&RawValue>>(json).ok()?;
+        let mut pairs = pairs.into_iter().filter_map(|pair| {
+            let (name, value): (Text<'j>, &'j RawValue) = serde_json::from_str(pair.get()).ok()?;
+            Some((name.0, value))
+        });
+        let found = pairs.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        return found.map(|(_, value)| value.get().as_bytes());
+    }
+    member_where(json, &|other| other.eq_ignore_ascii_case(name))
+}
+
 /// The JSON text of an object's member; `None` for anything else.
 fn member<'j>(json: &'j [u8], name: &str) -> Option<&'j [u8]> {
+    member_where(json, &|other| other == name)
+}
+
+fn member_where<'j>(json: &'j [u8], is_it: &dyn Fn(&str) -> bool) -> Option<&'j [u8]> {
     if json.first() != Some(&b'{') {
         return None;
     }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let found = Member(name).deserialize(&mut deserializer).ok()?;
+    let found = Member(is_it).deserialize(&mut deserializer).ok()?;
     found.map(|value| value.get().as_bytes())
 }
 
-struct Member<'n>(&'n str);
+struct Member<'n>(&'n dyn Fn(&str) -> bool);
 
 impl<'de> DeserializeSeed<'de> for Member<'_> {
     type Value = Option<&'de RawValue>;
@@ -75,7 +95,7 @@ impl<'de> Visitor<'de> for Member<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
         while let Some(is_it) = map.next_key_seed(Name(self.0))? {
-            if is_it {
+            if is_it && found.is_none() {
                 found = Some(map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -85,7 +105,7 @@ impl<'de> Visitor<'de> for Member<'_> {
     }
 }
 
-struct Name<'n>(&'n str);
+struct Name<'n>(&'n dyn Fn(&str) -> bool);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = bool;
@@ -103,7 +123,7 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(name == self.0)
+        Ok((self.0)(name))
     }
 }
 
@@ -137,6 +157,21 @@ mod tests {
         ] {
             assert_eq!(found(json, path), None, "{path:?}");
         }
+    }
+
+    #[test]
+    fn headers_are_found_in_both_forms() {
+        for json in [
+            r#"{"Accept":"a","X-Id":["b"],"x-id":1}"#,
+            r#"[["Accept","a"],["odd"],7,["X-Id",["b"]],["x-id",1]]"#,
+        ] {
+            assert_eq!(
+                header(json.as_bytes(), "x-ID"),
+                Some(br#"["b"]"#.as_slice())
+            );
+            assert_eq!(header(json.as_bytes(), "host"), None);
+        }
+        assert_eq!(header(b"\"x-id\"", "x-id"), None);
     }
 
     #[test]

@@ -4,11 +4,11 @@
 use super::filter::Plan;
 use super::hot::HotBatch;
 use super::hot_reader::HotReader;
-use super::json_path::JsonPath;
+use super::json_path::{self, JsonPath};
 use super::segment::{GroupReader, SegmentError};
 use super::texts::Texts;
 use crate::store::event::{EventId, StoredEvent};
-use crate::store::filter::Field;
+use crate::store::filter::{Dimension, Field, JsonField};
 use crate::store::query::{Cursor, TimeRange};
 
 /// Reads one part.
@@ -49,29 +49,37 @@ impl<'a> Reader<'a> {
         if range.covers(min, max) && before.is_none_or(|before| max < before.time) {
             return Ok(all.collect());
         }
-        let all: Vec<u32> = all.collect();
-        let times = self.times(&all)?;
-        let mut rows: Vec<u32> = all
-            .into_iter()
-            .zip(&times)
-            .filter(|(_, time)| range.contains(**time))
-            .filter(|(_, time)| before.is_none_or(|before| **time <= before.time))
-            .map(|(row, _)| row)
-            .collect();
+        self.among(all.collect(), range, before)
+    }
+
+    /// Those of the rows that are within the range and come before the cursor.
+    pub(super) fn among(
+        &self,
+        rows: Vec<u32>,
+        range: TimeRange,
+        before: Option<Cursor>,
+    ) -> Result<Vec<u32>, SegmentError> {
+        let times = self.times(&rows)?;
+        let (mut within, mut ties) = (Vec::with_capacity(rows.len()), Vec::new());
+        for (row, time) in rows.into_iter().zip(times) {
+            if range.contains(time) && before.is_none_or(|before| time <= before.time) {
+                within.push(row);
+                if before.is_some_and(|before| time == before.time) {
+                    ties.push(row);
+                }
+            }
+        }
         if let Some(before) = before {
             // Of the same time, the id decides.
-            let is_tie = |row: &u32| times.get(*row as usize) == Some(&before.time);
-            let ties: Vec<u32> = rows.iter().copied().filter(is_tie).collect();
             let ids = self.ids(&ties)?;
+            let ties = ties.into_iter().zip(ids);
             let later: Vec<u32> = ties
-                .into_iter()
-                .zip(ids)
                 .filter(|(_, id)| *id >= before.id)
                 .map(|(row, _)| row)
                 .collect();
-            rows.retain(|row| later.binary_search(row).is_err());
+            within.retain(|row| later.binary_search(row).is_err());
         }
-        Ok(rows)
+        Ok(within)
     }
 
     /// Those of the rows that the filter takes.
@@ -100,24 +108,58 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Says whether certainly no row has a value of the field that `matches` takes.
+    pub(super) fn lacks(
+        &self,
+        field: &Field,
+        matches: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, SegmentError> {
+        let is_ip = *field == Field::Dimension(Dimension::Ip);
+        match self {
+            Self::Hot(_) => Ok(false),
+            Self::Group(reader) if is_ip => {
+                reader.lacks(field, &|ip| matches(canonical(ip).unwrap_or(ip)))
+            }
+            Self::Group(reader) => reader.lacks(field, matches),
+        }
+    }
+
     /// The values of the field: texts of a dimension, JSON of a JSON field.
     pub(super) fn field(&self, field: &Field, rows: &[u32]) -> Result<Texts, SegmentError> {
-        match (field, self) {
-            (Field::Dimension(dimension), Self::Hot(reader)) => reader.dimension(*dimension, rows),
-            (Field::Dimension(dimension), Self::Group(reader)) => {
-                reader.dimension(*dimension, rows)
-            }
-            (Field::Json(json, path), _) => {
-                let whole = match self {
-                    Self::Hot(reader) => reader.json(*json, rows)?,
-                    Self::Group(reader) => reader.json(*json, rows)?,
+        match field {
+            Field::Dimension(dimension) => {
+                let texts = match self {
+                    Self::Hot(reader) => reader.dimension(*dimension, rows)?,
+                    Self::Group(reader) => reader.dimension(*dimension, rows)?,
                 };
-                if path.is_empty() {
-                    return Ok(whole);
+                Ok(match dimension {
+                    Dimension::Ip => texts.narrow(|ip| canonical(ip).or(Some(ip))),
+                    _ => texts,
+                })
+            }
+            Field::Json(field, path) => {
+                let (texts, rest) = match self {
+                    Self::Hot(reader) => (reader.json(*field, rows)?, path.as_slice()),
+                    Self::Group(reader) => reader.json(*field, path, rows)?,
+                };
+                match rest.split_first() {
+                    None => Ok(texts),
+                    Some((header, inner)) if *field == JsonField::Headers => {
+                        let inner = JsonPath::new(inner);
+                        Ok(texts.narrow(|json| inner.find(json_path::header(json, header)?)))
+                    }
+                    Some(_) => {
+                        let path = JsonPath::new(rest);
+                        Ok(texts.narrow(|json| path.find(json)))
+                    }
                 }
-                let path = JsonPath::new(path);
-                Ok(whole.narrow(|json| path.find(json)))
             }
         }
     }
+}
+
+/// The address in its canonical form, where that differs: an IPv4 address in IPv6.
+fn canonical(ip: &[u8]) -> Option<&[u8]> {
+    let mapped = ip.strip_prefix(b"::ffff:")?;
+    mapped.contains(&b'.').then_some(mapped)
 }

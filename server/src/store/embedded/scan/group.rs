@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{ScanError, parts};
+use super::{Scan, ScanError, parts};
 use crate::store::embedded::filter::Plan;
 use crate::store::embedded::view::View;
 use crate::store::filter::{Dimension, Field, JsonField};
@@ -32,10 +32,11 @@ pub(in crate::store::embedded) fn groups(
     let plan = Plan::new(&query.filter);
     let (mut events, mut absent) = (0, 0);
     let mut sums: HashMap<String, Sums> = HashMap::new();
+    let looking = Scan::new(&plan, query.range);
     for part in parts(view, query.range) {
         let failed = |error| part.failed(error);
         let reader = part.open()?;
-        let rows = reader.within(query.range, None).map_err(failed)?;
+        let rows = looking.candidates(&part, &reader, None)?;
         let rows = reader.select(&plan, &rows).map_err(failed)?;
         let texts = reader.field(&query.by, &rows).map_err(failed)?;
         let ips = reader

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{ScanError, parts};
+use super::{Scan, ScanError, parts};
 use crate::store::embedded::filter::Plan;
 use crate::store::embedded::texts::{ABSENT, Texts};
 use crate::store::embedded::view::View;
@@ -18,6 +18,7 @@ pub(in crate::store::embedded) fn histogram(
     let range = query.range();
     let mut counts = vec![0_u64; buckets];
     let mut by_value = ByValue::default();
+    let looking = Scan::new(&plan, range);
     for part in parts(view, range) {
         let (min, max) = (part.min_time, part.max_time);
         let in_one = plan.takes_all()
@@ -29,7 +30,7 @@ pub(in crate::store::embedded) fn histogram(
         }
         let failed = |error| part.failed(error);
         let reader = part.open()?;
-        let rows = reader.within(range, None).map_err(failed)?;
+        let rows = looking.candidates(&part, &reader, None)?;
         let rows = reader.select(&plan, &rows).map_err(failed)?;
         let times = reader.times(&rows).map_err(failed)?;
         let places: Vec<Option<usize>> = times.iter().map(|time| query.bucket_of(*time)).collect();

@@ -7,18 +7,22 @@ mod group;
 mod histogram;
 mod search;
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 pub(super) use self::group::groups;
 pub(super) use self::histogram::histogram;
 pub(super) use self::search::{Search, search};
+use super::filter::Plan;
 use super::hot::HotBatch;
 use super::reader::Reader;
 use super::segment::{Segment, SegmentError};
 use super::view::View;
 use crate::store::error::StoreError;
-use crate::store::query::TimeRange;
+use crate::store::query::{Cursor, TimeRange};
 
 /// Why a scan did not end.
 #[derive(Debug)]
@@ -74,6 +78,64 @@ impl<'a> Part<'a> {
                 StoreError::Internal(format!("rows in memory cannot be read: {error}")).into()
             }
         }
+    }
+}
+
+/// What a scan looks for, and what it learnt of segments on the way.
+struct Scan<'a> {
+    plan: &'a Plan<'a>,
+    range: TimeRange,
+    /// For each segment, the rows that the actor stands in whom the filter asks for, if it does.
+    actors: RefCell<HashMap<*const Segment, Option<Rc<[u32]>>>>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(plan: &'a Plan<'a>, range: TimeRange) -> Self {
+        Self {
+            plan,
+            range,
+            actors: RefCell::default(),
+        }
+    }
+
+    /// The rows of the part, which was opened, that may be meant: within the range, and before the cursor.
+    fn candidates(
+        &self,
+        part: &Part<'_>,
+        reader: &Reader<'_>,
+        before: Option<Cursor>,
+    ) -> Result<Vec<u32>, ScanError> {
+        let failed = |error| part.failed(error);
+        let Source::Group(segment, group) = part.source else {
+            return reader.within(self.range, before).map_err(failed);
+        };
+        match self.actor_rows(segment).map_err(failed)? {
+            Some(rows) => {
+                let rows = segment.rows_of_group(group, &rows);
+                reader.among(rows, self.range, before).map_err(failed)
+            }
+            None => reader.within(self.range, before).map_err(failed),
+        }
+    }
+
+    fn actor_rows(&self, segment: &Arc<Segment>) -> Result<Option<Rc<[u32]>>, SegmentError> {
+        let known = self.actors.borrow().get(&Arc::as_ptr(segment)).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let mut rows: Option<Vec<u32>> = None;
+        for matcher in self.plan.required() {
+            if let Some(found) = segment.actor_rows(matcher.test())?
+                && rows.as_ref().is_none_or(|rows| found.len() < rows.len())
+            {
+                rows = Some(found);
+            }
+        }
+        let rows: Option<Rc<[u32]>> = rows.map(Into::into);
+        self.actors
+            .borrow_mut()
+            .insert(Arc::as_ptr(segment), rows.clone());
+        Ok(rows)
     }
 }
 

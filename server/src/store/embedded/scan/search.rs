@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Part, ScanError, parts};
+use super::{Part, Scan, ScanError, parts};
 use crate::store::embedded::filter::Plan;
 use crate::store::embedded::view::View;
 use crate::store::event::StoredEvent;
@@ -15,7 +15,6 @@ const BLOCK_ROWS: usize = 8_192;
 #[derive(Debug)]
 pub(in crate::store::embedded) struct Search<'a> {
     query: &'a EventQuery,
-    plan: Plan<'a>,
     monitor: &'a ScanMonitor,
     /// Where to go on.
     after: Option<Cursor>,
@@ -27,7 +26,6 @@ impl<'a> Search<'a> {
     pub(in crate::store::embedded) fn new(query: &'a EventQuery, monitor: &'a ScanMonitor) -> Self {
         Self {
             query,
-            plan: Plan::new(&query.filter),
             monitor,
             after: query.cursor,
             left: query.limit,
@@ -94,6 +92,8 @@ pub(in crate::store::embedded) fn search(
     }
     monitor.begin(parts.iter().map(|part| part.rows as u64).sum());
     // One more tells whether there is another page.
+    let plan = Plan::new(&query.filter);
+    let looking = Scan::new(&plan, query.range);
     let mut newest = Newest {
         most: search.left + 1,
         hits: BTreeSet::new(),
@@ -103,7 +103,7 @@ pub(in crate::store::embedded) fn search(
         if only_whether_more || newest.outdoes(part.max_time) {
             break;
         }
-        if !scan(at, part, search, &mut newest, sink)? {
+        if !scan(at, part, &looking, search, &mut newest, sink)? {
             return Ok(Searched {
                 next: search.after,
                 cancelled: true,
@@ -126,14 +126,15 @@ pub(in crate::store::embedded) fn search(
 fn scan(
     at: usize,
     part: &Part<'_>,
+    looking: &Scan<'_>,
     search: &Search<'_>,
     newest: &mut Newest,
     sink: &mut dyn FnMut(Step),
 ) -> Result<bool, ScanError> {
-    let (query, monitor) = (search.query, search.monitor);
+    let monitor = search.monitor;
     let reader = part.open()?;
     let failed = |error| part.failed(error);
-    let rows = reader.within(query.range, search.after).map_err(failed)?;
+    let rows = looking.candidates(part, &reader, search.after)?;
     monitor.advance((part.rows - rows.len()) as u64);
     let mut found = 0;
     for block in rows.rchunks(BLOCK_ROWS) {
@@ -145,7 +146,7 @@ fn scan(
             monitor.advance(block.len() as u64);
             continue;
         }
-        let picked = reader.select(&search.plan, block).map_err(failed)?;
+        let picked = reader.select(looking.plan, block).map_err(failed)?;
         let picked = match reader.is_sorted() {
             true => picked
                 .get(picked.len().saturating_sub(newest.most)..)

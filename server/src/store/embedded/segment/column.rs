@@ -27,6 +27,12 @@ impl Dictionary {
         }
         Ok(Self { bytes, spans })
     }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
+        self.spans
+            .iter()
+            .filter_map(|(start, end)| self.bytes.get(*start..*end))
+    }
 }
 
 fn cut() -> SegmentError {

@@ -10,7 +10,7 @@ use super::read::{GroupReader, Segment, SegmentError};
 use super::schema::Column;
 use crate::store::embedded::texts::Texts;
 use crate::store::event::{EventId, StoredEvent};
-use crate::store::filter::{Dimension, JsonField};
+use crate::store::filter::{Dimension, Field, JsonField};
 
 impl Segment {
     /// The id and the time of receipt of every row of the group.
@@ -46,39 +46,55 @@ impl GroupReader<'_> {
         dimension: Dimension,
         rows: &[u32],
     ) -> Result<Texts, SegmentError> {
-        let column = match dimension {
-            Dimension::App => Column::App,
-            Dimension::Name => Column::Name,
-            Dimension::Ip => Column::Ip,
-            Dimension::Method => Column::Method,
-            Dimension::Path => Column::Path,
-            Dimension::Route => Column::Route,
-            Dimension::Host => Column::Host,
-            Dimension::Scheme => Column::Scheme,
-            Dimension::UserAgent => Column::UserAgent,
-            Dimension::Referer => Column::Referer,
-            Dimension::RequestId => Column::RequestId,
-            Dimension::Agent => Column::Agent,
-            Dimension::Hostname => Column::Hostname,
-            Dimension::Environment => Column::Environment,
-            Dimension::Status => {
-                let statuses = self.numbers::<Int32Type>(Column::Status, rows)?;
-                return Ok(Texts::of_numbers(statuses));
-            }
-            Dimension::Aggregated => {
+        match (dimension, text_column(dimension)) {
+            (_, Some(column)) => self.text_column(column.place(), rows),
+            (Dimension::Aggregated, None) => {
                 let aggregated = self.numbers::<BoolType>(Column::Aggregated, rows)?;
-                return Ok(Texts::of_numbers(aggregated));
+                Ok(Texts::of_numbers(aggregated))
             }
-        };
-        self.text_column(column.place(), rows)
+            (_, None) => {
+                let statuses = self.numbers::<Int32Type>(Column::Status, rows)?;
+                Ok(Texts::of_numbers(statuses))
+            }
+        }
     }
 
-    /// The JSON of a field in the rows, which ascend.
-    pub(in crate::store::embedded) fn json(
+    /// The JSON of a field in the rows, which ascend, and what of the path still leads into it: a member may have a
+    /// column of its own.
+    pub(in crate::store::embedded) fn json<'p>(
         &self,
         field: JsonField,
+        path: &'p [String],
         rows: &[u32],
-    ) -> Result<Texts, SegmentError> {
+    ) -> Result<(Texts, &'p [String]), SegmentError> {
+        let (place, rest) = self.json_column(field, path);
+        Ok((self.text_column(place, rows)?, rest))
+    }
+
+    /// Says whether certainly no row has a value that `matches` takes.
+    pub(in crate::store::embedded) fn lacks(
+        &self,
+        field: &Field,
+        matches: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, SegmentError> {
+        let place = match field {
+            Field::Dimension(dimension) => text_column(*dimension).map(Column::place),
+            Field::Json(field, path) => {
+                let (place, rest) = self.json_column(*field, path);
+                rest.is_empty().then_some(place)
+            }
+        };
+        match place {
+            Some(place) => self.column_lacks(place, matches),
+            None => Ok(false),
+        }
+    }
+
+    fn json_column<'p>(&self, field: JsonField, path: &'p [String]) -> (usize, &'p [String]) {
+        let member = path.split_first().and_then(|(member, rest)| {
+            let place = self.segment.shred(field, member)?;
+            Some((place, rest))
+        });
         let column = match field {
             JsonField::User => Column::User,
             JsonField::Params => Column::Params,
@@ -87,7 +103,7 @@ impl GroupReader<'_> {
             JsonField::Traits => Column::Traits,
             JsonField::Headers => Column::Headers,
         };
-        self.text_column(column.place(), rows)
+        member.unwrap_or((column.place(), path))
     }
 
     /// The events of the rows, which ascend.
@@ -152,6 +168,27 @@ impl GroupReader<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The column of a dimension, if it is one of texts.
+fn text_column(dimension: Dimension) -> Option<Column> {
+    match dimension {
+        Dimension::App => Some(Column::App),
+        Dimension::Name => Some(Column::Name),
+        Dimension::Ip => Some(Column::Ip),
+        Dimension::Method => Some(Column::Method),
+        Dimension::Path => Some(Column::Path),
+        Dimension::Route => Some(Column::Route),
+        Dimension::Host => Some(Column::Host),
+        Dimension::Scheme => Some(Column::Scheme),
+        Dimension::UserAgent => Some(Column::UserAgent),
+        Dimension::Referer => Some(Column::Referer),
+        Dimension::RequestId => Some(Column::RequestId),
+        Dimension::Agent => Some(Column::Agent),
+        Dimension::Hostname => Some(Column::Hostname),
+        Dimension::Environment => Some(Column::Environment),
+        Dimension::Status | Dimension::Aggregated => None,
     }
 }
 

@@ -4,15 +4,20 @@
 //! CRC-32 of the whole file. One that took the place of several is named `FIRST-LAST-CRC.parquet`. The checksum is
 //! compared when the file is first read, so that damage is found before it is decoded.
 
+mod actors;
 mod column;
+mod columns;
 mod crc;
 mod events;
 mod hybrid;
 mod pages;
 mod read;
+mod row;
 mod schema;
+mod shred;
 mod write;
 
+pub(super) use self::columns::Columns;
 pub(super) use self::crc::file_crc;
 pub(super) use self::read::{GroupReader, Segment, SegmentError};
 pub(super) use self::write::{FileWriter, GROUP_ROWS, write};

@@ -10,22 +10,28 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parquet::basic::Encoding;
+use parquet::basic::{Encoding, Type};
 use parquet::column::reader::{get_column_reader, get_typed_column_reader};
 use parquet::data_type::{DataType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+};
 use parquet::file::statistics::Statistics;
+use parquet::schema::types::SchemaDescriptor;
 
+use super::actors::{self, ActorIndex};
 use super::column::{self, Dictionary};
 use super::crc::file_crc;
 use super::pages::Chunk;
 use super::schema::{
-    Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
+    Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION, SCHEMA,
+    SCHEMA_VERSION, Shred,
 };
 use crate::store::embedded::files::{Numbers, SegmentName};
 use crate::store::embedded::texts::Texts;
 use crate::store::event::EventId;
+use crate::store::filter::{Check, Dimension, Field, JsonField, Test};
 
 /// Why a segment cannot be read.
 #[derive(Debug)]
@@ -73,6 +79,8 @@ impl From<io::Error> for SegmentError {
 /// Rows that are decoded together.
 #[derive(Debug)]
 pub(in crate::store::embedded) struct Group {
+    /// The place of its first row in the segment.
+    first: u32,
     pub(in crate::store::embedded) rows: usize,
     pub(in crate::store::embedded) min_time: i64,
     pub(in crate::store::embedded) max_time: i64,
@@ -85,6 +93,10 @@ pub(in crate::store::embedded) struct Segment {
     name: SegmentName,
     bytes: u64,
     metadata: ParquetMetaData,
+    /// The members of JSON that have columns, and their places.
+    shreds: Vec<(Shred, usize)>,
+    ips: ActorIndex,
+    users: ActorIndex,
     groups: Vec<Group>,
     min_time: i64,
     max_time: i64,
@@ -102,7 +114,14 @@ impl Segment {
         let damaged = |text: &str| SegmentError::Damaged(text.to_owned());
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        // The footer stays in memory: only what queries need.
+        let only_times = ParquetStatisticsPolicy::skip_except(&[Column::Time.place()]);
+        let options = ParquetMetaDataOptions::new()
+            .with_column_stats_policy(only_times)
+            .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+        let metadata = ParquetMetaDataReader::new()
+            .with_metadata_options(Some(options))
+            .parse_and_finish(&file)?;
         let text = |key: &str| {
             let pairs = metadata.file_metadata().key_value_metadata()?;
             pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
@@ -122,20 +141,15 @@ impl Segment {
             number_at(KEY_MAX_TIME)?,
             number_at(KEY_MAX_RECEIVED)?,
         );
-        let columns = metadata.file_metadata().schema_descr().columns();
-        let as_written = columns.len() == Column::ALL.len()
-            && columns
-                .iter()
-                .zip(SCHEMA.get_fields())
-                .all(|(column, field)| {
-                    column.name() == field.name()
-                        && column.physical_type() == field.get_physical_type()
-                        && (column.max_def_level() == 1) == field.is_optional()
-                        && column.max_rep_level() == 0
-                });
-        if !as_written {
-            return Err(damaged("the columns are not those of the schema"));
-        }
+        let index_at = |key: &str| {
+            text(key)
+                .and_then(ActorIndex::from_text)
+                .ok_or_else(|| SegmentError::Damaged(format!("the footer has no {key}")))
+        };
+        let (ips, users) = (index_at(KEY_IPS)?, index_at(KEY_USERS)?);
+        let shreds = shreds(metadata.file_metadata().schema_descr())
+            .ok_or_else(|| damaged("the columns are not those of the schema"))?;
+        let mut first = 0_u32;
         let groups = metadata
             .row_groups()
             .iter()
@@ -147,8 +161,12 @@ impl Segment {
                 let Some(Statistics::Int64(times)) = times else {
                     return None;
                 };
+                let rows = u32::try_from(group.num_rows()).ok()?;
+                let at = first;
+                first = first.checked_add(rows)?;
                 Some(Group {
-                    rows: usize::try_from(group.num_rows()).ok()?,
+                    first: at,
+                    rows: rows as usize,
                     min_time: *times.min_opt()?,
                     max_time: *times.max_opt()?,
                 })
@@ -162,6 +180,9 @@ impl Segment {
             name,
             bytes,
             metadata,
+            shreds,
+            ips,
+            users,
             groups,
             min_time,
             max_time,
@@ -233,6 +254,52 @@ impl Segment {
         Ok(())
     }
 
+    /// The rows of the segment that an actor of the test may stand in, in ascending order; `None` if the test does not
+    /// name any.
+    pub(in crate::store::embedded) fn actor_rows(
+        &self,
+        test: &Test,
+    ) -> Result<Option<Vec<u32>>, SegmentError> {
+        let Check::Equals(wanted) = &test.check else {
+            return Ok(None);
+        };
+        let (index, keys): (_, Vec<u64>) = match &test.field {
+            Field::Dimension(Dimension::Ip) => (
+                self.ips,
+                wanted.iter().map(|ip| actors::ip_key(ip)).collect(),
+            ),
+            Field::Json(JsonField::User, path) if path.len() <= 1 => {
+                let keys = wanted
+                    .iter()
+                    .flat_map(|text| actors::keys_of_identifier(text));
+                (self.users, keys.collect())
+            }
+            _ => return Ok(None),
+        };
+        self.verify()?;
+        index.rows(&File::open(&self.path)?, &keys).map(Some)
+    }
+
+    /// Those of the segment's rows that are the group's, as its own.
+    pub(in crate::store::embedded) fn rows_of_group(&self, group: usize, rows: &[u32]) -> Vec<u32> {
+        let Some(group) = self.groups.get(group) else {
+            return Vec::new();
+        };
+        let end = group.first + group.rows as u32;
+        let place = |bound: u32| rows.partition_point(|row| *row < bound);
+        let own = rows.get(place(group.first)..place(end)).unwrap_or_default();
+        own.iter().map(|row| row - group.first).collect()
+    }
+
+    /// The place of the column of a member of JSON.
+    pub(super) fn shred(&self, field: JsonField, member: &str) -> Option<usize> {
+        let found = self
+            .shreds
+            .iter()
+            .find(|(shred, _)| shred.field == field && shred.member == member);
+        found.map(|(_, place)| *place)
+    }
+
     /// Opens one group of rows for reading.
     pub(in crate::store::embedded) fn group(
         &self,
@@ -252,6 +319,27 @@ impl Segment {
     }
 }
 
+/// The columns behind those that every segment has; `None` if a column is none of ours.
+fn shreds(schema: &SchemaDescriptor) -> Option<Vec<(Shred, usize)>> {
+    let own = SCHEMA.get_fields();
+    let columns = schema.columns();
+    let as_written = columns.len() >= own.len()
+        && columns.iter().zip(own).all(|(column, field)| {
+            column.name() == field.name()
+                && column.physical_type() == field.get_physical_type()
+                && (column.max_def_level() == 1) == field.is_optional()
+                && column.max_rep_level() == 0
+        });
+    let rest = columns.iter().enumerate().skip(own.len());
+    let shreds = rest.map(|(place, column)| {
+        let is_text = column.physical_type() == Type::BYTE_ARRAY
+            && column.max_def_level() == 1
+            && column.max_rep_level() == 0;
+        Some((Shred::of_name(column.name()).filter(|_| is_text)?, place))
+    });
+    shreds.collect::<Option<_>>().filter(|_| as_written)
+}
+
 impl Drop for Segment {
     fn drop(&mut self) {
         // A file that cannot be removed is found by the next start, which comes to the same decision.
@@ -265,7 +353,7 @@ impl Drop for Segment {
 
 /// Reads one group of rows.
 pub(in crate::store::embedded) struct GroupReader<'a> {
-    segment: &'a Segment,
+    pub(super) segment: &'a Segment,
     file: Arc<File>,
     group: usize,
     /// How many rows there are.
@@ -359,6 +447,24 @@ impl GroupReader<'_> {
         let chunk = self.chunk(place)?;
         let dictionary = self.dictionary(place, &chunk)?;
         column::texts(&chunk, dictionary.as_deref(), rows)
+    }
+
+    /// Says whether the column certainly holds no value that `matches` takes: its values stand in a
+    /// dictionary, and none of them is one.
+    pub(super) fn column_lacks(
+        &self,
+        place: usize,
+        matches: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, SegmentError> {
+        let column = self.segment.metadata.row_group(self.group).column(place);
+        let all_in_dictionary = column
+            .page_encoding_stats_mask()
+            .is_some_and(|encodings| encodings.is_only(Encoding::RLE_DICTIONARY));
+        if !all_in_dictionary {
+            return Ok(false);
+        }
+        let dictionary = self.dictionary(place, &self.chunk(place)?)?;
+        Ok(dictionary.is_some_and(|dictionary| !dictionary.values().any(matches)))
     }
 
     fn dictionary(

@@ -1,46 +1,40 @@
 //! Writing a segment.
 
-use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::data_type::{
-    BoolType, ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType,
-    Int32Type, Int64Type,
+    BoolType, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType, Int32Type,
+    Int64Type,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::{
     SerializedColumnWriter, SerializedFileWriter, SerializedRowGroupWriter,
 };
-use parquet::schema::types::ColumnPath;
 use serde_json::value::RawValue;
 
+use super::actors::{self, ActorIndex};
+use super::columns::Columns;
 use super::crc::CrcWriter;
 use super::read::Segment;
+use super::row::GroupRow;
 use super::schema::{
-    Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
+    Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION,
+    SCHEMA_VERSION,
 };
+use super::shred::{self, Shredder};
 use crate::store::embedded::files::{Layout, Numbers, SegmentName, sync_dir};
 use crate::store::embedded::hot::{HotBatch, HotRow};
-use crate::store::embedded::row::{Row, Text};
 use crate::store::error::StoreError;
+use crate::store::filter::JsonField;
 
-/// Rows of one row group: what a query decodes at once.
+/// The most rows of one row group: what a query decodes at once.
 pub(in crate::store::embedded) const GROUP_ROWS: usize = 32_768;
 
-/// Rows of one page: what a query decodes to get at one row.
-const PAGE_ROWS: usize = 4_096;
-
-/// The most bytes of the dictionary of a column that actors are found by.
-const DICTIONARY_BYTES: usize = 4 << 20;
-
-/// Writes the rows as the segment of these numbers, sorted by time and id. When this returns it is durable under its final name.
-/// The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
+/// Writes the rows as the segment of these numbers, sorted by time and id. When this returns it is durable under its
+/// final name. The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
 pub(in crate::store::embedded) fn write(
     layout: &Layout,
     numbers: Numbers,
@@ -89,61 +83,119 @@ fn write_file(file: File, batches: &[Arc<HotBatch>]) -> Result<(File, u32), Parq
         .flat_map(|batch| batch.rows().iter().map(|row| (&**batch, row)))
         .collect();
     order.sort_unstable_by_key(|(_, row)| (row.time, row.id));
-    let mut writer = FileWriter::new(file)?;
-    for chunk in order.chunks(GROUP_ROWS) {
-        writer.group(chunk)?;
+    let mut writer = FileWriter::new(file, Columns::choose(&order)?)?;
+    // Groups of one size: a small last one would cost a query as much as a full one.
+    let groups = order.len().div_ceil(GROUP_ROWS).max(1);
+    for rows in order.chunks(order.len().div_ceil(groups).max(1)) {
+        writer.group(rows)?;
     }
     writer.finish()
 }
 
-/// Writes a Parquet file, a group of rows at a time.
+/// Writes a segment's file, a group of rows at a time.
 pub(in crate::store::embedded) struct FileWriter {
     writer: SerializedFileWriter<CrcWriter<BufWriter<File>>>,
+    columns: Columns,
+    rows: u32,
     min_time: i64,
     max_time: i64,
     max_received: i64,
+    /// The keys of actors, and the rows that they stand in.
+    ips: Vec<(u64, u32)>,
+    users: Vec<(u64, u32)>,
 }
 
 impl FileWriter {
-    pub(in crate::store::embedded) fn new(file: File) -> Result<Self, ParquetError> {
+    pub(in crate::store::embedded) fn new(
+        file: File,
+        columns: Columns,
+    ) -> Result<Self, ParquetError> {
         let sink = CrcWriter::new(BufWriter::new(file));
+        let schema = Arc::clone(&columns.schema);
+        let properties = Arc::clone(&columns.properties);
         Ok(Self {
-            writer: SerializedFileWriter::new(sink, Arc::clone(&SCHEMA), properties())?,
+            writer: SerializedFileWriter::new(sink, schema, properties)?,
+            columns,
+            rows: 0,
             min_time: i64::MAX,
             max_time: i64::MIN,
             max_received: i64::MIN,
+            ips: Vec::new(),
+            users: Vec::new(),
         })
     }
 
-    /// Writes the rows, which are at most [`GROUP_ROWS`], in this order.
+    /// Writes the rows, which are at most [`GROUP_ROWS`] and follow those before in the order of time and id.
     pub(in crate::store::embedded) fn group(
         &mut self,
         rows: &[(&HotBatch, &HotRow)],
     ) -> Result<(), ParquetError> {
-        let group = rows
+        let rows = rows
             .iter()
             .map(|(batch, row)| GroupRow::read(batch, row))
             .collect::<Result<Vec<_>, _>>()?;
-        for GroupRow { row, .. } in &group {
-            self.min_time = self.min_time.min(row.time);
-            self.max_time = self.max_time.max(row.time);
-            self.max_received = self.max_received.max(row.received);
+        for row in &rows {
+            self.note(row);
         }
         let mut writer = self.writer.next_row_group()?;
         for column in Column::ALL {
-            write_column(&mut writer, column, &group)?;
+            write_column(&mut writer, column, &rows)?;
+        }
+        // In the order of the schema: those of each field stand together.
+        for shreds in self
+            .columns
+            .shreds
+            .chunk_by(|one, next| one.field == next.field)
+        {
+            let shredder = Shredder::new(shreds.iter().map(|shred| &*shred.member));
+            let field = shreds.first().map(|shred| shred.field);
+            let values: Vec<Vec<Option<&RawValue>>> = rows
+                .iter()
+                .map(|row| shredder.shred(field.and_then(|field| row.json(field))))
+                .collect();
+            for place in 0..shreds.len() {
+                let values = rows.iter().zip(&values).map(|(row, values)| {
+                    let value = values.get(place).copied().flatten();
+                    value.map(|value| row.part(value))
+                });
+                let mut writer = next_column(&mut writer)?;
+                write_optional::<ByteArrayType>(&mut writer, values)?;
+                writer.close()?;
+            }
         }
         writer.close()?;
         Ok(())
     }
 
+    /// Notes what the footer and the indexes say of a row.
+    fn note(&mut self, row: &GroupRow<'_>) {
+        self.min_time = self.min_time.min(row.row.time);
+        self.max_time = self.max_time.max(row.row.time);
+        self.max_received = self.max_received.max(row.row.received);
+        if let Some(ip) = &row.row.ip {
+            self.ips.push((actors::ip_key(&ip.0), self.rows));
+        }
+        if let Some(user) = row.json(JsonField::User) {
+            shred::members(user, |_, value| {
+                self.users.push((actors::json_key(value.get()), self.rows));
+            });
+        }
+        self.rows += 1;
+    }
+
     /// Ends the file, and returns it with its checksum.
     pub(in crate::store::embedded) fn finish(mut self) -> Result<(File, u32), ParquetError> {
+        let ips = std::mem::take(&mut self.ips);
+        let ips = self.index(ips)?;
+        let users = std::mem::take(&mut self.users);
+        let users = self.index(users)?;
         for (key, value) in [
             (KEY_VERSION, SCHEMA_VERSION.to_owned()),
             (KEY_MIN_TIME, self.min_time.to_string()),
             (KEY_MAX_TIME, self.max_time.to_string()),
             (KEY_MAX_RECEIVED, self.max_received.to_string()),
+            (KEY_IPS, ips.to_text()),
+            (KEY_USERS, users.to_text()),
         ] {
             self.writer
                 .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
@@ -154,100 +206,18 @@ impl FileWriter {
             .map_err(io::IntoInnerError::into_error)?;
         Ok((file, crc))
     }
-}
 
-fn properties() -> WriterPropertiesPtr {
-    let of = |column: Column| {
-        let field = SCHEMA.get_fields().get(column.place());
-        ColumnPath::from(field.map_or("", |field| field.name()))
-    };
-    let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("sqreen-server ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk);
-    for column in [Column::Time, Column::Received] {
-        properties = properties
-            .set_column_dictionary_enabled(of(column), false)
-            .set_column_encoding(of(column), Encoding::DELTA_BINARY_PACKED);
-    }
-    // Mostly different in each row: a dictionary would only have to be read beside the page.
-    for column in [
-        Column::Id,
-        Column::RequestId,
-        Column::Params,
-        Column::Body,
-        Column::Properties,
-    ] {
-        properties = properties.set_column_dictionary_enabled(of(column), false);
-    }
-    // A column whose values all stand in its dictionary can be ruled out by it.
-    for column in [Column::Ip, Column::User] {
-        properties = properties.set_column_dictionary_page_size_limit(of(column), DICTIONARY_BYTES);
-    }
-    for column in [
-        Column::Params,
-        Column::Body,
-        Column::Properties,
-        Column::Traits,
-        Column::Headers,
-    ] {
-        properties = properties.set_column_statistics_enabled(of(column), EnabledStatistics::None);
-    }
-    Arc::new(properties.build())
-}
-
-/// A row, and the bytes that its texts lie in.
-struct GroupRow<'a> {
-    bytes: &'a Bytes,
-    row: Row<'a>,
-}
-
-impl<'a> GroupRow<'a> {
-    fn read(batch: &'a HotBatch, row: &HotRow) -> Result<Self, ParquetError> {
-        let row = serde_json::from_slice(batch.text(row))
-            .map_err(|error| ParquetError::General(format!("row {}: {error}", row.id)))?;
-        Ok(Self {
-            bytes: batch.bytes(),
-            row,
+    /// Writes an index of actors, and returns where it lies.
+    fn index(&mut self, entries: Vec<(u64, u32)>) -> Result<ActorIndex, ParquetError> {
+        let (bytes, bits) = actors::build(entries);
+        let offset = self.writer.bytes_written() as u64;
+        self.writer.write_all(&bytes)?;
+        let length = u32::try_from(bytes.len())?;
+        Ok(ActorIndex {
+            offset,
+            length,
+            bits,
         })
-    }
-
-    /// The value of a text column, without copying where the row has it as it is.
-    fn text(&self, column: Column) -> Option<ByteArray> {
-        let text = |text: &Text<'a>| match &text.0 {
-            Cow::Borrowed(text) => self.bytes.slice_ref(text.as_bytes()).into(),
-            Cow::Owned(text) => ByteArray::from(text.as_str()),
-        };
-        let json =
-            |json: &'a RawValue| ByteArray::from(self.bytes.slice_ref(json.get().as_bytes()));
-        let row = &self.row;
-        match column {
-            Column::App => Some(text(&row.app)),
-            Column::Name => Some(text(&row.name)),
-            Column::Ip => row.ip.as_ref().map(text),
-            Column::User => row.user.map(json),
-            Column::Method => row.method.as_ref().map(text),
-            Column::Path => row.path.as_ref().map(text),
-            Column::Route => row.route.as_ref().map(text),
-            Column::Host => row.host.as_ref().map(text),
-            Column::Scheme => row.scheme.as_ref().map(text),
-            Column::UserAgent => row.user_agent.as_ref().map(text),
-            Column::Referer => row.referer.as_ref().map(text),
-            Column::RequestId => row.request_id.as_ref().map(text),
-            Column::Params => row.params.map(json),
-            Column::Body => row.body.map(json),
-            Column::Properties => row.properties.map(json),
-            Column::Traits => row.traits.map(json),
-            Column::Headers => row.headers.map(json),
-            Column::Agent => row.agent.as_ref().map(text),
-            Column::Hostname => row.hostname.as_ref().map(text),
-            Column::Environment => row.environment.as_ref().map(text),
-            Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
-                None
-            }
-        }
     }
 }
 
@@ -256,9 +226,7 @@ fn write_column(
     column: Column,
     rows: &[GroupRow<'_>],
 ) -> Result<(), ParquetError> {
-    let mut writer = writer
-        .next_column()?
-        .ok_or_else(|| ParquetError::General(format!("{column:?} is not in the schema")))?;
+    let mut writer = next_column(writer)?;
     match column {
         Column::Id => {
             let ids = rows
@@ -290,6 +258,14 @@ fn write_column(
         _ => write_optional::<ByteArrayType>(&mut writer, rows.iter().map(|row| row.text(column)))?,
     }
     writer.close()
+}
+
+fn next_column<'a>(
+    writer: &'a mut SerializedRowGroupWriter<'_, CrcWriter<BufWriter<File>>>,
+) -> Result<SerializedColumnWriter<'a>, ParquetError> {
+    writer
+        .next_column()?
+        .ok_or_else(|| ParquetError::General("the schema has too few columns".to_owned()))
 }
 
 fn write_required<T: DataType>(
