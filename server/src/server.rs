@@ -193,15 +193,7 @@ async fn watch_tokens(server: Weak<Shared>) {
         let Some(shared) = server.upgrade() else {
             return;
         };
-        let refreshed = blocking(move || {
-            let ended = shared.tokens.refresh()?;
-            if !ended.is_empty() {
-                shared.sessions.close_of(&ended);
-                shared.explorer.end_of(&ended);
-                tracing::info!(tokens = ended.len(), "tokens revoked");
-            }
-            Ok(())
-        });
+        let refreshed = blocking(move || shared.tokens.refresh());
         match refreshed.await {
             Ok(Err(StateError::Closed)) | Err(_) => return,
             Ok(Err(error)) => tracing::warn!(%error, "tokens not read again"),
