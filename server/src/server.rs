@@ -87,7 +87,7 @@ impl Server {
             ready: Readiness::new(&config.data_dir),
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
-            explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
+            explorer: Explorer::new(config.demo_explorer_link, config.https).map_err(in_dir)?,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
             scans: api::Scans::new(),
         };

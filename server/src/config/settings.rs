@@ -58,6 +58,7 @@ impl Settings {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err("tls_cert, tls_key: one is given without the other");
         }
+        self.server.https = self.tls_cert.is_some();
         match (self.rate_limit, self.rate_burst) {
             (Some(limit), burst) => {
                 let burst = burst.unwrap_or(limit.saturating_mul(10));

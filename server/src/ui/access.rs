@@ -22,6 +22,8 @@ pub(crate) struct Explorer {
     code: Secret,
     /// Whether the link works more than once.
     lasting: bool,
+    /// Whether browsers send the cookie by HTTPS alone.
+    https: bool,
     readers: Mutex<Readers>,
 }
 
@@ -50,10 +52,11 @@ impl Explorer {
     /// The most sessions; the oldest makes room for another.
     const LIMIT: usize = 1_000;
 
-    pub(crate) fn new(lasting: bool) -> io::Result<Self> {
+    pub(crate) fn new(lasting: bool, https: bool) -> io::Result<Self> {
         Ok(Self {
             code: Secret(random_hex()?),
             lasting,
+            https,
             readers: Mutex::default(),
         })
     }
@@ -88,7 +91,9 @@ impl Explorer {
         let id = random_hex().ok()?;
         let reader = Reader::of(&id);
         let seconds = Self::LIFETIME.as_secs();
-        let cookie = format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
+        let secure = if self.https { "; Secure" } else { "" };
+        let cookie =
+            format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}");
         let mut readers = self.lock();
         readers.sessions.retain(|_, session| session.is_live());
         if readers.sessions.len() >= Self::LIMIT {
