@@ -52,7 +52,7 @@ pub(super) async fn login(
         rules: RulePack::of(&login),
         capable: login.capabilities.is_some(),
         delivery: Arc::default(),
-        token: token.id,
+        revocation: token.revocation,
     };
     tracing::info!(
         app = agent.app,

@@ -58,7 +58,7 @@ impl Default for IngestLimits {
 /// What the agents' endpoints share.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    pub(super) body_timeout: Duration,
+    pub(crate) body_timeout: Duration,
     pub(crate) ignored: Ignored,
     pub(crate) rates: Rates,
     /// KiB of memory for bodies that are still arriving and are no longer small.

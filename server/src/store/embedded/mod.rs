@@ -20,6 +20,11 @@
 //!   journal. If sealing stays behind, hot rows grow to twice their number and then appends wait, or answer
 //!   [`StoreError::Overloaded`] where sealing fails. So the rows in memory are at most four times
 //!   [`StoreOptions::seal_rows`] or [`StoreOptions::seal_bytes`], whichever is reached first.
+//!   Rows that stay in memory for [`StoreOptions::seal_age`] are sealed however few they are.
+//! - **Look after.** Every second the same thread deletes the segments that [`StoreOptions::retention_age`] and
+//!   [`StoreOptions::retention_bytes`] leave no room for, and makes small neighbours one, which is named by the first
+//!   and the last number that it stands for: `segments/00000003-00000010-9d2b70aa.parquet`. A file that readers still
+//!   use goes when the last of them is done. See `maintain`.
 //! - **Duplicates.** The ids of the last 24 hours are in memory and recognised without fail; they are read back from
 //!   the journal and the segments at the start. See [`StoreOptions::dedupe_window`] and
 //!   [`StoreOptions::dedupe_ids`] for the bounds.
@@ -32,7 +37,12 @@
 //!
 //! The points at which something is synced, in order: the folders when they are made; a new journal's folder before
 //! its first frame; the journal after each frame, before the answer; a segment's file before it is named; its folder
-//! before the journal is removed; the journal's folder after that.
+//! before the journal, or the segments that it takes the place of, are removed; the journal's folder after that.
+//!
+//! # Beside a server
+//!
+//! `backup`, `check` and `export` of the program read the directory while a server works on it; see `snapshot` for
+//! why nothing is missed. `import` opens the store itself, and so needs the directory for itself.
 //!
 //! # Segments
 //!
