@@ -84,7 +84,7 @@ impl Server {
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
-            intake: Intake::new(&config.ingest),
+            intake: Intake::new(&config.ingest).map_err(in_dir)?,
             scans: api::Scans::new(),
         };
         Ok(Self {
