@@ -4,10 +4,13 @@ mod checks;
 mod conformance;
 mod damage;
 mod durability;
+mod grouping;
 mod language;
 mod maintenance;
 mod naive;
+mod readers;
 mod sealing;
+mod search;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
