@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) explorer: Explorer,
     pub(crate) intake: Intake,
+    /// Bounds the searches, exports and live streams that are open.
+    pub(crate) scans: api::Scans,
 }
 
 pub(crate) type App = Arc<Shared>;
@@ -82,7 +84,8 @@ impl Server {
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
-            intake: Intake::new(&config.ingest),
+            intake: Intake::new(&config.ingest).map_err(in_dir)?,
+            scans: api::Scans::new(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -132,8 +135,8 @@ impl Server {
         self.shared.ready.stop();
     }
 
-    /// Ends the streams of security responses, which would be open for ever. Call it when a graceful shutdown
-    /// begins, so that it need not wait for them; [`close`](Self::close) does it, too.
+    /// Ends the streams of security responses and of events, which would be open for ever. Call it when a graceful
+    /// shutdown begins, so that it need not wait for them; [`close`](Self::close) does it, too.
     pub fn drain(&self) {
         self.announce_stop();
         self.shared.actions.drain();

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) max_connections: usize,
+    pub(super) rate_limit: Option<u32>,
+    pub(super) rate_burst: Option<u32>,
     pub(crate) header_timeout: Duration,
     pub(crate) drain_delay: Duration,
     pub(crate) drain_time: Duration,
@@ -41,9 +43,30 @@ impl Settings {
             tls_cert: None,
             tls_key: None,
             max_connections: 8192,
+            rate_limit: None,
+            rate_burst: None,
             header_timeout: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
             drain_time: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Settings {
+    /// Puts settings together that need one another; says which of them lacks the other.
+    pub(super) fn complete(&mut self) -> Result<(), &'static str> {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err("tls_cert, tls_key: one is given without the other");
+        }
+        match (self.rate_limit, self.rate_burst) {
+            (Some(limit), burst) => {
+                let burst = burst.unwrap_or(limit.saturating_mul(10));
+                let limits = self.server.ingest.clone();
+                self.server.ingest = limits.events_per_second(limit, burst);
+                Ok(())
+            }
+            (None, Some(_)) => Err("rate_burst: is given without rate_limit"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -89,7 +112,7 @@ fn above_zero(text: &str) -> Option<Duration> {
 }
 
 /// All settings, in the order of the help.
-pub(crate) static TABLE: [Setting; 19] = [
+pub(crate) static TABLE: [Setting; 22] = [
     Setting {
         key: "addr",
         default: "127.0.0.1:8620",
@@ -201,6 +224,39 @@ pub(crate) static TABLE: [Setting; 19] = [
         secret: false,
         set: |s, text| {
             s.header_timeout = above_zero(text)?;
+            Some(())
+        },
+    },
+    Setting {
+        key: "body_timeout",
+        default: "30s",
+        expected: TIME,
+        help: "time for the body of a request of an agent",
+        secret: false,
+        set: |s, text| {
+            s.server.ingest.body_timeout = above_zero(text)?;
+            Some(())
+        },
+    },
+    Setting {
+        key: "rate_limit",
+        default: "",
+        expected: COUNT,
+        help: "events of one application per second; beyond it agents that can wait are told to",
+        secret: false,
+        set: |s, text| {
+            s.rate_limit = Some(u32::try_from(count(text)?).ok()?);
+            Some(())
+        },
+    },
+    Setting {
+        key: "rate_burst",
+        default: "",
+        expected: COUNT,
+        help: "events that may come at once after silence; ten times rate_limit where it is not given",
+        secret: false,
+        set: |s, text| {
+            s.rate_burst = Some(u32::try_from(count(text)?).ok()?);
             Some(())
         },
     },

@@ -169,13 +169,12 @@ impl Body {
             Err(larger) => larger,
         };
         drop(permit);
-        let _permit = app.intake.reading_large.acquire().await.map_err(closing)?;
-        blocking(move || match parsed(&body, LARGE) {
+        let large = app.intake.large.run(move || match parsed(&body, LARGE) {
             Ok(body) => Ok(use_of(body)),
             Err(Failure::Large) => Err(too_large()),
             Err(Failure::Refused(refusal)) => Err(refusal),
-        })
-        .await?
+        });
+        large.await?
     }
 
     fn decode(&self, lane: Lane) -> Result<Cow<'_, [u8]>, Failure> {

@@ -1,11 +1,13 @@
 //! What the agents' endpoints share: limits, and counts of what was not kept.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::ignored::Ignored;
+use super::large::LargeReader;
 use super::rates::{Rate, Rates};
 
 /// Limits on what agents send. The defaults suit a server of one or two cores.
@@ -63,22 +65,21 @@ pub(crate) struct Intake {
     pub(super) arriving: Arc<Semaphore>,
     /// How many bodies are decoded and read at a time; others wait.
     pub(super) reading: Semaphore,
-    /// How many large ones of them.
-    pub(super) reading_large: Semaphore,
+    pub(super) large: LargeReader,
 }
 
 impl Intake {
     const ARRIVING_KIB: usize = 64 << 10;
     const READING: usize = 8;
 
-    pub(crate) fn new(limits: &IngestLimits) -> Self {
-        Self {
+    pub(crate) fn new(limits: &IngestLimits) -> io::Result<Self> {
+        Ok(Self {
             body_timeout: limits.body_timeout,
             ignored: Ignored::default(),
             rates: Rates::new(limits.rate),
             arriving: Arc::new(Semaphore::new(Self::ARRIVING_KIB)),
             reading: Semaphore::new(Self::READING),
-            reading_large: Semaphore::new(1),
-        }
+            large: LargeReader::start()?,
+        })
     }
 }

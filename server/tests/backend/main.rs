@@ -1,10 +1,11 @@
 //! The backend over HTTP, on real sockets.
 
 mod actions;
-mod api;
 mod captures;
 mod client;
+mod events;
 mod explorer;
+mod hostile;
 mod ingest;
 mod kill;
 mod kill_sdk;

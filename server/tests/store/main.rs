@@ -8,6 +8,7 @@ mod grouping;
 mod language;
 mod maintenance;
 mod naive;
+mod oracle;
 mod readers;
 mod sealing;
 mod search;
@@ -94,19 +95,19 @@ impl From<Filter> for Wanted {
 }
 
 /// The events whose dimension has the value.
-fn is(dimension: Dimension, value: impl ToString) -> Filter {
+fn is(dimension: Dimension, value: impl Into<String>) -> Filter {
     Filter::Is(Test {
         field: Field::Dimension(dimension),
-        check: Check::Equals(vec![value.to_string()]),
+        check: Check::Equals(vec![value.into()]),
     })
 }
 
 /// The events whose field of JSON has the value, or one of its values is it.
-fn has(field: JsonField, path: &[&str], value: impl ToString) -> Filter {
+fn has(field: JsonField, path: &[&str], value: impl Into<String>) -> Filter {
     let path = path.iter().map(|name| (*name).to_owned()).collect();
     Filter::Is(Test {
         field: Field::Json(field, path),
-        check: Check::Equals(vec![value.to_string()]),
+        check: Check::Equals(vec![value.into()]),
     })
 }
 

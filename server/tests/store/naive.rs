@@ -26,7 +26,7 @@ fn random_wanted(random: &mut Lcg) -> Wanted {
         random.maybe(|random| is(Dimension::Name, format!("event.{}", random.below(8)))),
         random.maybe(|random| {
             let ip = IpAddr::from([192, 0, 2, random.below(10) as u8]);
-            is(Dimension::Ip, ip)
+            is(Dimension::Ip, ip.to_string())
         }),
         random.maybe(|random| users[random.below(7) as usize].clone()),
     ];

@@ -18,6 +18,8 @@ const COUNTRIES: [&str; 12] = [
     "FR", "DE", "US", "GB", "ES", "IT", "NL", "BE", "CH", "PL", "CA", "JP",
 ];
 
+const PLANS: [&str; 3] = ["free", "team", "business"];
+
 /// Numbers that look random and are the same for the same event.
 struct Random(u64);
 
@@ -89,7 +91,7 @@ fn event(n: u64, rows: u64) -> StoredEvent {
         "country": COUNTRIES[random.skewed(12) as usize],
         "item": format!("sku-{}", random.below(500)),
         "order": format!("{:016x}{:08x}", random.below(u64::MAX), random.below(1 << 32)),
-        "plan": ["free", "team", "business"][random.skewed(3) as usize],
+        "plan": PLANS[random.skewed(3) as usize],
         "trial": random.below(4) == 0,
     });
     if let Value::Object(properties) = properties {

@@ -15,12 +15,17 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Makes the folders where they are missing.
-    pub(super) fn create(root: &Path) -> Result<Self, StoreError> {
-        let layout = Self {
+    /// That of a directory, which is not touched.
+    pub(super) fn of(root: &Path) -> Self {
+        Self {
             journal: root.join("journal"),
             segments: root.join("segments"),
-        };
+        }
+    }
+
+    /// Makes the folders where they are missing.
+    pub(super) fn create(root: &Path) -> Result<Self, StoreError> {
+        let layout = Self::of(root);
         for dir in [&layout.journal, &layout.segments] {
             fs::create_dir_all(dir)
                 .map_err(|error| StoreError::io("creating the data directory", dir, error))?;

@@ -94,6 +94,11 @@ pub(super) struct BatchBuilder {
 }
 
 impl BatchBuilder {
+    /// The rows so far.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The bytes so far.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()

@@ -33,7 +33,7 @@ impl<'a> HotReader<'a> {
 
     pub(super) fn events(&self, rows: &[u32]) -> Result<Vec<StoredEvent>, SegmentError> {
         self.rows(rows)
-            .map(|row| self.0.event(row).map_err(unreadable))
+            .map(|row| self.0.event(row).map_err(|error| unreadable(&error)))
             .collect()
     }
 
@@ -124,7 +124,7 @@ impl<'a> HotReader<'a> {
                 None => ABSENT,
                 Some(Text(Cow::Borrowed(text))) => {
                     let (start, end) = place_within(bytes, text.as_bytes())
-                        .ok_or_else(|| unreadable("a text lies elsewhere"))?;
+                        .ok_or_else(|| unreadable(&"a text lies elsewhere"))?;
                     texts.values.push(start, end)
                 }
                 Some(Text(Cow::Owned(text))) => {
@@ -144,10 +144,10 @@ impl<'a> HotReader<'a> {
     }
 
     fn row(&self, row: &HotRow) -> Result<Row<'a>, SegmentError> {
-        serde_json::from_slice(self.0.text(row)).map_err(unreadable)
+        serde_json::from_slice(self.0.text(row)).map_err(|error| unreadable(&error))
     }
 }
 
-fn unreadable(error: impl ToString) -> SegmentError {
+fn unreadable(error: &dyn std::fmt::Display) -> SegmentError {
     SegmentError::Damaged(error.to_string())
 }

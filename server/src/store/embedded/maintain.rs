@@ -18,6 +18,7 @@ use super::files::Numbers;
 use super::hot::{BatchBuilder, HotBatch};
 use super::options::StoreOptions;
 use super::segment::{self, Segment, SegmentError};
+use super::snapshot::{ReadError, read_segment};
 use super::view::Shared;
 use super::writer::now;
 use crate::store::error::StoreError;
@@ -37,9 +38,6 @@ const MOST: usize = 64;
 /// Where there is a retention by age, segments that are made one lie within this part of it, so that old rows do not
 /// live on for the sake of young ones.
 const SPAN: i64 = 8;
-
-/// Rows that are read back at a time.
-const BLOCK_ROWS: usize = 4_096;
 
 /// Does what is due, and says how long to wait for the next time.
 pub(super) fn run(shared: &Shared, options: &StoreOptions) -> Duration {
@@ -155,13 +153,11 @@ fn compact(shared: &Shared, options: &StoreOptions) -> Result<bool, StoreError> 
     for segment in old {
         match read_all(segment) {
             Ok(read) => batches.extend(read),
-            Err(SegmentError::Io(error)) => {
-                return Err(StoreError::io("reading a segment", segment.path(), error));
-            }
-            Err(error) => {
+            Err(ReadError::Segment(error @ SegmentError::Damaged(_))) => {
                 shared.set_aside(segment, &error.to_string());
                 return Ok(true);
             }
+            Err(error) => return Err(error.of(segment.path())),
         }
     }
     let new = Arc::new(segment::write(&shared.layout, numbers, &batches)?);
@@ -177,20 +173,16 @@ fn compact(shared: &Shared, options: &StoreOptions) -> Result<bool, StoreError> 
 }
 
 /// The rows of a segment.
-fn read_all(segment: &Segment) -> Result<Vec<Arc<HotBatch>>, SegmentError> {
+fn read_all(segment: &Segment) -> Result<Vec<Arc<HotBatch>>, ReadError> {
     let mut batches = Vec::new();
-    for (group, info) in segment.groups().iter().enumerate() {
-        for start in (0..info.rows).step_by(BLOCK_ROWS) {
-            let end = info.rows.min(start + BLOCK_ROWS);
-            let mut builder = BatchBuilder::default();
-            for event in segment.events_within(group, start..end)? {
-                builder
-                    .push_event(&event, 0)
-                    .map_err(|error| SegmentError::Damaged(error.to_string()))?;
-            }
-            batches.push(Arc::new(builder.finish()));
+    read_segment(segment, |events| {
+        let mut builder = BatchBuilder::default();
+        for event in &events {
+            builder.push_event(event, 0)?;
         }
-    }
+        batches.push(Arc::new(builder.finish()));
+        Ok(())
+    })?;
     Ok(batches)
 }
 

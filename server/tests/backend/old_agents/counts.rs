@@ -65,7 +65,7 @@ async fn each_count_of_a_login_is_an_event_once() {
             assert_eq!(answer.status(), 200);
             assert_eq!(answer.json::<Value>().await.unwrap()["status"], true);
         }
-        let events = client.events("app=shop").await;
+        let events = client.events("filter=app:shop").await;
         let mut got: Vec<_> = events
             .iter()
             .map(|e| {
@@ -100,7 +100,7 @@ async fn each_count_of_a_login_is_an_event_once() {
         // The same counts of another process are others.
         let other = login_of_process(client, 8).await;
         client.send(&other, path, &body).await;
-        assert_eq!(client.events("app=shop").await.len(), 16, "{path}");
+        assert_eq!(client.events("filter=app:shop").await.len(), 16, "{path}");
     }
 }
 
