@@ -9,7 +9,7 @@ use parquet::errors::ParquetError;
 
 use super::files::Layout;
 use super::hot::BatchBuilder;
-use super::segment::{Columns, FileWriter, GROUP_ROWS};
+use super::segment::{FileWriter, GROUP_ROWS};
 use super::snapshot::{Snapshot, anew, read_segment};
 use super::transfer::{Format, Sum};
 use crate::store::error::StoreError;
@@ -83,7 +83,7 @@ impl Out {
             Format::Lines => Self::Lines(BufWriter::new(file)),
             Format::Parquet => {
                 // Without columns for members of JSON, which rows that are yet to come would decide.
-                let writer = FileWriter::new(file, Columns::choose(&[])?)?;
+                let writer = FileWriter::new(file, &[])?;
                 Self::Parquet(Box::new(writer), BatchBuilder::default())
             }
         })

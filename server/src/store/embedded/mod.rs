@@ -46,9 +46,10 @@
 //!
 //! # Segments
 //!
-//! Any Parquet reader reads `segments/*.parquet`. Rows are sorted by `time`, then by `id`; row groups hold 32,768
-//! rows, pages 4,096; compression is zstd. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as
-//! decimal microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
+//! Any Parquet reader reads `segments/*.parquet`; since the columns of members differ from file to file, DuckDB is told
+//! `union_by_name = true`. Rows are sorted by `time`, then by `id`; row groups hold at most 32,768 rows; compression is
+//! zstd; pages have an offset index. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as decimal
+//! microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
 //!
 //! | column | type | |
 //! |---|---|---|
@@ -62,6 +63,24 @@
 //! | `params`, `body`, `properties`, `traits`, `headers` | UTF-8, nullable | JSON |
 //! | `agent`, `hostname`, `environment` | UTF-8, nullable | |
 //! | `aggregated` | boolean | |
+//! | `properties.<member>`, `user.<member>` | UTF-8, nullable | JSON of the member, for those that recur |
+//!
+//! Members get a column if one of a hundred of the rows (of a sample of some 4,096) has them with a value that is no
+//! object and no array, of 256 bytes on average at most, under a name of 64 bytes at most: the 32 most frequent ones of
+//! properties, and 8 of users. The JSON stays whole beside them. Where most values of a column differ it is coded
+//! plainly, in pages of 1,024 rows, otherwise by a dictionary.
+//!
+//! Between the row groups and the footer lie two indexes, where other readers pass over them: in which rows an address
+//! stands, and in which an identifier of a user, whatever its name. `sqreen.index.ip` and `sqreen.index.user` say
+//! where, as `offset:length:bits`.
+//!
+//! # Queries
+//!
+//! A query takes the row groups and the batches in memory, newest first, by one code. It passes over what the range of
+//! time leaves out, over rows that an index of actors leaves out, and over row groups whose dictionary has no value
+//! that is looked for. Columns are decoded only where the filter or the answer needs them, filters and groups look at
+//! each value of a dictionary once, and of the rows that are shown only the pages that hold them are decompressed. One
+//! thread answers a query: on two cores, the other is left to ingest.
 
 mod backup;
 mod check;
