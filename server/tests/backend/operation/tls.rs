@@ -15,16 +15,16 @@ fn certificate(dir: &Path) -> Vec<u8> {
     made.cert.pem().into_bytes()
 }
 
-fn trusting(certificate: Vec<u8>) -> reqwest::ClientBuilder {
+fn trusting(certificate: &[u8]) -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let certificate = reqwest::Certificate::from_pem(&certificate).unwrap();
+    let certificate = reqwest::Certificate::from_pem(certificate).unwrap();
     reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([certificate])
 }
 
 fn client(certificate: &[u8]) -> reqwest::Client {
-    trusting(certificate.to_vec()).build().unwrap()
+    trusting(certificate).build().unwrap()
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn https_is_served_and_a_new_certificate_taken_over() {
     assert!(old.get(&plain).send().await.is_err());
     let sign_in = url.replace("healthz", &format!("signin?token={API}"));
     let quiet = reqwest::redirect::Policy::none();
-    let browser = trusting(fs::read(dir.path().join("cert.pem")).unwrap());
+    let browser = trusting(&fs::read(dir.path().join("cert.pem")).unwrap());
     let browser = browser.redirect(quiet).build().unwrap();
     let signed_in = browser.get(&sign_in).send().await.unwrap();
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap();
