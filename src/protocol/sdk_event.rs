@@ -31,16 +31,19 @@ pub mod names {
 #[serde(default)]
 pub struct SdkEvent {
     /// This SDK: the event's id, a UUIDv7.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub id: Option<String>,
     /// When it happened.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::time")]
     pub time: Option<Timestamp>,
     /// `track`, `identify`, `auth_track` or `signup_track`.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub name: String,
     /// The call's positional arguments.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::array")]
     pub args: Vec<Value>,
 }
 
@@ -56,13 +59,13 @@ pub struct TrackOptions {
     pub properties: Map<String, Value>,
     /// Who did it.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object",
         skip_serializing_if = "Option::is_none"
     )]
     pub user_identifiers: Option<Map<String, Value>>,
     /// When it happened, if the app said so.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::time",
         skip_serializing_if = "Option::is_none"
     )]
     pub timestamp: Option<Timestamp>,
