@@ -28,10 +28,14 @@
 mod actions;
 mod api;
 mod auth;
+pub mod cli;
 mod config;
 mod files;
+mod histogram;
 mod ingest;
 mod ledger;
+mod metrics;
+mod serve;
 mod server;
 mod sessions;
 mod state;

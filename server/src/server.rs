@@ -1,25 +1,31 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use tokio::sync::Semaphore;
 
 use crate::actions::Actions;
 use crate::auth::Tokens;
 use crate::config::ServerConfig;
 use crate::ledger::Ledger;
+use crate::metrics::{Metrics, Readiness};
 use crate::sessions::Sessions;
-use crate::state::StateError;
+use crate::state::{SqliteState, StateError, StateStore};
 use crate::store::{EmbeddedStore, EventStore, StoreError};
 use crate::ui::Explorer;
-use crate::{api, ingest, ui};
+use crate::{api, ingest, metrics, ui};
 
 /// What all handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) metrics: Metrics,
+    pub(crate) ready: Readiness,
     pub(crate) actions: Actions,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
@@ -53,9 +59,11 @@ impl Server {
     ///
     /// Outside of a Tokio runtime.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
-        blocking(move || Self::open(&config))
+        let server = blocking(move || Self::open(&config))
             .await
-            .unwrap_or_else(|error| Err(StartError::Store(error)))
+            .unwrap_or_else(|error| Err(StartError::Store(error)))?;
+        tokio::spawn(watch_tokens(Arc::downgrade(&server.shared)));
+        Ok(server)
     }
 
     fn open(config: &ServerConfig) -> Result<Self, StartError> {
@@ -65,11 +73,16 @@ impl Server {
         };
         let store = EmbeddedStore::open(config.data_dir.join("events"), config.store.clone())
             .map_err(StartError::Store)?;
-        let actions = Actions::open(&config.data_dir.join("state.sqlite"));
+        let state = SqliteState::open(&config.data_dir.join("state.sqlite"));
+        let state: Arc<dyn StateStore> = Arc::new(state.map_err(StartError::State)?);
+        let actions = Actions::open(Arc::clone(&state)).map_err(StartError::State)?;
         let shared = Shared {
             store: Arc::new(store),
-            actions: actions.map_err(StartError::State)?,
-            tokens: Tokens::load(config).map_err(in_dir)?,
+            actions,
+            tokens: Tokens::load(config, Arc::clone(&state)).map_err(StartError::State)?,
+            state,
+            metrics: Metrics::new(),
+            ready: Readiness::new(&config.data_dir),
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
@@ -86,6 +99,8 @@ impl Server {
             .merge(ingest::router())
             .merge(api::router())
             .merge(ui::router())
+            .merge(metrics::router())
+            .layer(from_fn_with_state(Arc::clone(&self.shared), metrics::count))
             .with_state(Arc::clone(&self.shared))
     }
 
@@ -116,9 +131,15 @@ impl Server {
         self.shared.explorer.link()
     }
 
+    /// From now on `/readyz` answers 503, so that whoever distributes agents sends no more here. All else goes on.
+    pub fn announce_stop(&self) {
+        self.shared.ready.stop();
+    }
+
     /// Ends the streams of security responses, which would be open for ever. Call it when a graceful shutdown
     /// begins, so that it need not wait for them; [`close`](Self::close) does it, too.
     pub fn drain(&self) {
+        self.announce_stop();
         self.shared.actions.drain();
     }
 
@@ -138,6 +159,33 @@ impl Server {
             shared.store.close()
         })
         .await?
+    }
+}
+
+/// How often changes to tokens by another process are looked for.
+const TOKENS_EVERY: Duration = Duration::from_millis(500);
+
+/// Takes in new and revoked tokens, for as long as the server lives.
+async fn watch_tokens(server: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(TOKENS_EVERY).await;
+        let Some(shared) = server.upgrade() else {
+            return;
+        };
+        let refreshed = blocking(move || {
+            let ended = shared.tokens.refresh()?;
+            if !ended.is_empty() {
+                shared.sessions.close_of(&ended);
+                shared.explorer.end_of(&ended);
+                tracing::info!(tokens = ended.len(), "tokens revoked");
+            }
+            Ok(())
+        });
+        match refreshed.await {
+            Ok(Err(StateError::Closed)) | Err(_) => return,
+            Ok(Err(error)) => tracing::warn!(%error, "tokens not read again"),
+            Ok(Ok(())) => {}
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! The agents that are logged in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::actions::{Audience, Delivery};
 use crate::auth::random_hex;
+use crate::state::Id;
 
 /// What the server knows of an agent since its login.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Agent {
     /// Whether it understands this project's additions to the protocol.
     pub(crate) capable: bool,
     pub(crate) delivery: Arc<Delivery>,
+    /// The token that it showed; none for one of the configuration.
+    pub(crate) token: Option<Id>,
 }
 
 impl Agent {
@@ -114,8 +117,27 @@ impl Sessions {
         agents
     }
 
+    /// How many agents are logged in, and how many streams they have open.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let now = Instant::now();
+        let live = self.lock();
+        let live = live
+            .values()
+            .filter(|session| now.duration_since(session.heard) < self.silence);
+        live.fold((0, 0), |(sessions, streams), session| {
+            let open = session.agent.delivery.open_streams() as u64;
+            (sessions + 1, streams + open)
+        })
+    }
+
     pub(crate) fn close(&self, key: &str) {
         self.lock().remove(key);
+    }
+
+    /// Ends the sessions that began with these tokens.
+    pub(crate) fn close_of(&self, tokens: &HashSet<Id>) {
+        let is_of = |agent: &Agent| agent.token.is_some_and(|token| tokens.contains(&token));
+        self.lock().retain(|_, session| !is_of(&session.agent));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {
@@ -136,6 +158,7 @@ mod tests {
             label: None,
             capable: false,
             delivery: Arc::default(),
+            token: None,
         }
     }
 

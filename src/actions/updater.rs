@@ -53,7 +53,17 @@ pub(crate) struct Updater {
     /// Snapshots that a request may still read. They are kept so that it never frees them.
     retired: Vec<Arc<Snapshot>>,
     version: Option<ActionsVersion>,
-    error: Option<String>,
+    refusal: Option<Refusal>,
+}
+
+/// Why a pack or a change was refused.
+#[derive(Debug)]
+struct Refusal {
+    why: String,
+    /// A heartbeat has told it.
+    is_told: bool,
+    /// A good one came since.
+    is_past: bool,
 }
 
 impl Updater {
@@ -78,7 +88,7 @@ impl Updater {
             current,
             retired: Vec::new(),
             version: None,
-            error: None,
+            refusal: None,
         }
     }
 
@@ -217,11 +227,32 @@ impl Updater {
 
     /// Notes why a pack did not even get here: it was too large, or no JSON.
     pub(crate) fn refuse(&mut self, why: String) {
-        self.error = Some(why);
+        self.refusal = Some(Refusal {
+            why,
+            is_told: false,
+            is_past: false,
+        });
     }
 
     fn note(&mut self, error: Option<&PackError>) {
-        self.error = error.map(ToString::to_string);
+        match (error, &mut self.refusal) {
+            (Some(error), _) => self.refuse(error.to_string()),
+            // Another may have taken its place before a heartbeat could tell it.
+            (None, Some(refusal)) if !refusal.is_told => refusal.is_past = true,
+            (None, refusal) => *refusal = None,
+        }
+    }
+
+    /// Notes that a heartbeat told this state.
+    pub(crate) fn told(&mut self, state: &ActionsState) {
+        if let Some(refusal) = &mut self.refusal
+            && state.error.as_ref() == Some(&refusal.why)
+        {
+            refusal.is_told = true;
+            if refusal.is_past {
+                self.refusal = None;
+            }
+        }
     }
 
     /// The position of what is in force.
@@ -234,7 +265,7 @@ impl Updater {
         ActionsState {
             version: self.version.clone(),
             live: self.current.live(now),
-            error: self.error.clone(),
+            error: self.refusal.as_ref().map(|refusal| refusal.why.clone()),
         }
     }
 

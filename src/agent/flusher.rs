@@ -279,9 +279,12 @@ impl Flusher {
             updater.tidy(now);
             updater.state(now)
         });
-        let call = session.beat(&self.transport, outcomes, actions);
+        let call = session.beat(&self.transport, outcomes, actions.clone());
         match until_stopped(&self.stop, call).await {
             Ok(()) => {
+                if let Some(told) = actions {
+                    self.updater.lock().told(&told);
+                }
                 if session.take_reload() {
                     // When its orders are full, one of them is this.
                     let _ = self.orders.try_send(Order::Reload);

@@ -103,7 +103,8 @@ pub struct ActionsState {
     pub version: Option<ActionsVersion>,
     /// How many of its actions have not expired.
     pub live: u64,
-    /// Why it refused the last pack or change; it enforces the one before.
+    /// Why it refused the last pack or change, and enforces the one before; or why it refused one since the heartbeat
+    /// before, though a good one has come since.
     #[serde(
         deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"

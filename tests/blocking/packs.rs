@@ -186,6 +186,21 @@ async fn an_unusable_line_changes_nothing_and_has_the_pack_loaded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_backend_hears_of_a_bad_line_even_if_a_good_pack_follows_at_once() {
+    let backend = scripted::start(vec![block_ip("a-1", MALLORY)]).await;
+    let shop = Shop::open(config(&backend)).await;
+    backend.wait_for(open).await;
+    backend.seen().beats.clear();
+    backend.seen().actions.pack = Some(pack(version(1), vec![block_ip("a-2", EVE)]));
+    backend.raw_line(b"garbage".to_vec());
+    shop.until_from(EVE, 403).await;
+    let told = |seen: &Seen| error(seen).is_some();
+    backend.wait_for(told).await;
+    // Once.
+    backend.wait_for(|seen| !told(seen)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn malformed_actions_in_the_login_do_not_prevent_it() {
     let malformed = [
         json!(7),

@@ -56,7 +56,12 @@ impl Delivery {
     }
 
     pub(crate) fn streams(&self) -> bool {
-        self.streams.load(Ordering::Acquire) > 0
+        self.open_streams() > 0
+    }
+
+    /// How many streams are open.
+    pub(crate) fn open_streams(&self) -> usize {
+        self.streams.load(Ordering::Acquire)
     }
 
     /// Notes what the agent has been given.

@@ -29,6 +29,7 @@ mod live;
 mod service;
 mod wire;
 
+pub(crate) use self::address::parse as parse_network;
 pub(crate) use self::delivery::{Delivery, OpenStream};
 pub(crate) use self::draft::identifier;
 pub(crate) use self::fields::FieldError;

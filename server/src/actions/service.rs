@@ -1,7 +1,6 @@
 //! The decisions.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -56,7 +55,7 @@ pub(crate) struct News {
 #[derive(Debug)]
 pub(crate) struct Actions {
     pub(super) epoch: String,
-    pub(super) state: StateStore,
+    pub(super) state: Arc<dyn StateStore>,
     /// Held from the write to the store until memory has it, so that both have one order.
     pub(super) writer: Mutex<()>,
     pub(super) live: Mutex<Live>,
@@ -83,9 +82,8 @@ pub(super) struct Live {
 pub(crate) type ActionPage = (Vec<ActionRecord>, Option<ActionCursor>);
 
 impl Actions {
-    /// Opens the state store and reads what is in force.
-    pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
-        let state = StateStore::open(path)?;
+    /// Reads what is in force.
+    pub(crate) fn open(state: Arc<dyn StateStore>) -> Result<Self, StateError> {
         let mut live = Live {
             settings: state.settings()?,
             ..Live::default()

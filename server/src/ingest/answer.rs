@@ -15,7 +15,7 @@ pub(super) fn ok() -> Response {
 /// Why a request is refused.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// The token is not the ingest token.
+    /// The token is none of agents that is in force.
     Token,
     /// The session is unknown, or has ended.
     Session,

@@ -50,6 +50,7 @@ pub(super) async fn login(
         label: keep(&label).filter(|label| label != "/"),
         capable: login.capabilities.is_some(),
         delivery: Arc::default(),
+        token: token.id,
     };
     tracing::info!(
         app = agent.app,

@@ -171,6 +171,7 @@ async fn store(app: &App, rows: Vec<Row>) -> Result<Outcome, Refusal> {
             }),
         }
     }
+    app.metrics.reject(outcome.verdicts.len());
     let verdicts = app.store.append(events).await?;
     for (id, verdict) in ids.into_iter().zip(verdicts) {
         match verdict {

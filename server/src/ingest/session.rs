@@ -8,15 +8,16 @@ use axum::http::request::Parts;
 use sqreen::protocol::{HEADER_API_KEY, HEADER_APP_NAME, HEADER_SESSION_KEY};
 
 use super::answer::Refusal;
-use crate::server::App;
+use crate::server::{App, blocking};
 use crate::sessions::Agent;
+use crate::state::Id;
 
 /// The application of agents that name none.
 const DEFAULT_APP: &str = "default";
 /// The most bytes of an application's name; longer ones are cut.
 const MAX_APP: usize = 256;
 
-/// An agent that is logged in, or a bare signal client that shows the ingest token with each request.
+/// An agent that is logged in, or a bare signal client that shows a token with each request.
 #[derive(Debug)]
 pub(super) struct Session(pub(super) Arc<Agent>);
 
@@ -28,7 +29,7 @@ impl FromRequestParts<App> for Session {
             return app.sessions.hear(key).map(Self).ok_or(Refusal::Session);
         }
         if parts.headers.contains_key(HEADER_API_KEY) {
-            let Token { app } = Token::from_request_parts(parts, app).await?;
+            let Token { app, id } = Token::from_request_parts(parts, app).await?;
             return Ok(Self(Arc::new(Agent {
                 app,
                 hostname: None,
@@ -37,17 +38,24 @@ impl FromRequestParts<App> for Session {
                 label: None,
                 capable: false,
                 delivery: Arc::default(),
+                token: id,
             })));
         }
         Err(Refusal::Session)
     }
 }
 
-/// A request with the ingest token.
+/// A request with a token of agents.
+///
+/// An organisation's token serves any application, which the request names; the first login of one makes it known.
+/// A token of one application serves that one: Node's agent sends the name of its package beside any token, so a name
+/// in the request is passed over then.
 #[derive(Debug)]
 pub(super) struct Token {
     /// The application that it is for.
     pub(super) app: String,
+    /// The token; none for one of the configuration.
+    pub(super) id: Option<Id>,
 }
 
 impl FromRequestParts<App> for Token {
@@ -55,12 +63,23 @@ impl FromRequestParts<App> for Token {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let token = text(&parts.headers, HEADER_API_KEY).ok_or(Refusal::Token)?;
-        if !app.tokens.ingest.matches(token) {
-            return Err(Refusal::Token);
+        let grant = app.tokens.agent(token).ok_or(Refusal::Token)?;
+        let name = match &grant.app {
+            Some(app) => app,
+            None => text(&parts.headers, HEADER_APP_NAME)
+                .filter(|name| !name.is_empty())
+                .map_or(DEFAULT_APP, |name| cut(name, MAX_APP)),
+        };
+        if !app.tokens.has_app(name) {
+            let (tokens, name) = (Arc::clone(app), name.to_owned());
+            // It is known by its events, too: that it cannot be listed now is no reason to refuse it.
+            if let Err(error) = blocking(move || tokens.tokens.add_app(&name)).await? {
+                tracing::error!(%error, "application not stored");
+            }
         }
-        let name = text(&parts.headers, HEADER_APP_NAME).filter(|name| !name.is_empty());
         Ok(Self {
-            app: cut(name.unwrap_or(DEFAULT_APP), MAX_APP).to_owned(),
+            app: name.to_owned(),
+            id: grant.id,
         })
     }
 }

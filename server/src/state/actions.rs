@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::error::StateError;
 use super::model::{Action, ActionDraft, ActionRecord, Id, Kind, ParseIdError, Targets};
-use super::sqlite::StateStore;
+use super::sqlite::SqliteState;
 
 const COLUMNS: &str = "row, id, app, kind, targets, url, dry_run, match_any, expires_at, \
                        comment, origin, critical, created_at, created_by, lifted_at, lifted_by, replaced_by";
@@ -50,9 +50,41 @@ impl FromStr for ActionCursor {
     }
 }
 
-impl StateStore {
+/// Security responses and their history.
+pub(crate) trait ActionStore {
     /// All actions in force, in the order of creation.
-    pub(crate) fn live_actions(&self, now: i64) -> Result<Vec<Arc<Action>>, StateError> {
+    fn live_actions(&self, now: i64) -> Result<Vec<Arc<Action>>, StateError>;
+
+    /// Stores the action, and the end of the one whose place it takes, in one transaction.
+    fn add_action(
+        &self,
+        draft: &ActionDraft,
+        critical: Option<&str>,
+        origin: Origin<'_>,
+        replaces: Option<i64>,
+    ) -> Result<ActionRecord, StateError>;
+
+    /// Ends an action that is in force; does nothing to others.
+    fn lift_action(&self, id: Id, at: i64, by: &str) -> Result<(), StateError>;
+
+    /// The action of this id, live or not.
+    fn action(&self, id: Id) -> Result<Option<ActionRecord>, StateError>;
+
+    /// The actions of these rows, in this order.
+    fn actions_of_rows(&self, rows: &[i64]) -> Result<Vec<ActionRecord>, StateError>;
+
+    /// Actions that have ended, the last ended first: those of `app` and those for all, or all of them.
+    fn past_actions(
+        &self,
+        app: Option<&str>,
+        before: Option<ActionCursor>,
+        limit: usize,
+        now: i64,
+    ) -> Result<Vec<ActionRecord>, StateError>;
+}
+
+impl ActionStore for SqliteState {
+    fn live_actions(&self, now: i64) -> Result<Vec<Arc<Action>>, StateError> {
         self.with(|connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM actions WHERE row IN (
@@ -66,8 +98,7 @@ impl StateStore {
         })
     }
 
-    /// Stores the action, and the end of the one whose place it takes, in one transaction.
-    pub(crate) fn add_action(
+    fn add_action(
         &self,
         draft: &ActionDraft,
         critical: Option<&str>,
@@ -135,8 +166,7 @@ impl StateStore {
         })
     }
 
-    /// Ends an action that is in force; does nothing to others.
-    pub(crate) fn lift_action(&self, id: Id, at: i64, by: &str) -> Result<(), StateError> {
+    fn lift_action(&self, id: Id, at: i64, by: &str) -> Result<(), StateError> {
         self.with(|connection| {
             let sql = "UPDATE actions SET lifted_at = ?2, lifted_by = ?3
                        WHERE id = ?1 AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)";
@@ -146,15 +176,14 @@ impl StateStore {
         })
     }
 
-    pub(crate) fn action(&self, id: Id) -> Result<Option<ActionRecord>, StateError> {
+    fn action(&self, id: Id) -> Result<Option<ActionRecord>, StateError> {
         self.with(|connection| {
             let sql = format!("SELECT {COLUMNS} FROM actions WHERE id = ?1");
             Ok(records(connection, &sql, params![id.to_sql()])?.pop())
         })
     }
 
-    /// The actions of these rows, in this order.
-    pub(crate) fn actions_of_rows(&self, rows: &[i64]) -> Result<Vec<ActionRecord>, StateError> {
+    fn actions_of_rows(&self, rows: &[i64]) -> Result<Vec<ActionRecord>, StateError> {
         self.with(|connection| {
             let sql = format!("SELECT {COLUMNS} FROM actions WHERE row = ?1");
             let mut found = Vec::with_capacity(rows.len());
@@ -165,8 +194,7 @@ impl StateStore {
         })
     }
 
-    /// Actions that have ended, the last ended first: those of `app` and those for all, or all of them.
-    pub(crate) fn past_actions(
+    fn past_actions(
         &self,
         app: Option<&str>,
         before: Option<ActionCursor>,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::error::StateError;
 use super::model::{Id, Kind, Targets};
-use super::sqlite::StateStore;
+use super::sqlite::SqliteState;
 
 /// An entry that is to be made.
 #[derive(Clone, Debug, Default)]
@@ -34,9 +34,20 @@ pub(crate) struct AllowEntry {
 const COLUMNS: &str =
     "row, id, ips, paths, comment, created_at, created_by, removed_at, removed_by";
 
-impl StateStore {
+/// The allow list and its history.
+pub(crate) trait AllowStore {
     /// The entries in force, in the order of creation.
-    pub(crate) fn allowlist(&self) -> Result<Vec<AllowEntry>, StateError> {
+    fn allowlist(&self) -> Result<Vec<AllowEntry>, StateError>;
+
+    /// Stores an entry.
+    fn add_allowed(&self, draft: &AllowDraft, at: i64, by: &str) -> Result<AllowEntry, StateError>;
+
+    /// Ends an entry that is in force, and returns it with its history; `None` if there never was one of that id.
+    fn remove_allowed(&self, id: Id, at: i64, by: &str) -> Result<Option<AllowEntry>, StateError>;
+}
+
+impl AllowStore for SqliteState {
+    fn allowlist(&self) -> Result<Vec<AllowEntry>, StateError> {
         self.with(|connection| {
             let sql =
                 format!("SELECT {COLUMNS} FROM allowlist WHERE removed_at IS NULL ORDER BY row");
@@ -44,12 +55,7 @@ impl StateStore {
         })
     }
 
-    pub(crate) fn add_allowed(
-        &self,
-        draft: &AllowDraft,
-        at: i64,
-        by: &str,
-    ) -> Result<AllowEntry, StateError> {
+    fn add_allowed(&self, draft: &AllowDraft, at: i64, by: &str) -> Result<AllowEntry, StateError> {
         let id = Id::random()?;
         self.with(|connection| {
             let paths = serde_json::to_string(&draft.paths).unwrap_or_default();
@@ -72,13 +78,7 @@ impl StateStore {
         })
     }
 
-    /// Ends an entry that is in force, and returns it with its history; `None` if there never was one of that id.
-    pub(crate) fn remove_allowed(
-        &self,
-        id: Id,
-        at: i64,
-        by: &str,
-    ) -> Result<Option<AllowEntry>, StateError> {
+    fn remove_allowed(&self, id: Id, at: i64, by: &str) -> Result<Option<AllowEntry>, StateError> {
         self.with(|connection| {
             let sql = "UPDATE allowlist SET removed_at = ?2, removed_by = ?3
                        WHERE id = ?1 AND removed_at IS NULL";

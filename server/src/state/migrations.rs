@@ -8,7 +8,7 @@ use super::error::StateError;
 
 /// Step `n` makes version `n + 1` of version `n`, which `PRAGMA user_version` tells. Steps that were released are never
 /// changed; a change is a step more.
-const STEPS: [&str; 1] = [
+const STEPS: [&str; 2] = [
     // Times are microseconds since the Unix epoch. `row` is the order of creation.
     "CREATE TABLE actions (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -47,6 +47,21 @@ const STEPS: [&str; 1] = [
         value INTEGER NOT NULL,
         changed_at INTEGER NOT NULL,
         changed_by TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE tokens (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        app TEXT,
+        hash BLOB NOT NULL UNIQUE,
+        comment TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        used_at INTEGER,
+        revoked_at INTEGER
+    ) STRICT;
+    CREATE TABLE apps (
+        name TEXT PRIMARY KEY,
+        created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
 ];
 

@@ -1,16 +1,22 @@
 //! The state store: what operators decide, in `state.sqlite`.
 //!
+//! [`StateStore`] is what the server uses, [`SqliteState`] how it is kept. Each table has a trait of its own, beside
+//! its implementation; another store implements each of them.
+//!
 //! SQLite in WAL mode with `synchronous=FULL`: a write that was answered survives the end of the machine. The file can
 //! be copied with SQLite's own backup while the server runs; without it, together with its `-wal` file or after the
 //! server has ended.
 
 mod actions;
 mod allowlist;
+mod apps;
 mod error;
 mod migrations;
 mod model;
 mod settings;
 mod sqlite;
+mod store;
+mod tokens;
 
 pub(crate) use self::actions::{ActionCursor, Origin};
 pub(crate) use self::allowlist::{AllowDraft, AllowEntry};
@@ -19,4 +25,6 @@ pub(crate) use self::model::{
     Action, ActionDraft, ActionRecord, Id, Kind, Targets, User, key, network,
 };
 pub(crate) use self::settings::Settings;
-pub(crate) use self::sqlite::StateStore;
+pub(crate) use self::sqlite::SqliteState;
+pub(crate) use self::store::StateStore;
+pub(crate) use self::tokens::{TokenKind, TokenRecord};

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::error::StateError;
-use super::sqlite::StateStore;
+use super::sqlite::SqliteState;
 
 /// What holds for all applications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,8 +17,17 @@ pub(crate) struct Settings {
 const DRY_RUN: &str = "actions.dry_run";
 const ALLOW_CRITICAL_IPS: &str = "actions.allow_critical_ips";
 
-impl StateStore {
-    pub(crate) fn settings(&self) -> Result<Settings, StateError> {
+/// Settings that are changed while the server runs.
+pub(crate) trait SettingStore {
+    /// The settings as stored; defaults where nothing is.
+    fn settings(&self) -> Result<Settings, StateError>;
+
+    /// Writes the settings that differ from those stored.
+    fn set_settings(&self, settings: Settings, at: i64, by: &str) -> Result<(), StateError>;
+}
+
+impl SettingStore for SqliteState {
+    fn settings(&self) -> Result<Settings, StateError> {
         self.with(|connection| {
             let read = || {
                 let mut statement = connection.prepare("SELECT name, value FROM settings")?;
@@ -38,13 +47,7 @@ impl StateStore {
         })
     }
 
-    /// Writes the settings that differ from those stored.
-    pub(crate) fn set_settings(
-        &self,
-        settings: Settings,
-        at: i64,
-        by: &str,
-    ) -> Result<(), StateError> {
+    fn set_settings(&self, settings: Settings, at: i64, by: &str) -> Result<(), StateError> {
         self.with(|connection| {
             let mut write = || {
                 let transaction = connection.transaction()?;

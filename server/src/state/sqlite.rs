@@ -4,19 +4,20 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::StateError;
 use super::migrations;
+use super::store::StateStore;
 
-/// The state store. Its calls block on the disk: make them where blocking is allowed.
+/// The state store in one file.
 #[derive(Debug)]
-pub(crate) struct StateStore {
+pub(crate) struct SqliteState {
     /// `None` once it is closed.
     connection: Mutex<Option<Connection>>,
 }
 
-impl StateStore {
+impl SqliteState {
     /// Another process, such as one that makes a backup, may hold the file for so long.
     const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,15 +41,6 @@ impl StateStore {
         })
     }
 
-    /// Writes the rest of the WAL back, and refuses further calls. Closing twice is no error.
-    pub(crate) fn close(&self) -> Result<(), StateError> {
-        let connection = self.lock().take();
-        match connection.map(Connection::close) {
-            None | Some(Ok(())) => Ok(()),
-            Some(Err((_, error))) => Err(StateError::sqlite("closing")(error)),
-        }
-    }
-
     pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StateError>,
@@ -63,15 +55,44 @@ impl StateStore {
     }
 }
 
+impl StateStore for SqliteState {
+    fn version(&self) -> Result<i64, StateError> {
+        self.with(|connection| {
+            connection
+                .pragma_query_value(None, "data_version", |row| row.get(0))
+                .map_err(StateError::sqlite("looking for changes"))
+        })
+    }
+
+    fn check_writable(&self) -> Result<(), StateError> {
+        self.with(|connection| {
+            // The write lock is what a write needs and may not get; nothing is changed.
+            connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .and_then(rusqlite::Transaction::rollback)
+                .map_err(StateError::sqlite("trying to write"))
+        })
+    }
+
+    fn close(&self) -> Result<(), StateError> {
+        let connection = self.lock().take();
+        match connection.map(Connection::close) {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err((_, error))) => Err(StateError::sqlite("closing")(error)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::settings::SettingStore;
 
     #[test]
     fn a_file_of_a_newer_server_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.sqlite");
-        StateStore::open(&path).unwrap().close().unwrap();
+        SqliteState::open(&path).unwrap().close().unwrap();
         let version = |connection: &Connection| -> i64 {
             connection
                 .pragma_query_value(None, "user_version", |row| row.get(0))
@@ -83,7 +104,7 @@ mod tests {
             .pragma_update(None, "user_version", known + 1)
             .unwrap();
         drop(connection);
-        let error = StateStore::open(&path).unwrap_err();
+        let error = SqliteState::open(&path).unwrap_err();
         assert!(matches!(error, StateError::Newer { found, .. } if found == known + 1));
         assert!(error.to_string().contains("start a newer one"), "{error}");
         assert_eq!(version(&Connection::open(&path).unwrap()), known + 1);
@@ -92,7 +113,7 @@ mod tests {
     #[test]
     fn writes_are_durable_before_they_are_answered() {
         let dir = tempfile::tempdir().unwrap();
-        let store = StateStore::open(&dir.path().join("state.sqlite")).unwrap();
+        let store = SqliteState::open(&dir.path().join("state.sqlite")).unwrap();
         let pragma = |name: &str| {
             store.with(|connection| {
                 let read = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
@@ -112,7 +133,7 @@ mod tests {
     #[test]
     fn a_closed_store_refuses() {
         let dir = tempfile::tempdir().unwrap();
-        let store = StateStore::open(&dir.path().join("state.sqlite")).unwrap();
+        let store = SqliteState::open(&dir.path().join("state.sqlite")).unwrap();
         store.close().unwrap();
         store.close().unwrap();
         assert!(matches!(store.settings(), Err(StateError::Closed)));

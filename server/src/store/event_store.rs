@@ -7,6 +7,7 @@ use std::pin::Pin;
 use super::error::StoreError;
 use super::event::StoredEvent;
 use super::query::{EventPage, EventQuery, Histogram, HistogramQuery};
+use crate::histogram::Times;
 
 /// A boxed future, so that the trait can be used as `dyn EventStore`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -94,4 +95,16 @@ pub struct StoreStats {
     pub failed_appends: u64,
     /// Attempts to seal that failed.
     pub failed_seals: u64,
+    /// Events stored.
+    pub stored_events: u64,
+    /// Events left out, since their ids were stored already.
+    pub duplicate_events: u64,
+    /// Segments deleted since they were too old, or all took too much.
+    pub expired_segments: u64,
+    /// The events in them.
+    pub expired_events: u64,
+    /// How often several small segments were made one.
+    pub compactions: u64,
+    /// How long it took to make each group of appends durable.
+    pub sync_times: Times,
 }

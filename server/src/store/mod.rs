@@ -36,5 +36,6 @@ pub use self::embedded::{EmbeddedStore, StoreOptions};
 pub use self::error::{QueryError, StoreError};
 pub use self::event::{EventId, ParseEventIdError, StoredEvent};
 pub use self::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
-pub use self::filter::{Check, Comparison, Dimension, Field, Filter, JsonField, Test};
+pub use self::filter::{Check, Comparison, Dimension, Field, Filter, FilterError, JsonField, Test};
 pub use self::query::{Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery};
+pub use crate::histogram::Times;

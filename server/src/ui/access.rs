@@ -1,6 +1,6 @@
 //! Who may see the Event Explorer: signing in by token or by link, and the session cookie.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use super::{explorer, page};
 use crate::api::Params;
 use crate::auth::{Secret, TokenHash, digest, random_hex};
 use crate::server::App;
+use crate::state::Id;
 
 const COOKIE: &str = "sqreen_explorer";
 
@@ -28,8 +29,21 @@ pub(crate) struct Explorer {
 #[derive(Debug, Default)]
 struct Readers {
     code_used: bool,
-    /// When each session began, by its cookie.
-    sessions: HashMap<String, Instant>,
+    /// By their cookies.
+    sessions: HashMap<String, Session>,
+}
+
+#[derive(Debug)]
+struct Session {
+    began: Instant,
+    /// The token that it began with; none for a link or a token of the configuration.
+    token: Option<Id>,
+}
+
+impl Session {
+    fn is_live(&self) -> bool {
+        self.began.elapsed() < Explorer::LIFETIME
+    }
 }
 
 impl Explorer {
@@ -58,12 +72,7 @@ impl Explorer {
         let mut values =
             pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
         let readers = self.lock();
-        let live = values.find(|value| {
-            readers
-                .sessions
-                .get(*value)
-                .is_some_and(|began| began.elapsed() < Self::LIFETIME)
-        });
+        let live = values.find(|value| readers.sessions.get(*value).is_some_and(Session::is_live));
         live.map(Reader::of)
     }
 
@@ -76,23 +85,31 @@ impl Explorer {
     }
 
     /// Begins a session and returns its reader and its `Set-Cookie`.
-    fn begin(&self) -> Option<(Reader, HeaderValue)> {
+    fn begin(&self, token: Option<Id>) -> Option<(Reader, HeaderValue)> {
         let id = random_hex().ok()?;
         let reader = Reader::of(&id);
         let seconds = Self::LIFETIME.as_secs();
         let cookie = format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
         let mut readers = self.lock();
-        readers
-            .sessions
-            .retain(|_, began| began.elapsed() < Self::LIFETIME);
+        readers.sessions.retain(|_, session| session.is_live());
         if readers.sessions.len() >= Self::LIMIT {
-            let oldest = readers.sessions.iter().min_by_key(|(_, began)| **began);
+            let oldest = readers
+                .sessions
+                .iter()
+                .min_by_key(|(_, session)| session.began);
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
                 readers.sessions.remove(&id);
             }
         }
-        readers.sessions.insert(id, Instant::now());
+        let began = Instant::now();
+        readers.sessions.insert(id, Session { began, token });
         Some((reader, HeaderValue::try_from(cookie).ok()?))
+    }
+
+    /// Ends the sessions that began with these tokens.
+    pub(crate) fn end_of(&self, tokens: &HashSet<Id>) {
+        let is_of = |session: &Session| session.token.is_some_and(|token| tokens.contains(&token));
+        self.lock().sessions.retain(|_, session| !is_of(session));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Readers> {
@@ -131,7 +148,7 @@ pub(super) async fn by_link(State(app): State<App>, Query(params): Query<Params>
         if !app.explorer.takes_code(code) {
             return refuse("This link has been used. Sign in with the API token.");
         }
-        let Some((reader, cookie)) = app.explorer.begin() else {
+        let Some((reader, cookie)) = app.explorer.begin(None) else {
             return refuse("No session can begin now. Try again.");
         };
         return with_cookie(explorer::page(&app, &reader, &Params::new()).await, cookie);
@@ -146,11 +163,14 @@ pub(super) async fn by_form(State(app): State<App>, Form(params): Form<Params>) 
 
 fn by_token(app: &App, params: &Params) -> Response {
     match value(params, "token") {
-        Some(token) if app.tokens.api.matches(token.trim()) => match app.explorer.begin() {
-            Some((_, cookie)) => with_cookie(Redirect::to("/").into_response(), cookie),
-            None => refuse("No session can begin now. Try again."),
+        Some(token) => match app.tokens.api(token.trim()) {
+            Some(grant) => match app.explorer.begin(grant.id) {
+                Some((_, cookie)) => with_cookie(Redirect::to("/").into_response(), cookie),
+                None => refuse("No session can begin now. Try again."),
+            },
+            None => refuse("This is not the API token."),
         },
-        _ => refuse("This is not the API token."),
+        None => refuse("This is not the API token."),
     }
 }
 

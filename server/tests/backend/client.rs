@@ -96,6 +96,13 @@ impl Client {
         answer["session_id"].as_str().unwrap().to_owned()
     }
 
+    /// The status of a login with this token and application.
+    pub(crate) async fn login_with(&self, token: &str, app: &str) -> u16 {
+        let login = self.post("/sqreen/v1/app-login").header("x-api-key", token);
+        let answer = login.header("x-app-name", app).json(&sdk()).send().await;
+        answer.unwrap().status().as_u16()
+    }
+
     /// Logs in with this body, and returns the answer.
     pub(crate) async fn login_as(&self, app: &str, body: &Value) -> Value {
         let login = self

@@ -8,5 +8,6 @@ mod explorer;
 mod ingest;
 mod kill;
 mod kill_sdk;
+mod operation;
 mod process;
 mod stop;

@@ -9,10 +9,12 @@ use super::client::{API, INGEST};
 /// The program with these tokens, which does nothing of what the environment says.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sqreen-server"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SQREEN_SERVER_") {
+            command.env_remove(name);
+        }
+    }
     command
-        .env_remove("SQREEN_SERVER_ADDR")
-        .env_remove("SQREEN_SERVER_DATA_DIR")
-        .env_remove("SQREEN_SERVER_LOG")
         .env("SQREEN_SERVER_INGEST_TOKEN", INGEST)
         .env("SQREEN_SERVER_API_TOKEN", API);
     command
@@ -24,6 +26,8 @@ pub(crate) struct Process {
     child: Child,
     /// Where it listens.
     pub(crate) addr: String,
+    /// The lines that it printed before the link.
+    pub(crate) told: Vec<String>,
     log: tempfile::NamedTempFile,
 }
 
@@ -35,23 +39,40 @@ impl Process {
 
     /// As [`start`](Self::start), with this `SQREEN_SERVER_LOG`.
     pub(crate) fn start_with(addr: &str, dir: &Path, log_level: &str) -> Self {
+        let mut command = command();
+        command.args(["--addr", addr, "--data-dir"]).arg(dir);
+        command.env("SQREEN_SERVER_LOG", log_level);
+        Self::run(command)
+    }
+
+    /// Starts this command, which listens.
+    pub(crate) fn run(mut command: Command) -> Self {
         // A file, since a pipe that nobody reads would hold the program up.
         let log = tempfile::NamedTempFile::new().unwrap();
-        let mut child = command()
-            .args(["--addr", addr, "--data-dir"])
-            .arg(dir)
-            .env("SQREEN_SERVER_LOG", log_level)
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
-        let line = BufReader::new(child.stdout.take().unwrap()).lines().next();
+        let mut told = Vec::new();
         let logged = || std::fs::read_to_string(log.path()).unwrap();
-        let line = line.unwrap_or_else(|| panic!("did not start: {}", logged()));
-        let line = line.unwrap();
-        let link = line.strip_prefix("explorer=http://").unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let link = loop {
+            let line = lines.next();
+            let line = line.unwrap_or_else(|| panic!("did not start: {}", logged()));
+            let line = line.unwrap();
+            match line.strip_prefix("explorer=") {
+                Some(link) => break link.split_once("://").unwrap().1.to_owned(),
+                None => told.push(line),
+            }
+        };
         let addr = link.split('/').next().unwrap().to_owned();
-        Self { child, addr, log }
+        Self {
+            child,
+            addr,
+            told,
+            log,
+        }
     }
 
     pub(crate) fn url(&self) -> String {

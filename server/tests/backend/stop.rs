@@ -56,7 +56,7 @@ fn the_log_has_the_level_that_is_asked_for() {
         assert_eq!(process.log().contains("INFO"), is_told, "{level:?}");
     }
     let refused = command().env("SQREEN_SERVER_LOG", "loud").output().unwrap();
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     let error = String::from_utf8(refused.stderr).unwrap();
     assert!(
         error.contains("SQREEN_SERVER_LOG") && error.contains("loud"),

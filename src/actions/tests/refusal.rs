@@ -159,11 +159,30 @@ fn a_pack_is_bounded() {
     assert_eq!(fixture.ip("192.0.2.1"), "before");
     let state = fixture.updater.state(fixture.now);
     assert_eq!(state.error.as_deref(), Some(text));
-    // The next good pack takes the error away.
+}
+
+#[test]
+fn a_heartbeat_tells_why_even_if_a_good_pack_was_faster() {
+    let mut fixture = Fixture::with(&[]);
+    // A pack that was no pack at all is told of too.
+    fixture.updater.refuse("no JSON".to_owned());
+    fixture.load(&[]).unwrap();
+    let told = fixture.updater.state(fixture.now);
+    assert_eq!(told.error.as_deref(), Some("no JSON"));
+    // What is refused while the heartbeat is under way is for the next.
+    fixture.updater.refuse("too large".to_owned());
+    fixture.updater.told(&told);
+    let state = fixture.updater.state(fixture.now);
+    assert_eq!(state.error.as_deref(), Some("too large"));
+    // It stays until a good pack comes.
+    fixture.updater.told(&state);
+    assert_eq!(fixture.updater.state(fixture.now), state);
     fixture.load(&[]).unwrap();
     assert_eq!(fixture.updater.state(fixture.now).error, None);
-    // As does nothing else: a pack that was no pack at all is told of too.
+    // Told once, an error that is over is over.
     fixture.updater.refuse("no JSON".to_owned());
-    let state = fixture.updater.state(fixture.now);
-    assert_eq!(state.error.as_deref(), Some("no JSON"));
+    fixture.load(&[]).unwrap();
+    let told = fixture.updater.state(fixture.now);
+    fixture.updater.told(&told);
+    assert_eq!(fixture.updater.state(fixture.now).error, None);
 }

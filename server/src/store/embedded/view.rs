@@ -9,6 +9,7 @@ use super::files::{Layout, set_aside};
 use super::hot::HotBatch;
 use super::queue::Queue;
 use super::segment::Segment;
+use crate::histogram::Histogram;
 use crate::store::error::StoreError;
 use crate::store::event_store::StoreStats;
 
@@ -64,6 +65,12 @@ pub(super) struct Counters {
     pub(super) damaged_segments: AtomicU64,
     pub(super) failed_appends: AtomicU64,
     pub(super) failed_seals: AtomicU64,
+    pub(super) stored_events: AtomicU64,
+    pub(super) duplicate_events: AtomicU64,
+    pub(super) expired_segments: AtomicU64,
+    pub(super) expired_events: AtomicU64,
+    pub(super) compactions: AtomicU64,
+    pub(super) sync_times: Histogram,
 }
 
 /// What the store's threads and its users share.
@@ -159,6 +166,12 @@ impl Shared {
             damaged_segments: count(&counters.damaged_segments),
             failed_appends: count(&counters.failed_appends),
             failed_seals: count(&counters.failed_seals),
+            stored_events: count(&counters.stored_events),
+            duplicate_events: count(&counters.duplicate_events),
+            expired_segments: count(&counters.expired_segments),
+            expired_events: count(&counters.expired_events),
+            compactions: count(&counters.compactions),
+            sync_times: counters.sync_times.times(),
         }
     }
 }

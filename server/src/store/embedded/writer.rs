@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::dedupe::DedupeWindow;
 use super::hot::{BatchBuilder, HotBatch, merge};
@@ -94,14 +94,18 @@ impl Writer {
             .collect();
         let batch = accepted(group, &verdicts);
         if batch.is_empty() {
+            self.count(0, &verdicts);
             return Ok(verdicts);
         }
+        let began = Instant::now();
         if let Err(error) = self.journal.write(batch.bytes()) {
             for row in batch.rows() {
                 self.dedupe.remove(&row.id);
             }
             return Err(error);
         }
+        self.shared.counters.sync_times.observe(began.elapsed());
+        self.count(batch.rows().len(), &verdicts);
         self.hot_rows += batch.rows().len();
         self.hot_bytes += batch.memory();
         // This thread alone changes the hot part, so it may merge outside the lock.
@@ -111,6 +115,17 @@ impl Writer {
             view.hot.push(batch);
         });
         Ok(verdicts)
+    }
+
+    fn count(&self, stored: usize, verdicts: &[Vec<Verdict>]) {
+        let all: usize = verdicts.iter().map(Vec::len).sum();
+        let counters = &self.shared.counters;
+        counters
+            .stored_events
+            .fetch_add(stored as u64, Ordering::Relaxed);
+        counters
+            .duplicate_events
+            .fetch_add((all - stored) as u64, Ordering::Relaxed);
     }
 
     fn over(&self, times: usize) -> bool {

@@ -1,6 +1,10 @@
 //! The fields of an event that can be asked for.
 
 /// A field of an event, to filter or to group by.
+///
+/// As text it is its name, such as `ip`, and for JSON the names on the way to a value, separated by dots:
+/// `properties.amount`, `headers.x-request-id`. A name with other characters than those of a bare one is quoted, as in
+/// `user."e mail"`; see [`Filter`](super::Filter) for the grammar.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
     /// One that has a single value.
@@ -10,6 +14,26 @@ pub enum Field {
     /// Of [`JsonField::Headers`], whose first name is matched whatever its case, both forms that agents send are
     /// understood: an object, and a list of pairs.
     Json(JsonField, Vec<String>),
+}
+
+impl Field {
+    /// The names of all fields, as completion offers them: the dimensions, then those that are JSON.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let dimensions = Dimension::ALL.iter().map(|dimension| dimension.name());
+        dimensions.chain(JsonField::ALL.iter().map(|field| field.name()))
+    }
+
+    /// The field of this name; `path` leads into it.
+    pub(super) fn of(name: &str, path: &[String]) -> Option<Self> {
+        let json = JsonField::ALL.iter().find(|field| field.name() == name);
+        if let Some(field) = json {
+            return Some(Self::Json(*field, path.to_vec()));
+        }
+        let dimension = Dimension::ALL.iter().find(|field| field.name() == name);
+        dimension
+            .filter(|_| path.is_empty())
+            .map(|dimension| Self::Dimension(*dimension))
+    }
 }
 
 /// A field with a single value.
@@ -49,6 +73,51 @@ pub enum Dimension {
     Aggregated,
 }
 
+impl Dimension {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::App,
+        Self::Name,
+        Self::Ip,
+        Self::Method,
+        Self::Path,
+        Self::Route,
+        Self::Host,
+        Self::Scheme,
+        Self::UserAgent,
+        Self::Referer,
+        Self::RequestId,
+        Self::Status,
+        Self::Agent,
+        Self::Hostname,
+        Self::Environment,
+        Self::Aggregated,
+    ];
+
+    /// Its name in filters, the same as in the JSON of an event.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Name => "name",
+            Self::Ip => "ip",
+            Self::Method => "method",
+            Self::Path => "path",
+            Self::Route => "route",
+            Self::Host => "host",
+            Self::Scheme => "scheme",
+            Self::UserAgent => "user_agent",
+            Self::Referer => "referer",
+            Self::RequestId => "request_id",
+            Self::Status => "status",
+            Self::Agent => "agent",
+            Self::Hostname => "hostname",
+            Self::Environment => "environment",
+            Self::Aggregated => "aggregated",
+        }
+    }
+}
+
 /// A field that is JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JsonField {
@@ -64,4 +133,29 @@ pub enum JsonField {
     Traits,
     /// The request's headers.
     Headers,
+}
+
+impl JsonField {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::User,
+        Self::Params,
+        Self::Body,
+        Self::Properties,
+        Self::Traits,
+        Self::Headers,
+    ];
+
+    /// Its name in filters, the same as in the JSON of an event.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Params => "params",
+            Self::Body => "body",
+            Self::Properties => "properties",
+            Self::Traits => "traits",
+            Self::Headers => "headers",
+        }
+    }
 }

@@ -1,14 +1,81 @@
 //! Which events: one filter for queries, histograms, groups, exports and the live stream.
 
+mod cursor;
+mod error;
 mod field;
+mod matches;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use ipnet::IpNet;
 
+pub use self::error::FilterError;
 pub use self::field::{Dimension, Field, JsonField};
 
 /// Which events are meant, by their fields. Times are not part of it: a query's range is.
 ///
 /// An event without the field meets no [`Test`] on it, and so meets the test's negation.
+///
+/// # The language
+///
+/// A filter is written, by people and in the API, as in
+///
+/// ```text
+/// name:users.login,users.signup ip:203.0.113.0/24 -user.email:bob@example.com (path^/admin or status>=500)
+/// ```
+///
+/// | | |
+/// |---|---|
+/// | `a b`, `a and b` | both hold |
+/// | `a or b` | one of them holds; it binds weaker than what stands side by side |
+/// | `-a`, `not a` | it does not hold |
+/// | `( … )` | as in arithmetic; `()` takes every event, as the empty filter does |
+/// | `field:value` | it is this value, letter by letter; `field:a,b` one of these. `ip:203.0.113.0/24` is within the network, as is `properties.peer:10.0.0.0/8` |
+/// | `field~value` | it contains the text; ASCII letters match in either case |
+/// | `field^value` | it starts with the text |
+/// | `field>1`, `>=`, `<`, `<=` | it is a number above, and so on: `status`, and numbers in JSON |
+/// | `has:field` | it is there, be it `null` |
+/// | `text` | name, path, address, user or properties contain the text |
+///
+/// Fields are those of [`Dimension`] and [`JsonField`] by their [names](Field::names), and what is within the latter:
+/// `properties.amount`, `params.query.q`, `headers.user-agent`. A text of spaces, parentheses, commas or quotes is
+/// quoted: `user_agent~"curl (x86)"`, `properties."a.b":1`; within quotes `\"` and `\\` stand for themselves, `\n`,
+/// `\r` and `\t` for the usual. A quoted value never means a network of JSON's addresses, a quoted text alone is
+/// never a keyword.
+///
+/// ```text
+/// filter = [ all { "or" all } ]
+/// all    = term { [ "and" ] term }
+/// term   = ( "-" | "not" ) term | "(" filter ")" | test
+/// test   = field ":" value { "," value } | field ( "~" | "^" ) value
+///        | field ( "<" | "<=" | ">" | ">=" ) number | "has" ":" field | value
+/// field  = name { "." ( name | quoted ) }
+/// value  = quoted | characters other than space, `"`, `(`, `)`, `,`; not `'` first
+/// name   = characters other than those, `.`, `:`, `~`, `^`, `<`, `>`, `=`, `!`
+/// quoted = `"` { any character but `"` and `\` | `\"` | `\\` | `\n` | `\r` | `\t` } `"`
+/// ```
+///
+/// Space around operators and commas means nothing. Keywords are read in either case. A text alone that is not quoted
+/// is of a name's characters and dots, begins with no `-`, and is no field. At most [`MAX_LENGTH`](Self::MAX_LENGTH)
+/// bytes, [`MAX_DEPTH`](Self::MAX_DEPTH) levels of parentheses and negations, and [`MAX_TESTS`](Self::MAX_TESTS) tests
+/// are taken, of which a text alone makes five; [`FilterError`] says what is wrong and where.
+///
+/// Displayed, a filter is text that parses to the same filter, if a parser could have made it. What no parser makes,
+/// such as an `Any` of none, is displayed as something that means the same.
+///
+/// ```
+/// use sqreen_server::store::Filter;
+///
+/// let filter: Filter = "(name : users.login) and not ip:2001:db8::/32".parse()?;
+/// assert_eq!(filter.to_string(), "name:users.login -ip:2001:db8::/32");
+///
+/// let error = "name:a colour:red".parse::<Filter>().unwrap_err();
+/// assert_eq!((error.position(), error.found()), (7, "unknown field `colour`"));
+/// # Ok::<(), sqreen_server::store::FilterError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
     /// All of them hold; of none, every event is meant.
@@ -64,6 +131,15 @@ pub enum Comparison {
     More,
     /// Above it, or equal.
     AtLeast,
+}
+
+impl Filter {
+    /// The most bytes of a filter as text.
+    pub const MAX_LENGTH: usize = 16_384;
+    /// The most levels of parentheses and negations.
+    pub const MAX_DEPTH: usize = 32;
+    /// The most tests.
+    pub const MAX_TESTS: usize = 128;
 }
 
 impl Default for Filter {

@@ -42,7 +42,16 @@ impl Name {
 pub(super) fn action(sent: &Params) -> Result<Map<String, Value>, FieldError> {
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    put("action", text(sent, "action").into());
+    let (action, url) = (text(sent, "action"), text(sent, "url"));
+    match action.strip_prefix("block_") {
+        Some(whom) if !url.is_empty() => {
+            put("action", format!("redirect_{whom}").into());
+            put("url", url.into());
+        }
+        _ => {
+            put("action", action.into());
+        }
+    }
     match Name::of(sent) {
         Name::User => {
             put("users", json!([user(text(sent, "user"))?]));

@@ -105,6 +105,10 @@ impl Shown<'_> {
                     }
                 }
             }
+            label {
+                "Redirect there rather than block"
+                input type="url" name="url" value=(self.value(form, "url")) placeholder="https://shop.example/help";
+            }
             label { "App" input name="app" value=(self.value(form, "app")) placeholder="all"; }
             label { "Comment" input name="comment" value=(self.value(form, "comment")) maxlength="1000"; }
             (self.check(form, "dry_run", "Dry run: report only"))

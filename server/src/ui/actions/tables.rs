@@ -103,7 +103,7 @@ pub(super) fn agents(app: &App) -> Markup {
                     br; small { "heard " (silence.as_secs()) " s ago" }
                 }
                 td data-label="Has" {
-                    @if let Some(state) = &reported { (state.live) " in force" br; }
+                    @if let Some(state) = &reported { span { (state.live) " in force" } br; }
                     @match has {
                         Some(has) if *has == position => "up to date",
                         Some(has) if has.epoch == position.epoch => { "at change " (has.seq) " of " (position.seq) }

@@ -90,6 +90,29 @@ async fn forms_block_and_lift() {
 }
 
 #[tokio::test]
+async fn forms_redirect_where_an_address_is_given() {
+    let running = Running::start().await;
+    let browser = Browser::sign_in(&running).await;
+    for (whom, field, value) in [("ip", "ip", "203.0.113.7"), ("user", "user", "id=42")] {
+        let kind = format!("block_{whom}");
+        let mut fields = form(&[("action", kind.as_str()), (field, value)]);
+        fields.push(("url", "not absolute"));
+        let (status, _, page) = browser.send("/actions", &fields).await;
+        assert_eq!(status, 400);
+        assert!(page.contains("value=\"not absolute\""), "{page}");
+        fields.pop();
+        fields.push(("url", "https://shop.example/help"));
+        assert_eq!(browser.send("/actions", &fields).await.0, 303);
+        let action = &running.client.actions("").await[0];
+        let kind = json!(format!("redirect_{whom}"));
+        let url = json!("https://shop.example/help");
+        assert_eq!((&action["action"], &action["url"]), (&kind, &url));
+        let page = browser.open("/actions").await;
+        assert!(page.contains("to https://shop.example/help"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_form_says_why_and_keeps_what_was_typed() {
     let running = Running::start().await;
     let browser = Browser::sign_in(&running).await;

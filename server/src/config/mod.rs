@@ -1,12 +1,20 @@
+//! Settings: the library's, and those of the program.
+
+mod settings;
+mod sources;
+mod values;
+
 use std::fmt;
 use std::path::PathBuf;
 
+pub(crate) use self::settings::{LogFormat, Settings, TABLE};
+pub(crate) use self::sources::{ConfigError, Effective, Source, read};
 use crate::store::StoreOptions;
 
 /// How a [`Server`](crate::Server) is set up.
 ///
-/// Tokens that are not given here are those of the data directory; where it has none yet, they are made, and only
-/// their SHA-256 is kept there.
+/// Tokens given here hold beside those of the data directory, as long as the server runs. Where neither has one for
+/// agents, or for the API, it is made at the first start; the directory keeps only the SHA-256.
 #[derive(Clone)]
 #[must_use]
 pub struct ServerConfig {

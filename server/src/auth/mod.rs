@@ -1,0 +1,68 @@
+//! Tokens: what agents and readers prove themselves with.
+//!
+//! A token is 256 random bits, so a fast hash is enough to keep it by: there is nothing to guess that a slow one, such
+//! as argon2, would make dearer. Each request with a token costs one SHA-256.
+
+mod tokens;
+
+use std::fmt;
+use std::io;
+
+use sha2::{Digest, Sha256};
+
+pub(crate) use self::tokens::{NewToken, Tokens};
+
+/// The SHA-256 of a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TokenHash(pub(crate) [u8; 32]);
+
+impl TokenHash {
+    pub(crate) fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// Compares in a time that does not depend on where the two differ.
+    pub(crate) fn matches(&self, token: &str) -> bool {
+        let other = Self::of(token);
+        let difference = self.0.iter().zip(other.0).fold(0, |d, (a, b)| d | (a ^ b));
+        std::hint::black_box(difference) == 0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(..)")
+    }
+}
+
+/// Text that stays out of logs.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<hidden>")
+    }
+}
+
+/// 32 random bytes in hexadecimal.
+pub(crate) fn random_hex() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(hex(&bytes))
+}
+
+/// The SHA-256 of the parts, in hexadecimal.
+pub(crate) fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With its length before it, no part can pass for the end of the one before.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

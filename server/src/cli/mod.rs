@@ -1,0 +1,79 @@
+//! The program `sqreen-server`: its subcommands, their arguments and what they print.
+//!
+//! Arguments are read by hand, not by clap: one table of settings serves flags, environment and file, which clap knows
+//! nothing of, and the first build stays short.
+
+mod args;
+mod command;
+mod config;
+mod help;
+mod serve;
+mod token;
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use self::args::Args;
+use self::command::Command;
+
+/// What a subcommand ends with: whether all is well, or why it could not be done.
+type Outcome = Result<bool, Box<dyn Error>>;
+
+/// Runs the program with these arguments, without its own name, and the process's environment.
+///
+/// Exits with 0 if all went well, 1 if not or if something was found that should not be, and 2 if the arguments or
+/// settings are wrong.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args = match Args::read(args) {
+        Ok(args) => args,
+        Err(error) => {
+            complain(&*Box::<dyn Error>::from(error));
+            return ExitCode::from(2);
+        }
+    };
+    if args.help {
+        print(help::of(args.command).trim_end());
+        return ExitCode::SUCCESS;
+    }
+    let effective = match args.settings() {
+        Ok(effective) => effective,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match args.command {
+        Command::Serve => serve::run(effective),
+        Command::Token => token::run(&args, &effective.settings),
+        Command::Config => Ok(config::run(&args, &effective)),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells an error with its causes.
+#[expect(clippy::print_stderr, reason = "errors of a program go there")]
+fn complain(error: &dyn Error) {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    eprintln!("error: {text}");
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "these lines are what the program is asked for"
+)]
+fn print(text: &str) {
+    println!("{text}");
+}

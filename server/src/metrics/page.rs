@@ -1,0 +1,176 @@
+//! `/metrics`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::text::Page;
+use super::{Class, Metrics};
+use crate::api::{Bearer, Problem};
+use crate::server::{App, Shared, blocking};
+
+/// `GET /metrics`, with a token of the API. There is no exception for loopback: behind a proxy on the same machine,
+/// everybody comes from there.
+pub(super) async fn answer(_: Bearer, State(app): State<App>) -> Result<Response, Problem> {
+    let shared = Arc::clone(&app);
+    let text = blocking(move || page(&shared)).await?;
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    Ok((kind, text).into_response())
+}
+
+fn page(shared: &Shared) -> String {
+    let mut page = Page::default();
+    requests(&mut page, &shared.metrics);
+    store(&mut page, shared);
+    let (sessions, streams) = shared.sessions.counts();
+    page.gauge("sqreen_sessions", "Agents that are logged in.", sessions);
+    page.gauge(
+        "sqreen_action_streams",
+        "Open streams of security responses.",
+        streams,
+    );
+    if let Some(bytes) = resident_bytes() {
+        let help = "Memory of the process that is in RAM.";
+        page.gauge("process_resident_memory_bytes", help, bytes);
+    }
+    page.finish()
+}
+
+fn requests(page: &mut Page, metrics: &Metrics) {
+    let classes = || Class::ALL.into_iter().zip(&metrics.requests);
+    let counts = classes().flat_map(|(class, requests)| {
+        let statuses = (1..).zip(&requests.statuses);
+        statuses.map(move |(digit, count)| {
+            let labels = format!("class=\"{}\",status=\"{digit}xx\"", class.name());
+            (labels, count.load(Ordering::Relaxed))
+        })
+    });
+    let counts: Vec<_> = counts.collect();
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|(labels, count)| (labels.as_str(), *count))
+        .collect();
+    let help = "Requests by what they are for, and the first digit of their status.";
+    page.counter("sqreen_http_requests_total", help, &counts);
+    let times: Vec<_> = classes()
+        .map(|(class, requests)| {
+            (
+                format!("class=\"{}\"", class.name()),
+                requests.times.times(),
+            )
+        })
+        .collect();
+    let times: Vec<_> = times
+        .iter()
+        .map(|(labels, times)| (labels.as_str(), *times))
+        .collect();
+    let help = "Time until the response began.";
+    page.histogram("sqreen_http_request_duration_seconds", help, &times);
+}
+
+fn store(page: &mut Page, shared: &Shared) {
+    let stats = shared.store.stats();
+    let outcomes = [
+        ("outcome=\"stored\"", stats.stored_events),
+        ("outcome=\"duplicate\"", stats.duplicate_events),
+        (
+            "outcome=\"rejected\"",
+            shared.metrics.rejected.load(Ordering::Relaxed),
+        ),
+    ];
+    page.counter(
+        "sqreen_events_total",
+        "Events received, by what became of them.",
+        &outcomes,
+    );
+    let gauges = [
+        ("hot_rows", "Events in memory.", stats.hot_rows),
+        ("hot_bytes", "Memory that they take.", stats.hot_bytes),
+        ("sealed_rows", "Events in segments.", stats.sealed_rows),
+        ("segments", "Segments.", stats.segments),
+        (
+            "segment_bytes",
+            "Bytes of the segments.",
+            stats.segment_bytes,
+        ),
+        (
+            "journal_bytes",
+            "Bytes of the journal.",
+            stats.journal_bytes,
+        ),
+        (
+            "dedupe_ids",
+            "Ids remembered to know duplicates.",
+            stats.dedupe_ids,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        page.gauge(&format!("sqreen_store_{name}"), help, value);
+    }
+    let counters = [
+        (
+            "dedupe_forgotten",
+            "Ids forgotten before their time.",
+            stats.dedupe_forgotten,
+        ),
+        (
+            "torn_bytes",
+            "Bytes of unfinished writes cut off.",
+            stats.torn_bytes,
+        ),
+        (
+            "damaged_frames",
+            "Damaged stretches of journal.",
+            stats.damaged_frames,
+        ),
+        (
+            "damaged_segments",
+            "Segments set aside as damaged.",
+            stats.damaged_segments,
+        ),
+        (
+            "failed_appends",
+            "Appends that the disk refused.",
+            stats.failed_appends,
+        ),
+        (
+            "failed_seals",
+            "Attempts to seal that failed.",
+            stats.failed_seals,
+        ),
+        (
+            "expired_segments",
+            "Segments deleted by retention.",
+            stats.expired_segments,
+        ),
+        (
+            "expired_events",
+            "Events deleted by retention.",
+            stats.expired_events,
+        ),
+        (
+            "compactions",
+            "Times that small segments were made one.",
+            stats.compactions,
+        ),
+    ];
+    for (name, help, value) in counters {
+        page.counter(&format!("sqreen_store_{name}_total"), help, &[("", value)]);
+    }
+    let help = "Time to make a group of appends durable.";
+    let times = [("", stats.sync_times)];
+    page.histogram("sqreen_store_sync_duration_seconds", help, &times);
+}
+
+/// The memory that is in RAM, where the system tells it.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
