@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 use sqreen::protocol::{
-    Actor, Parameters, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, Signal, Timestamp,
-    Trace, TrackOptions, names,
+    Actor, Parameters, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, SdkEvent, Signal,
+    Timestamp, Trace, TrackOptions, names,
 };
 
 use super::identity;
@@ -63,8 +63,23 @@ struct Sent<'a> {
     name: &'a str,
     time: Option<Timestamp>,
     options: TrackOptions,
-    /// Its content as text, for the id.
-    content: String,
+    content: Content<'a>,
+}
+
+/// What an event was sent as, for the id of one that has none.
+#[derive(Debug)]
+enum Content<'a> {
+    Call(&'a SdkEvent),
+    Point(&'a Point),
+}
+
+impl Content<'_> {
+    fn text(&self) -> String {
+        match self {
+            Self::Call(call) => serde_json::to_string(&call.args).unwrap_or_default(),
+            Self::Point(point) => format!("{}{}", point.signal_name, point.payload),
+        }
+    }
 }
 
 impl<'a> Normaliser<'a> {
@@ -109,7 +124,7 @@ impl<'a> Normaliser<'a> {
             Ok(SdkCall::Identify {
                 identifiers,
                 traits,
-            }) => Some((identifiers, traits)),
+            }) => Some((identifiers.clone(), traits.clone())),
             _ => None,
         });
         let mut facts = Facts {
@@ -117,25 +132,25 @@ impl<'a> Normaliser<'a> {
             request: record.request.as_ref(),
             user_agent: record.request.as_ref().and_then(|request| request.user_agent.as_deref()),
             response: record.response.as_ref(),
-            user: identify.map(|(identifiers, _)| identifiers),
-            traits: identify.map(|(_, traits)| traits),
+            user: identify.as_ref().map(|(identifiers, _)| identifiers),
+            traits: identify.as_ref().map(|(_, traits)| traits),
             time: None,
             body_is_asked_for: calls.iter().any(
                 |(_, call)| matches!(call, Ok(SdkCall::Track { options, .. }) if options.collect_body),
             ),
             ordinals: HashMap::new(),
         };
-        for (sent, call) in &calls {
+        for (sent, call) in calls {
             match call {
                 Ok(SdkCall::Identify { .. }) => {}
                 Ok(SdkCall::Track { name, options }) => self.event(
                     &mut facts,
                     Sent {
                         id: sent.id.as_deref(),
-                        name,
+                        name: &name,
                         time: sent.time,
-                        options: options.clone(),
-                        content: serde_json::to_string(&sent.args).unwrap_or_default(),
+                        options,
+                        content: Content::Call(sent),
                     },
                 ),
                 Err(error) => match &sent.id {
@@ -199,7 +214,7 @@ impl<'a> Normaliser<'a> {
             name,
             time: point.time,
             options,
-            content: format!("{name}{}", point.payload),
+            content: Content::Point(point),
         };
         self.event(facts, sent);
     }
@@ -249,7 +264,7 @@ impl<'a> Normaliser<'a> {
             self.agent.app.as_str(),
             &rid,
             &time,
-            &sent.content,
+            &sent.content.text(),
             facts.ip.unwrap_or_default(),
         ];
         let first = identity::derive(&parts, 0);

@@ -17,7 +17,7 @@ use super::files::{
     Layout, damaged_name, journal_number, list, segment_number, set_aside, sync_dir,
 };
 use super::frame::{self, ScanReport};
-use super::hot::{BatchBuilder, HotBatch, merge};
+use super::hot::{BatchBuilder, HotBatch, merge, split};
 use super::journal::Journal;
 use super::options::StoreOptions;
 use super::segment::{Segment, SegmentError};
@@ -202,13 +202,12 @@ fn read_journal(
     let report = frame::scan(number, &data, |raw| {
         let mut all_read = true;
         let mut builder = BatchBuilder::default();
-        for line in raw
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            all_read &= builder
-                .push_line_if(line, |id, received| {
-                    dedupe.insert(id, received.clamp(oldest, now))
+        for row in split(raw) {
+            all_read &= row
+                .and_then(|row| {
+                    builder.push_row_if(row, |id, received| {
+                        dedupe.insert(id, received.clamp(oldest, now))
+                    })
                 })
                 .is_ok();
         }

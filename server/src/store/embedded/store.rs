@@ -204,7 +204,7 @@ impl Drop for EmbeddedStore {
 }
 
 fn encode(events: &[StoredEvent]) -> Result<HotBatch, StoreError> {
-    let mut builder = BatchBuilder::default();
+    let mut builder = BatchBuilder::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
         builder.push_event(event, index)?;
         if builder.len() > MAX_APPEND_BYTES {

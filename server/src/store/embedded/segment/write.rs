@@ -1,6 +1,5 @@
 //! Writing a segment.
 
-use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::sync::Arc;
@@ -18,7 +17,6 @@ use parquet::file::writer::{
     SerializedColumnWriter, SerializedFileWriter, SerializedRowGroupWriter,
 };
 use parquet::schema::types::ColumnPath;
-use serde_json::value::RawValue;
 
 use super::crc::CrcWriter;
 use super::read::Segment;
@@ -27,7 +25,7 @@ use super::schema::{
 };
 use crate::store::embedded::files::{Layout, sync_dir};
 use crate::store::embedded::hot::{HotBatch, HotRow};
-use crate::store::embedded::row::{Row, Text};
+use crate::store::embedded::row::{Field, Row};
 use crate::store::error::StoreError;
 
 /// Rows of one row group: what a query decodes at once.
@@ -183,49 +181,47 @@ struct GroupRow<'a> {
 
 impl<'a> GroupRow<'a> {
     fn read(batch: &'a HotBatch, row: &HotRow) -> Result<Self, ParquetError> {
-        let row = serde_json::from_slice(batch.text(row))
-            .map_err(|error| ParquetError::General(format!("row {}: {error}", row.id)))?;
+        let read = batch.row(row);
+        let row = read.map_err(|error| ParquetError::General(format!("row {}: {error}", row.id)))?;
         Ok(Self {
             bytes: batch.bytes(),
             row,
         })
     }
 
-    /// The value of a text column, without copying where the row has it as it is.
+    /// The value of a text column, not copied.
     fn text(&self, column: Column) -> Option<ByteArray> {
-        let text = |text: &Text<'a>| match &text.0 {
-            Cow::Borrowed(text) => self.bytes.slice_ref(text.as_bytes()).into(),
-            Cow::Owned(text) => ByteArray::from(text.as_str()),
-        };
-        let json =
-            |json: &'a RawValue| ByteArray::from(self.bytes.slice_ref(json.get().as_bytes()));
-        let row = &self.row;
-        match column {
-            Column::App => Some(text(&row.app)),
-            Column::Name => Some(text(&row.name)),
-            Column::Ip => row.ip.as_ref().map(text),
-            Column::User => row.user.map(json),
-            Column::Method => row.method.as_ref().map(text),
-            Column::Path => row.path.as_ref().map(text),
-            Column::Route => row.route.as_ref().map(text),
-            Column::Host => row.host.as_ref().map(text),
-            Column::Scheme => row.scheme.as_ref().map(text),
-            Column::UserAgent => row.user_agent.as_ref().map(text),
-            Column::Referer => row.referer.as_ref().map(text),
-            Column::RequestId => row.request_id.as_ref().map(text),
-            Column::Params => row.params.map(json),
-            Column::Body => row.body.map(json),
-            Column::Properties => row.properties.map(json),
-            Column::Traits => row.traits.map(json),
-            Column::Headers => row.headers.map(json),
-            Column::Agent => row.agent.as_ref().map(text),
-            Column::Hostname => row.hostname.as_ref().map(text),
-            Column::Environment => row.environment.as_ref().map(text),
-            Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
-                None
-            }
-        }
+        let text = self.row.field(field(column)?)?;
+        Some(self.bytes.slice_ref(text).into())
     }
+}
+
+fn field(column: Column) -> Option<Field> {
+    Some(match column {
+        Column::App => Field::App,
+        Column::Name => Field::Name,
+        Column::Ip => Field::Ip,
+        Column::User => Field::User,
+        Column::Method => Field::Method,
+        Column::Path => Field::Path,
+        Column::Route => Field::Route,
+        Column::Host => Field::Host,
+        Column::Scheme => Field::Scheme,
+        Column::UserAgent => Field::UserAgent,
+        Column::Referer => Field::Referer,
+        Column::RequestId => Field::RequestId,
+        Column::Params => Field::Params,
+        Column::Body => Field::Body,
+        Column::Properties => Field::Properties,
+        Column::Traits => Field::Traits,
+        Column::Headers => Field::Headers,
+        Column::Agent => Field::Agent,
+        Column::Hostname => Field::Hostname,
+        Column::Environment => Field::Environment,
+        Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
+            return None;
+        }
+    })
 }
 
 fn write_column(
