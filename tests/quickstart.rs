@@ -295,7 +295,9 @@ async fn sigterm_loses_no_event() {
     assert!(status.success(), "{status}");
 
     let demo = Demo::start(Some(dir.path())).await;
-    let answer = demo.api("events?name=product.viewed&limit=1000").await;
+    let answer = demo
+        .api("events?filter=name:product.viewed&limit=1000")
+        .await;
     let events = events(&answer);
     assert_eq!(events.len(), VIEWS);
     let products: HashSet<&str> = events
@@ -410,7 +412,7 @@ async fn a_block_in_the_explorer_stops_the_shops_next_request() {
     let other = || demo.http.get(format!("{}/products/1", demo.app));
     status_becomes(StatusCode::OK, other).await;
     let reported = |events: &Value| events["events"][0]["status"] == 403;
-    demo.api_until("events?name=sq.action.block_ip", reported)
+    demo.api_until("events?filter=name:sq.action.block_ip", reported)
         .await;
 
     let actions: Value = serde_json::from_str(&demo.api("actions").await).unwrap();

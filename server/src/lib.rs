@@ -43,5 +43,6 @@ pub mod store;
 mod ui;
 
 pub use self::config::ServerConfig;
+pub use self::ingest::IngestLimits;
 pub use self::server::{Server, StartError};
 pub use self::state::StateError;

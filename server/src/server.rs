@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use tokio::sync::Semaphore;
 
 use crate::actions::Actions;
 use crate::auth::Tokens;
 use crate::config::ServerConfig;
+use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
 use crate::sessions::Sessions;
@@ -31,8 +31,9 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) ledger: Ledger,
     pub(crate) explorer: Explorer,
-    /// Bounds the memory that bodies take while they are read.
-    pub(crate) bodies: Semaphore,
+    pub(crate) intake: Intake,
+    /// Bounds the searches, exports and live streams that are open.
+    pub(crate) scans: api::Scans,
 }
 
 pub(crate) type App = Arc<Shared>;
@@ -44,9 +45,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// How many bodies are decoded and stored at a time; others wait.
-    const BODIES: usize = 8;
-
     /// Opens the data directory.
     ///
     /// # Errors
@@ -86,7 +84,8 @@ impl Server {
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
-            bodies: Semaphore::new(Self::BODIES),
+            intake: Intake::new(&config.ingest),
+            scans: api::Scans::new(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -136,8 +135,8 @@ impl Server {
         self.shared.ready.stop();
     }
 
-    /// Ends the streams of security responses, which would be open for ever. Call it when a graceful shutdown
-    /// begins, so that it need not wait for them; [`close`](Self::close) does it, too.
+    /// Ends the streams of security responses and of events, which would be open for ever. Call it when a graceful
+    /// shutdown begins, so that it need not wait for them; [`close`](Self::close) does it, too.
     pub fn drain(&self) {
         self.announce_stop();
         self.shared.actions.drain();

@@ -7,20 +7,27 @@ use std::time::{Duration, Instant};
 
 use crate::actions::{Audience, Delivery};
 use crate::auth::random_hex;
+use crate::ingest::RulePack;
 use crate::state::Id;
 
 /// What the server knows of an agent since its login.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Agent {
     pub(crate) app: String,
     pub(crate) hostname: Option<String>,
     /// Identifies the running agent across its sessions; only this project's SDK names it.
     pub(crate) instance: Option<String>,
+    /// The environment that the application runs in, such as `production`.
+    pub(crate) environment: Option<String>,
+    /// The id of the agent's process.
+    pub(crate) process: Option<u64>,
     pub(crate) agent_type: String,
     /// `type/version`.
     pub(crate) label: Option<String>,
     /// Whether it understands this project's additions to the protocol.
     pub(crate) capable: bool,
+    /// The rules that it is given.
+    pub(crate) rules: RulePack,
     pub(crate) delivery: Arc<Delivery>,
     /// The token that it showed; none for one of the configuration.
     pub(crate) token: Option<Id>,
@@ -152,13 +159,7 @@ mod tests {
     fn agent(app: &str) -> Agent {
         Agent {
             app: app.to_owned(),
-            hostname: None,
-            instance: None,
-            agent_type: String::new(),
-            label: None,
-            capable: false,
-            delivery: Arc::default(),
-            token: None,
+            ..Agent::default()
         }
     }
 

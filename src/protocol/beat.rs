@@ -37,7 +37,7 @@ pub struct BeatRequest {
     #[serde(deserialize_with = "lenient::or_ignore")]
     pub command_results: BTreeMap<String, CommandResult>,
     /// Metrics of old agents.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::elements")]
     pub metrics: Vec<Metric>,
     /// This SDK: what became of every event.
     #[serde(
@@ -93,12 +93,21 @@ pub struct CommandResult {
     pub rest: Map<String, Value>,
 }
 
+/// Body of [`METRICS`](super::METRICS).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct MetricsRequest {
+    /// The metrics.
+    #[serde(deserialize_with = "lenient::elements")]
+    pub metrics: Vec<Metric>,
+}
+
 /// A metric of an old agent: counts over a period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Metric {
     /// Such as `sdk-login-success`.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub name: String,
     /// Start of the period, RFC 3339.
     #[serde(deserialize_with = "lenient::text")]

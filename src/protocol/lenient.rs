@@ -120,14 +120,14 @@ where
     read(Array(PhantomData), deserializer)
 }
 
-/// An array of objects; what else is in it is left out.
+/// An array of objects; what else is in it reads as the default, and spoils no other.
 pub(super) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: Deserialize<'de> + Default,
 {
     let objects: Vec<Element<T>> = array(deserializer)?;
-    Ok(objects.into_iter().filter_map(|Element(t)| t).collect())
+    Ok(objects.into_iter().map(|Element(t)| t).collect())
 }
 
 /// Whether there is an array.
@@ -164,6 +164,22 @@ where
 {
     let value = Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// An array that is read element by element: one of an unexpected shape reads as its default, and
+/// spoils no other. Anything but an array reads as empty.
+pub(super) fn elements<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + serde::de::DeserializeOwned,
+{
+    let Value::Array(items) = Value::deserialize(deserializer)? else {
+        return Ok(Vec::new());
+    };
+    let items = items.into_iter();
+    Ok(items
+        .map(|item| serde_json::from_value(item).unwrap_or_default())
+        .collect())
 }
 
 /// Header pairs; entries that are not a pair of strings are left out.
@@ -279,11 +295,11 @@ impl<'de, T: Deserialize<'de>> Shape<'de> for Object<T> {
 }
 
 /// An element of [`objects`].
-struct Element<T>(Option<T>);
+struct Element<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Element<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer).map(Self)
+        object_or_default(deserializer).map(Self)
     }
 }
 

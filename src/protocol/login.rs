@@ -10,28 +10,28 @@ use super::lenient;
 #[serde(default)]
 pub struct LoginRequest {
     /// SHA-1 of the dependency list; empty for this SDK.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub bundle_signature: String,
     /// `rust`, `nodejs`, `python` or `golang`.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub agent_type: String,
     /// The agent's version.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub agent_version: String,
     /// Such as `x86_64-linux`.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub os_type: String,
     /// The machine's name.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub hostname: String,
     /// The language's runtime; empty where there is none.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub runtime_type: String,
     /// The runtime's version.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub runtime_version: String,
     /// The web framework.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub framework_type: String,
     /// The web framework's version.
     #[serde(deserialize_with = "lenient::text")]
@@ -46,7 +46,10 @@ pub struct LoginRequest {
     #[serde(deserialize_with = "lenient::or_ignore")]
     pub various_infos: VariousInfos,
     /// This SDK: identifies the running agent across its sessions, for the outcome ledger.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub instance: Option<String>,
     /// This SDK: what it can do beyond the old protocol.
     #[serde(
@@ -61,7 +64,10 @@ pub struct LoginRequest {
 #[serde(default)]
 pub struct VariousInfos {
     /// The agent's clock at login, RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub time: Option<String>,
     /// Process id.
     #[serde(

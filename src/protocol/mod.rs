@@ -10,10 +10,12 @@
 //! | `GET` [`PING`] | | `{"status":true}` |
 //! | `POST` [`APP_LOGIN`] | [`LoginRequest`] | [`LoginResponse`] |
 //! | `POST` [`APP_BEAT`] | [`BeatRequest`] | [`BeatResponse`] |
+//! | `POST` [`METRICS`] | [`MetricsRequest`] | `{"status":true}` |
 //! | `POST` [`BATCH`] | [`BatchRequest`] | [`BatchResponse`] |
 //! | `POST` [`SIGNAL_BATCHES`] | array of [`Signal`] | empty, or `{"status":true}` |
 //! | `GET` [`ACTIONS_PACK`] | | [`ActionsPack`] |
 //! | `GET` [`ACTION_STREAM`] | | lines of [`ActionsChange`], without end |
+//! | `GET` [`RULES_PACK`] | | `status`, `pack_id`, `rules` |
 //! | `GET` [`APP_LOGOUT`] | | `{"status":true}` |
 //!
 //! # What this SDK adds (version [`VERSION`])
@@ -47,7 +49,9 @@ pub use self::action::{
     Action, ActionParameters, ActionsChange, ActionsPack, ActionsState, ActionsVersion, Allowlist,
 };
 pub use self::batch::{BatchElement, BatchRequest, BatchResponse, Verdict, VerdictKind};
-pub use self::beat::{BeatRequest, BeatResponse, Command, CommandResult, Metric, Status};
+pub use self::beat::{
+    BeatRequest, BeatResponse, Command, CommandResult, Metric, MetricsRequest, Status,
+};
 pub use self::login::{
     Capabilities, Features, LoginRequest, LoginResponse, SqreenRsFeatures, VariousInfos,
 };
@@ -66,6 +70,10 @@ pub const PING: &str = "/ping";
 pub const APP_LOGIN: &str = "/sqreen/v1/app-login";
 /// `POST`: the heartbeat; authenticated by [`HEADER_SESSION_KEY`], as all that follow.
 pub const APP_BEAT: &str = "/sqreen/v1/app-beat";
+/// `POST`: metrics of old agents, outside of a heartbeat.
+pub const METRICS: &str = "/sqreen/v0/metrics";
+/// `GET`: the rules of old agents, as at login.
+pub const RULES_PACK: &str = "/sqreen/v0/rulespack";
 /// `GET`: closes the session.
 pub const APP_LOGOUT: &str = "/sqreen/v0/app-logout";
 /// `POST`: events as request records.

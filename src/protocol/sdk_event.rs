@@ -16,6 +16,14 @@ pub mod names {
     pub const SDK_PREFIX: &str = "sq.sdk.";
     /// What marks a name as Sqreen's own; an app cannot use such a name.
     pub const RESERVED_PREFIX: &str = "sq.";
+    /// Begins the names of metrics among signals.
+    pub const METRIC_PREFIX: &str = "sq.agent.metric.";
+    /// The metric of successful logins, of agents that send counts alone.
+    pub const LOGIN_SUCCESS_METRIC: &str = "sdk-login-success";
+    /// The metric of failed logins.
+    pub const LOGIN_FAIL_METRIC: &str = "sdk-login-fail";
+    /// The metric of signups.
+    pub const SIGNUP_METRIC: &str = "sdk-signup";
     /// Begins the names of the reports of applied security responses.
     pub const ACTION_PREFIX: &str = "sq.action.";
 
@@ -53,7 +61,7 @@ pub struct SdkEvent {
 pub struct TrackOptions {
     /// The event's dimensions.
     #[serde(
-        deserialize_with = "lenient::or_default",
+        deserialize_with = "lenient::object_or_default",
         skip_serializing_if = "Map::is_empty"
     )]
     pub properties: Map<String, Value>,
@@ -71,7 +79,7 @@ pub struct TrackOptions {
     pub timestamp: Option<Timestamp>,
     /// Whether the request's body goes with it.
     #[serde(
-        deserialize_with = "lenient::or_default",
+        deserialize_with = "lenient::or_ignore",
         skip_serializing_if = "std::ops::Not::not"
     )]
     pub collect_body: bool,

@@ -83,7 +83,7 @@ pub struct Trace {
 #[serde(default)]
 pub struct Actor {
     /// The client's addresses; the first counts.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::elements")]
     pub ip_addresses: Vec<String>,
     /// `User-Agent`.
     #[serde(deserialize_with = "lenient::text")]
@@ -134,8 +134,8 @@ pub struct Point {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct MetricSignal {
-    /// `sq.agent.metric.` and the metric's name.
-    #[serde(deserialize_with = "lenient::or_default")]
+    /// [`METRIC_PREFIX`](super::names::METRIC_PREFIX) and the metric's name.
+    #[serde(deserialize_with = "lenient::text_or_empty")]
     pub signal_name: String,
     /// Start of the period.
     #[serde(deserialize_with = "lenient::time")]

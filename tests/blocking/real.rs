@@ -139,7 +139,7 @@ impl Real {
 
     /// Stored events of this name.
     pub(crate) async fn events(&self, name: &str) -> Vec<Value> {
-        let path = format!("events?name={name}&limit=1000");
+        let path = format!("events?filter=name:{name}&limit=1000");
         let (status, mut answer) = self.call(Method::GET, &path, None).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         serde_json::from_value(answer["events"].take()).unwrap()

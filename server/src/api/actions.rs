@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqreen::protocol::Timestamp;
 
-use super::filter::Params;
+use super::params::Params;
 use super::problem::Problem;
 use super::{BY, Bearer, object};
 use crate::server::{App, blocking};

@@ -3,9 +3,8 @@
 mod actions;
 mod allowlist;
 mod events;
-mod filter;
+mod params;
 mod problem;
-mod view;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::header;
@@ -14,13 +13,14 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::filter::{Params, parse};
+pub(crate) use self::events::{Scans, bucket};
+pub(crate) use self::params::{Given, Params};
 pub(crate) use self::problem::Problem;
 use crate::server::App;
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
-        .route("/api/v1/events", get(events::list))
+        .merge(events::router())
         .route("/api/v1/outcomes", get(outcomes))
         .route("/api/v1/actions", post(actions::create).get(actions::list))
         .route(
@@ -70,5 +70,9 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 async fn outcomes(_: Bearer, State(app): State<App>) -> Json<Value> {
-    Json(json!({"outcomes": app.ledger.rows()}))
+    Json(json!({
+        "outcomes": app.ledger.rows(),
+        "ignored": app.intake.ignored.rows(),
+        "limited": app.intake.rates.rows(),
+    }))
 }

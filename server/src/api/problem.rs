@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::state::StateError;
-use crate::store::StoreError;
+use crate::store::{FilterError, StoreError};
 
 /// A request that the API refuses.
 #[derive(Debug)]
@@ -16,38 +16,54 @@ pub(crate) struct Problem {
     detail: String,
     /// The parameter that is wrong.
     field: Option<String>,
+    /// Where the parameter is wrong, in bytes from its start.
+    position: Option<usize>,
 }
 
 impl Problem {
-    pub(super) fn unauthorized() -> Self {
+    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::UNAUTHORIZED,
-            detail: "authorization: expected `Bearer` and the API token".to_owned(),
+            status,
+            detail: detail.into(),
             field: None,
+            position: None,
         }
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        let detail = "authorization: expected `Bearer` and the API token";
+        Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
     pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::BAD_REQUEST,
-            detail: detail.into(),
             field: Some(field.to_owned()),
+            ..Self::new(StatusCode::BAD_REQUEST, detail)
+        }
+    }
+
+    /// A parameter in the filter language that is wrong.
+    pub(super) fn filter(field: &str, error: &FilterError) -> Self {
+        Self {
+            position: Some(error.position()),
+            ..Self::field(field, format!("{field}: {error}"))
         }
     }
 
     pub(super) fn not_found() -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            detail: "there is none of this id".to_owned(),
-            field: None,
-        }
+        Self::new(StatusCode::NOT_FOUND, "there is none of this id")
+    }
+
+    /// Too many streams of this kind are open.
+    pub(super) fn busy() -> Self {
+        let detail = "as many of these run as the server takes; try again later";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
     fn conflict(detail: String, field: Option<String>) -> Self {
         Self {
-            status: StatusCode::CONFLICT,
-            detail,
             field,
+            ..Self::new(StatusCode::CONFLICT, detail)
         }
     }
 
@@ -60,18 +76,14 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if let StoreError::Query(error) = error {
-            return Self {
-                status: StatusCode::BAD_REQUEST,
-                detail: error.to_string(),
-                field: None,
-            };
+            // Its text begins with the parameter.
+            let detail = error.to_string();
+            let field = detail.split(':').next().unwrap_or_default();
+            return Self::field(field, detail.clone());
         }
         tracing::error!(%error, "events not read");
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            detail: "the event store cannot be read now".to_owned(),
-            field: None,
-        }
+        let detail = "the event store cannot be read now";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }
 
@@ -93,11 +105,8 @@ impl From<ActionError> for Problem {
 impl From<StateError> for Problem {
     fn from(error: StateError) -> Self {
         tracing::error!(%error, "state store not usable");
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            detail: "the state store cannot be used now".to_owned(),
-            field: None,
-        }
+        let detail = "the state store cannot be used now";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }
 
@@ -109,17 +118,21 @@ impl IntoResponse for Problem {
             "status": self.status.as_u16(),
             "detail": self.detail,
         });
-        if let (Some(field), Some(body)) = (self.field, body.as_object_mut()) {
-            body.insert("field".to_owned(), field.into());
+        if let Some(body) = body.as_object_mut() {
+            body.extend(self.field.map(|field| ("field".to_owned(), field.into())));
+            let position = self.position;
+            body.extend(position.map(|position| ("position".to_owned(), position.into())));
         }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         let json = header::HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, json);
-        if self.status == StatusCode::UNAUTHORIZED {
-            let bearer = header::HeaderValue::from_static("Bearer");
-            headers.insert(header::WWW_AUTHENTICATE, bearer);
-        }
+        let (name, value) = match self.status {
+            StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer"),
+            StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "1"),
+            _ => return response,
+        };
+        headers.insert(name, header::HeaderValue::from_static(value));
         response
     }
 }

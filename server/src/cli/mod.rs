@@ -4,9 +4,13 @@
 //! nothing of, and the first build stays short.
 
 mod args;
+mod backup;
+mod check;
 mod command;
 mod config;
+mod export;
 mod help;
+mod import;
 mod serve;
 mod token;
 
@@ -45,6 +49,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let outcome = match args.command {
         Command::Serve => serve::run(effective),
+        Command::Backup => backup::run(&args, &effective.settings),
+        Command::Check => check::run(&args, &effective.settings),
+        Command::Export => export::run(&args, &effective.settings),
+        Command::Import => import::run(&args, effective.settings),
         Command::Token => token::run(&args, &effective.settings),
         Command::Config => Ok(config::run(&args, &effective)),
     };

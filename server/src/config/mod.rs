@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use self::settings::{LogFormat, Settings, TABLE};
 pub(crate) use self::sources::{ConfigError, Effective, Source, read};
+use crate::ingest::IngestLimits;
 use crate::store::StoreOptions;
 
 /// How a [`Server`](crate::Server) is set up.
@@ -23,6 +24,7 @@ pub struct ServerConfig {
     pub(crate) api_token: Option<String>,
     pub(crate) demo_explorer_link: bool,
     pub(crate) store: StoreOptions,
+    pub(crate) ingest: IngestLimits,
 }
 
 impl ServerConfig {
@@ -34,6 +36,7 @@ impl ServerConfig {
             api_token: None,
             demo_explorer_link: false,
             store: StoreOptions::new(),
+            ingest: IngestLimits::new(),
         }
     }
 
@@ -57,6 +60,12 @@ impl ServerConfig {
         self
     }
 
+    /// Limits on what agents send.
+    pub fn ingest(mut self, limits: IngestLimits) -> Self {
+        self.ingest = limits;
+        self
+    }
+
     /// Options of the event store.
     pub fn store(mut self, options: StoreOptions) -> Self {
         self.store = options;
@@ -73,6 +82,7 @@ impl fmt::Debug for ServerConfig {
             .field("api_token", &hidden(&self.api_token))
             .field("demo_explorer_link", &self.demo_explorer_link)
             .field("store", &self.store)
+            .field("ingest", &self.ingest)
             .finish()
     }
 }

@@ -1,9 +1,11 @@
 //! Answers that every agent understands: JSON with a `status`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::store::StoreError;
 
@@ -25,8 +27,25 @@ pub(super) enum Refusal {
     Encoding(String),
     /// The body is too large.
     TooLarge(String),
+    /// The body does not arrive.
+    Slow(String),
+    /// Too many events of the application have come; more may after this time.
+    Busy(Duration),
     /// The server cannot take it now.
     Unavailable(String),
+}
+
+impl Refusal {
+    /// What to count a body as, if it is lost for good when its agent does not come again with another.
+    pub(super) fn loses(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLarge(_) => Some("body:too_large"),
+            Self::Body(_) | Self::Encoding(_) => Some("body:unreadable"),
+            Self::Token | Self::Session | Self::Slow(_) | Self::Busy(_) | Self::Unavailable(_) => {
+                None
+            }
+        }
+    }
 }
 
 impl From<StoreError> for Refusal {
@@ -34,6 +53,10 @@ impl From<StoreError> for Refusal {
         tracing::error!(%error, "events not stored");
         Self::Unavailable("the event store cannot take events now".to_owned())
     }
+}
+
+fn refused(error: &str) -> Json<Value> {
+    Json(json!({"status": false, "error": error}))
 }
 
 impl IntoResponse for Refusal {
@@ -50,12 +73,20 @@ impl IntoResponse for Refusal {
             Self::Body(error) => (StatusCode::BAD_REQUEST, error),
             Self::Encoding(error) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, error),
             Self::TooLarge(error) => (StatusCode::PAYLOAD_TOO_LARGE, error),
+            Self::Slow(error) => (StatusCode::REQUEST_TIMEOUT, error),
+            Self::Busy(wait) => {
+                let error = "too many events: over the limit of the application, come again";
+                let seconds = wait.as_secs() + 1;
+                let retry = [(header::RETRY_AFTER, seconds.to_string())];
+                let refused = refused(error);
+                return (StatusCode::TOO_MANY_REQUESTS, retry, refused).into_response();
+            }
             Self::Unavailable(error) => {
-                let body = Json(json!({"status": false, "error": error}));
                 let retry = [(header::RETRY_AFTER, "1")];
-                return (StatusCode::SERVICE_UNAVAILABLE, retry, body).into_response();
+                let refused = refused(&error);
+                return (StatusCode::SERVICE_UNAVAILABLE, retry, refused).into_response();
             }
         };
-        (status, Json(json!({"status": false, "error": error}))).into_response()
+        (status, refused(&error)).into_response()
     }
 }

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use sqreen::protocol::{
@@ -18,6 +16,8 @@ use sqreen::protocol::{
 use super::actions::with_actions;
 use super::answer::{self, Refusal};
 use super::body::{Body, ENCODINGS};
+use super::events;
+use super::rules::RulePack;
 use super::session::{Session, Token, cut, key};
 use crate::actions::{Actions, Audience};
 use crate::server::{App, blocking};
@@ -35,10 +35,9 @@ pub(super) async fn ping() -> Response {
 pub(super) async fn login(
     State(app): State<App>,
     token: Token,
-    headers: HeaderMap,
-    bytes: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    let login: LoginRequest = Body::new(&headers, bytes)?.parse()?;
+    let login = body.read(&app, |login: LoginRequest| login).await?;
     let features = features(&login);
     let keep = |text: &str| Some(cut(text, MAX_TEXT).to_owned()).filter(|text| !text.is_empty());
     let label = format!("{}/{}", login.agent_type, login.agent_version);
@@ -46,8 +45,11 @@ pub(super) async fn login(
         app: token.app,
         hostname: keep(&login.hostname),
         instance: login.instance.as_deref().and_then(keep),
+        environment: login.environment.as_deref().and_then(keep),
+        process: login.various_infos.pid,
         agent_type: cut(&login.agent_type, MAX_TEXT).to_owned(),
         label: keep(&label).filter(|label| label != "/"),
+        rules: RulePack::of(&login),
         capable: login.capabilities.is_some(),
         delivery: Arc::default(),
         token: token.id,
@@ -61,10 +63,13 @@ pub(super) async fn login(
     let audience = agent.audience();
     let pack = app.actions.pack(&agent.app, audience);
     agent.delivery.tell(pack.told);
+    let rules = agent.rules;
     let mut answer = LoginResponse {
         status: Status::OK,
         session_id: app.sessions.open(agent).map_err(no_random)?,
         features,
+        pack_id: rules.id().to_owned(),
+        rules: rules.rules(),
         ..LoginResponse::default()
     };
     match audience {
@@ -119,10 +124,10 @@ fn additions(capabilities: &Capabilities) -> SqreenRsFeatures {
 pub(super) async fn beat(
     State(app): State<App>,
     Session(agent): Session,
-    headers: HeaderMap,
-    bytes: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Json<BeatResponse>, Refusal> {
-    let beat: BeatRequest = Body::new(&headers, bytes)?.parse()?;
+    let beat = body.read(&app, |beat: BeatRequest| beat).await?;
+    events::counts(&app, &agent, &beat.metrics).await?;
     log_results(&agent, &beat.command_results);
     if let Some(state) = beat.actions {
         report(&agent, state);
@@ -192,12 +197,12 @@ pub(super) async fn logout(
     answer::ok()
 }
 
-pub(super) async fn rules_pack(_: Session) -> Response {
-    Json(json!({"status": true, "pack_id": "", "rules": []})).into_response()
+pub(super) async fn rules_pack(Session(agent): Session) -> Response {
+    let (id, rules) = (agent.rules.id(), agent.rules.rules());
+    Json(json!({"status": true, "pack_id": id, "rules": rules})).into_response()
 }
 
-/// Takes what old agents tell besides events, and keeps nothing of it.
-pub(super) async fn ignored(uri: Uri, session: Session) -> Response {
-    tracing::debug!(path = uri.path(), app = session.0.app, "ignored");
+/// Questions of Node that its commands alone lead to.
+pub(super) async fn nothing(_: Session) -> Response {
     answer::ok()
 }

@@ -3,43 +3,37 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqreen::protocol::{
-    BatchElement, BatchRequest, BatchResponse, RequestRecord, Signal, Status, Verdict, VerdictKind,
+    BatchElement, BatchRequest, BatchResponse, Metric, MetricsRequest, RequestRecord, Signal,
+    Status, Verdict, VerdictKind,
 };
 
 use super::answer::{self, Refusal};
 use super::body::Body;
-use super::normalise::{Normaliser, Row};
+use super::ignored::Kinds;
+use super::normalise::{Normalised, Normaliser, Row};
 use super::session::Session;
-use crate::server::{App, blocking};
+use crate::server::App;
 use crate::sessions::Agent;
 use crate::store;
 
-type Sent = Result<Bytes, BytesRejection>;
+type Sent = Result<Body, Refusal>;
 
-pub(super) async fn batch(
-    State(app): State<App>,
-    Session(agent): Session,
-    headers: HeaderMap,
-    bytes: Sent,
-) -> Response {
+pub(super) async fn batch(State(app): State<App>, Session(agent): Session, sent: Sent) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, batch: BatchRequest| {
         for element in &batch.batch {
             match element {
                 BatchElement::RequestRecord(record) => normaliser.record(record),
-                BatchElement::Other(_) => {}
+                other @ BatchElement::Other(_) => normaliser.other(other),
             }
         }
         batch.verdicts
     };
-    match take(&app, &agent, &headers, bytes, read).await {
+    match take(&app, &agent, sent, read).await {
         Ok((outcome, true)) => Json(BatchResponse {
             status: Status::OK,
             error: None,
@@ -48,7 +42,7 @@ pub(super) async fn batch(
         })
         .into_response(),
         Ok(_) => answer::ok(),
-        Err(refusal) => refuse(&agent, refusal),
+        Err(refusal) => refuse(&app, &agent, refusal),
     }
 }
 
@@ -56,60 +50,83 @@ pub(super) async fn batch(
 pub(super) async fn record(
     State(app): State<App>,
     Session(agent): Session,
-    headers: HeaderMap,
-    bytes: Sent,
+    sent: Sent,
 ) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, record: RequestRecord| normaliser.record(&record);
-    plain(&agent, take(&app, &agent, &headers, bytes, read).await)
+    plain(&app, &agent, take(&app, &agent, sent, read).await)
 }
 
 pub(super) async fn signals(
     State(app): State<App>,
     Session(agent): Session,
-    headers: HeaderMap,
-    bytes: Sent,
+    sent: Sent,
 ) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, signals: Vec<Signal>| {
         for signal in &signals {
             normaliser.signal(signal);
         }
     };
-    plain(&agent, take(&app, &agent, &headers, bytes, read).await)
+    plain(&app, &agent, take(&app, &agent, sent, read).await)
 }
 
 /// One signal or trace outside of a batch.
 pub(super) async fn signal(
     State(app): State<App>,
     Session(agent): Session,
-    headers: HeaderMap,
-    bytes: Sent,
+    sent: Sent,
 ) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, signal: Value| {
+        // A signal reads any JSON.
         if let Ok(signal) = serde_json::from_value(signal) {
             normaliser.signal(&signal);
         }
     };
-    plain(&agent, take(&app, &agent, &headers, bytes, read).await)
+    plain(&app, &agent, take(&app, &agent, sent, read).await)
 }
 
-fn plain(agent: &Agent, taken: Result<(Outcome, ()), Refusal>) -> Response {
+/// Metrics outside of a heartbeat.
+pub(super) async fn metrics(
+    State(app): State<App>,
+    Session(agent): Session,
+    sent: Sent,
+) -> Response {
+    let read = |normaliser: &mut Normaliser<'_>, sent: MetricsRequest| {
+        for metric in &sent.metrics {
+            normaliser.metric(metric);
+        }
+    };
+    plain(&app, &agent, take(&app, &agent, sent, read).await)
+}
+
+/// Stores the counts of a heartbeat.
+pub(super) async fn counts(app: &App, agent: &Agent, metrics: &[Metric]) -> Result<(), Refusal> {
+    let mut normaliser = Normaliser::new(agent);
+    for metric in metrics {
+        normaliser.metric(metric);
+    }
+    keep(app, agent, normaliser.finish()).await.map(drop)
+}
+
+fn plain(app: &App, agent: &Agent, taken: Result<(Outcome, ()), Refusal>) -> Response {
     match taken {
         Ok(_) => answer::ok(),
-        Err(refusal) => refuse(agent, refusal),
+        Err(refusal) => refuse(app, agent, refusal),
     }
 }
 
-fn refuse(agent: &Agent, refusal: Refusal) -> Response {
+/// Answers a body whose events are not taken. Those of agents that do not come again are lost, which is counted.
+pub(super) fn refuse(app: &App, agent: &Agent, refusal: Refusal) -> Response {
+    let (Some(kind), false) = (refusal.loses(), agent.capable) else {
+        return refusal.into_response();
+    };
+    let (name, host) = (&agent.app, &agent.hostname);
+    tracing::warn!(app = name, host, ?refusal, "events of an old agent lost");
+    app.intake
+        .ignored
+        .add(name, &agent.agent_type, &Kinds::one(kind));
     match refusal {
-        Refusal::TooLarge(error) if !agent.capable => {
-            tracing::warn!(
-                app = agent.app,
-                host = agent.hostname,
-                error,
-                "events of an old agent lost"
-            );
-            answer::ok()
-        }
+        // It would send the same again for ever.
+        Refusal::TooLarge(_) => answer::ok(),
         refusal => refusal.into_response(),
     }
 }
@@ -125,8 +142,7 @@ struct Outcome {
 async fn take<B, R, F>(
     app: &App,
     agent: &Arc<Agent>,
-    headers: &HeaderMap,
-    bytes: Sent,
+    sent: Sent,
     read: F,
 ) -> Result<(Outcome, R), Refusal>
 where
@@ -134,32 +150,29 @@ where
     R: Send + 'static,
     F: FnOnce(&mut Normaliser<'_>, B) -> R + Send + 'static,
 {
-    let body = Body::new(headers, bytes)?;
-    let closing = |_| Refusal::Unavailable("the server is closing".to_owned());
-    let _permit = app.bodies.acquire().await.map_err(closing)?;
-    let small = body.is_small();
-    let reader = Arc::clone(agent);
-    let work = move || {
-        let mut normaliser = Normaliser::new(&reader);
-        let rest = read(&mut normaliser, body.parse()?);
-        Ok::<_, Refusal>((normaliser.finish(), rest))
-    };
-    let ((rows, proxies), rest) = if small {
-        work()?
-    } else {
-        blocking(work).await??
-    };
-    if !proxies.is_empty() {
-        app.actions.note_proxies(&agent.app, proxies);
+    if agent.capable {
+        app.intake.rates.admit(&agent.app).map_err(Refusal::Busy)?;
     }
-    Ok((store(app, rows).await?, rest))
+    let reader = Arc::clone(agent);
+    let (normalised, rest) = sent?
+        .read(app, move |body| {
+            let mut normaliser = Normaliser::new(&reader);
+            let rest = read(&mut normaliser, body);
+            (normaliser.finish(), rest)
+        })
+        .await?;
+    Ok((keep(app, agent, normalised).await?, rest))
 }
 
-async fn store(app: &App, rows: Vec<Row>) -> Result<Outcome, Refusal> {
+/// Stores what a body came to, and then counts what was left out of it.
+async fn keep(app: &App, agent: &Agent, normalised: Normalised) -> Result<Outcome, Refusal> {
+    if !normalised.proxies.is_empty() {
+        app.actions.note_proxies(&agent.app, normalised.proxies);
+    }
     let mut outcome = Outcome::default();
-    let mut ids = Vec::with_capacity(rows.len());
-    let mut events = Vec::with_capacity(rows.len());
-    for Row { id, event } in rows {
+    let mut ids = Vec::with_capacity(normalised.rows.len());
+    let mut events = Vec::with_capacity(normalised.rows.len());
+    for Row { id, event } in normalised.rows {
         match event {
             Ok(event) => {
                 ids.push(id);
@@ -172,15 +185,21 @@ async fn store(app: &App, rows: Vec<Row>) -> Result<Outcome, Refusal> {
         }
     }
     app.metrics.reject(outcome.verdicts.len());
-    let verdicts = app.store.append(events).await?;
-    for (id, verdict) in ids.into_iter().zip(verdicts) {
-        match verdict {
-            store::Verdict::Accepted => outcome.accepted += 1,
-            store::Verdict::Duplicate => outcome.verdicts.push(Verdict {
-                id,
-                kind: VerdictKind::Duplicate,
-            }),
+    if !events.is_empty() {
+        let verdicts = app.store.append(events).await?;
+        app.intake.rates.charge(&agent.app, verdicts.len() as u64);
+        for (id, verdict) in ids.into_iter().zip(verdicts) {
+            match verdict {
+                store::Verdict::Accepted => outcome.accepted += 1,
+                store::Verdict::Duplicate => outcome.verdicts.push(Verdict {
+                    id,
+                    kind: VerdictKind::Duplicate,
+                }),
+            }
         }
     }
+    app.intake
+        .ignored
+        .add(&agent.app, &agent.agent_type, &normalised.ignored);
     Ok(outcome)
 }

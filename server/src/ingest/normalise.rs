@@ -9,7 +9,8 @@ use sqreen::protocol::{
     Timestamp, Trace, TrackOptions, names,
 };
 
-use super::identity;
+use super::ignored::Kinds;
+use super::{identity, kinds, scrub};
 use crate::sessions::Agent;
 use crate::store::{EventId, StoreError, StoredEvent};
 
@@ -18,6 +19,8 @@ const MAX_NAME: usize = 256;
 /// The most bytes that the events of one batch take stored. A batch repeats no facts within a request, rows do; the
 /// limit keeps a small batch from becoming a large one.
 const MAX_STORED: usize = 30 << 20;
+/// The most events of one batch.
+const MAX_EVENTS: usize = 20_000;
 /// The most proxies that are noted of one batch.
 const MAX_PROXIES: usize = 64;
 
@@ -32,12 +35,24 @@ pub(super) struct Row {
 /// Collects the rows of one batch.
 #[derive(Debug)]
 pub(super) struct Normaliser<'a> {
-    agent: &'a Agent,
-    received: i64,
+    pub(super) agent: &'a Agent,
+    pub(super) received: i64,
+    /// Events that were made of counts.
+    pub(super) counted: u64,
     stored: usize,
     rows: Vec<Row>,
     /// Addresses that passed requests on.
     proxies: BTreeSet<IpAddr>,
+    ignored: Kinds,
+}
+
+/// What a body came to.
+#[derive(Debug)]
+pub(super) struct Normalised {
+    pub(super) rows: Vec<Row>,
+    /// Addresses that passed requests on.
+    pub(super) proxies: BTreeSet<IpAddr>,
+    pub(super) ignored: Kinds,
 }
 
 /// What the events of one request share.
@@ -87,15 +102,25 @@ impl<'a> Normaliser<'a> {
         Self {
             agent,
             received: Timestamp::now().as_micros(),
+            counted: 0,
             stored: 0,
             rows: Vec::new(),
             proxies: BTreeSet::new(),
+            ignored: Kinds::default(),
         }
     }
 
-    /// The rows, and the addresses that passed requests on.
-    pub(super) fn finish(self) -> (Vec<Row>, BTreeSet<IpAddr>) {
-        (self.rows, self.proxies)
+    pub(super) fn finish(self) -> Normalised {
+        Normalised {
+            rows: self.rows,
+            proxies: self.proxies,
+            ignored: self.ignored,
+        }
+    }
+
+    /// Counts what is not kept.
+    pub(super) fn ignore(&mut self, kind: &str, count: u64) {
+        self.ignored.add(kind, count);
     }
 
     /// A peer that is not the client has passed the request on. Only this project's SDK tells clients from peers by
@@ -114,6 +139,7 @@ impl<'a> Normaliser<'a> {
 
     pub(super) fn record(&mut self, record: &RequestRecord) {
         self.note_proxy(record);
+        self.observed(&record.observed);
         let calls: Vec<_> = record
             .observed
             .sdk
@@ -155,7 +181,7 @@ impl<'a> Normaliser<'a> {
                 ),
                 Err(error) => match &sent.id {
                     Some(id) => self.refuse(id.clone(), error.to_string()),
-                    None => tracing::debug!(%error, app = self.agent.app, "event ignored"),
+                    None => self.ignore("sdk_call", 1),
                 },
             }
         }
@@ -172,7 +198,8 @@ impl<'a> Normaliser<'a> {
                 };
                 self.point(&mut facts, point);
             }
-            Signal::Metric(_) | Signal::Other(_) => {}
+            Signal::Metric(metric) => self.metric_signal(metric),
+            Signal::Other(_) => self.ignore("signal", 1),
         }
     }
 
@@ -190,8 +217,10 @@ impl<'a> Normaliser<'a> {
             ..Facts::of_actor(Some(&trace.actor))
         };
         for signal in &trace.data {
-            if let Signal::Point(point) = signal {
-                self.point(&mut facts, point);
+            match signal {
+                Signal::Point(point) => self.point(&mut facts, point),
+                Signal::Metric(metric) => self.metric_signal(metric),
+                Signal::Trace(_) | Signal::Other(_) => self.ignore("signal", 1),
             }
         }
     }
@@ -206,7 +235,7 @@ impl<'a> Normaliser<'a> {
             && !name.starts_with(names::SDK_PREFIX)
             && !name.starts_with(names::ACTION_PREFIX)
         {
-            return;
+            return self.ignore(&kinds::of_point(point), 1);
         }
         let options = serde_json::from_value(point.payload.clone()).unwrap_or_default();
         let sent = Sent {
@@ -229,7 +258,7 @@ impl<'a> Normaliser<'a> {
         let blocked = blocked_user(&name, &mut options);
         let time = options.timestamp.or(sent.time).or(facts.time);
         let time = time.map_or(self.received, Timestamp::as_micros);
-        let mut event = StoredEvent::new(id, time, self.received, self.agent.app.clone(), name);
+        let mut event = self.blank(id, time, name);
         let own = options.user_identifiers.filter(|user| !user.is_empty());
         let user = own.or_else(|| facts.user.filter(|user| !user.is_empty()).cloned());
         let user = user.or(blocked);
@@ -239,15 +268,26 @@ impl<'a> Normaliser<'a> {
         event.ip = facts.ip.and_then(address);
         event.user_agent = facts.user_agent.map(str::to_owned);
         event.status = facts.response.and_then(|response| response.status);
-        event.agent.clone_from(&self.agent.label);
-        event.hostname.clone_from(&self.agent.hostname);
         if let Some(request) = facts.request {
             describe(&mut event, request);
             if options.collect_body || !facts.body_is_asked_for {
                 event.body = body(&request.parameters);
             }
         }
+        // This project's SDK has scrubbed already, by what the application configured.
+        if !self.agent.capable {
+            scrub::event(&mut event);
+        }
         self.take(wire_id, event);
+    }
+
+    /// An event with what is known of its agent.
+    pub(super) fn blank(&self, id: EventId, time: i64, name: String) -> StoredEvent {
+        let mut event = StoredEvent::new(id, time, self.received, self.agent.app.clone(), name);
+        event.agent.clone_from(&self.agent.label);
+        event.hostname.clone_from(&self.agent.hostname);
+        event.environment.clone_from(&self.agent.environment);
+        event
     }
 
     fn id(&self, facts: &mut Facts<'_>, sent: &Sent<'_>) -> (EventId, String) {
@@ -290,7 +330,10 @@ impl<'a> Normaliser<'a> {
         }
     }
 
-    fn take(&mut self, id: String, event: StoredEvent) {
+    pub(super) fn take(&mut self, id: String, event: StoredEvent) {
+        if self.rows.len() >= MAX_EVENTS {
+            return self.refuse(id, format!("batch: more than {MAX_EVENTS} events"));
+        }
         match event.check() {
             Ok(bytes) if self.stored + bytes <= MAX_STORED => {
                 self.stored += bytes;
@@ -315,6 +358,10 @@ impl<'a> Normaliser<'a> {
 
     fn refuse(&mut self, id: String, reason: String) {
         tracing::debug!(app = self.agent.app, id, reason, "event rejected");
+        // Only this project's SDK asks for verdicts, and counts them.
+        if !self.agent.capable {
+            self.ignore("event:rejected", 1);
+        }
         self.rows.push(Row {
             id,
             event: Err(reason),
@@ -355,7 +402,7 @@ fn blocked_user(name: &str, options: &mut TrackOptions) -> Option<Map<String, Va
     output.get("user")?.as_object().cloned()
 }
 
-fn address(text: &str) -> Option<IpAddr> {
+pub(super) fn address(text: &str) -> Option<IpAddr> {
     let address: IpAddr = text.trim().parse().ok()?;
     Some(address.to_canonical())
 }

@@ -32,13 +32,8 @@ impl FromRequestParts<App> for Session {
             let Token { app, id } = Token::from_request_parts(parts, app).await?;
             return Ok(Self(Arc::new(Agent {
                 app,
-                hostname: None,
-                instance: None,
-                agent_type: String::new(),
-                label: None,
-                capable: false,
-                delivery: Arc::default(),
                 token: id,
+                ..Agent::default()
             })));
         }
         Err(Refusal::Session)

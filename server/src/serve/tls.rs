@@ -74,7 +74,7 @@ impl Tls {
                 tracing::info!(cert = %self.cert.display(), "certificate read again");
             }
             Err(error) => {
-                tracing::warn!(%error, "certificate not taken over; the one before stays")
+                tracing::warn!(%error, "certificate not taken over; the one before stays");
             }
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::StateError;
 use super::migrations;
@@ -41,6 +41,38 @@ impl SqliteState {
         })
     }
 
+    /// Copies the file to another, which is made and must not be there, as it is at one moment, whoever writes to it
+    /// meanwhile.
+    pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StateError> {
+        let copy = || {
+            let connection = Self::open_to_read(from)?;
+            connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])
+        };
+        copy().map_err(StateError::sqlite("copying state.sqlite"))?;
+        Ok(())
+    }
+
+    /// What SQLite finds wrong with the file; nothing if all is well.
+    pub(crate) fn check(path: &Path) -> Result<Vec<String>, StateError> {
+        let check = || {
+            let connection = Self::open_to_read(path)?;
+            let mut statement = connection.prepare("PRAGMA integrity_check")?;
+            let found = statement.query_map([], |row| row.get(0))?;
+            found.collect::<rusqlite::Result<Vec<String>>>()
+        };
+        match check() {
+            Ok(found) => Ok(found.into_iter().filter(|text| text != "ok").collect()),
+            Err(error) if is_damage(&error) => Ok(vec![error.to_string()]),
+            Err(error) => Err(StateError::sqlite("checking state.sqlite")(error)),
+        }
+    }
+
+    fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(Self::PATIENCE)?;
+        Ok(connection)
+    }
+
     pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StateError>,
@@ -53,6 +85,15 @@ impl SqliteState {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the file itself is at fault.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
 }
 
 impl StateStore for SqliteState {

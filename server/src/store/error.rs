@@ -144,6 +144,16 @@ pub enum QueryError {
         /// The width asked for, in microseconds.
         given: i64,
     },
+    /// `series` is not within 1 to [`HistogramQuery::MAX_SERIES`](super::HistogramQuery::MAX_SERIES).
+    Series {
+        /// The number asked for.
+        given: usize,
+    },
+    /// `limit` is not within 1 to [`GroupQuery::MAX_LIMIT`](super::GroupQuery::MAX_LIMIT).
+    Groups {
+        /// The limit asked for.
+        given: usize,
+    },
     /// The range holds more than [`HistogramQuery::MAX_BUCKETS`](super::HistogramQuery::MAX_BUCKETS) buckets.
     TooManyBuckets {
         /// The number of buckets asked for.
@@ -164,6 +174,16 @@ impl fmt::Display for QueryError {
             Self::Cursor => f.write_str("cursor: not a cursor of this store"),
             Self::Range => f.write_str("from: must be before to"),
             Self::BucketWidth { given } => write!(f, "bucket: {given} microseconds is not above 0"),
+            Self::Series { given } => write!(
+                f,
+                "series: {given} is not within 1 to {}",
+                super::HistogramQuery::MAX_SERIES
+            ),
+            Self::Groups { given } => write!(
+                f,
+                "limit: {given} is not within 1 to {}",
+                super::GroupQuery::MAX_LIMIT
+            ),
             Self::TooManyBuckets { given } => {
                 write!(
                     f,

@@ -6,7 +6,12 @@ use std::pin::Pin;
 
 use super::error::StoreError;
 use super::event::StoredEvent;
-use super::query::{EventPage, EventQuery, Histogram, HistogramQuery};
+use super::filter::Filter;
+use super::follow::Follower;
+use super::query::{
+    EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched,
+    Step, TimeRange,
+};
 use crate::histogram::Times;
 
 /// A boxed future, so that the trait can be used as `dyn EventStore`.
@@ -37,12 +42,68 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     /// [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
     fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
 
+    /// Hands out a page of events, newest first, each as soon as none can come before it, and tells of progress
+    /// about every ten thousand rows. Blocks on the disk: call it where blocking is allowed.
+    ///
+    /// Events that are stored while the search runs are not part of it. It ends early, without an error, if the
+    /// monitor is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses; what was handed out
+    /// before stands.
+    fn search(
+        &self,
+        query: &EventQuery,
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(Step),
+    ) -> Result<Searched, StoreError>;
+
     /// Answers a page of events, newest first. Blocks on the disk: call it where blocking is allowed.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError>;
+    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+        let mut events = Vec::new();
+        let searched = self.search(query, &ScanMonitor::new(), &mut |step| {
+            if let Step::Event(event) = step {
+                events.push(*event);
+            }
+        })?;
+        Ok(EventPage {
+            events,
+            next: searched.next,
+        })
+    }
+
+    /// Hands out every event that is meant, newest first, as [`search`](Self::search) does, in bounded memory
+    /// however many there are. Events that are stored meanwhile are part of it where they are older than what was
+    /// handed out. Returns whether it came to the end; otherwise the monitor was cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses; what was handed out before stands.
+    fn each(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(Step),
+    ) -> Result<bool, StoreError> {
+        let mut query = EventQuery::new(filter.clone(), EventQuery::MAX_LIMIT);
+        query.range = range;
+        loop {
+            let searched = self.search(&query, monitor, sink)?;
+            if searched.cancelled {
+                return Ok(false);
+            }
+            match searched.next {
+                Some(next) => query.cursor = Some(next),
+                None => return Ok(true),
+            }
+        }
+    }
 
     /// Counts events over time. Blocks on the disk: call it where blocking is allowed.
     ///
@@ -50,6 +111,16 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
     fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError>;
+
+    /// Answers the most frequent values of a field. Blocks on the disk: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
+    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError>;
+
+    /// Follows what is stored from now on.
+    fn follow(&self) -> Follower;
 
     /// Says how much the store holds, and what it had to set aside.
     fn stats(&self) -> StoreStats;

@@ -6,7 +6,7 @@
 //! # Example
 //!
 //! ```
-//! use sqreen_server::store::{EmbeddedStore, EventFilter, EventId, EventQuery, EventStore, StoreOptions, StoredEvent};
+//! use sqreen_server::store::{EmbeddedStore, EventId, EventQuery, EventStore, Filter, StoreOptions, StoredEvent};
 //!
 //! # let dir = tempfile::tempdir()?;
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -17,8 +17,7 @@
 //! let event = StoredEvent::new(id, 1_600_000_000_000_000, 1_600_000_000_000_000, "shop", "cart.checkout");
 //! store.append(vec![event]).await?;
 //!
-//! let filter = EventFilter { app: Some("shop".to_owned()), ..EventFilter::default() };
-//! let page = store.query(&EventQuery::new(filter, 50))?;
+//! let page = store.query(&EventQuery::new(Filter::default(), 50))?;
 //! assert_eq!(page.events[0].id, id);
 //! # Ok::<(), sqreen_server::store::StoreError>(())
 //! # })?;
@@ -30,6 +29,7 @@ mod error;
 mod event;
 mod event_store;
 mod filter;
+mod follow;
 mod query;
 
 pub use self::embedded::{EmbeddedStore, StoreOptions};
@@ -37,5 +37,9 @@ pub use self::error::{QueryError, StoreError};
 pub use self::event::{EventId, ParseEventIdError, StoredEvent};
 pub use self::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
 pub use self::filter::{Check, Comparison, Dimension, Field, Filter, FilterError, JsonField, Test};
-pub use self::query::{Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery};
+pub use self::follow::{Feed, Followed, Follower};
+pub use self::query::{
+    Breakdown, Cursor, Distinct, EventPage, EventQuery, Group, GroupQuery, Groups, Histogram,
+    HistogramQuery, ScanMonitor, Searched, Series, Step, TimeRange,
+};
 pub use crate::histogram::Times;

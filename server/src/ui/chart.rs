@@ -8,31 +8,6 @@ use crate::store::Histogram;
 const HEIGHT: u64 = 80;
 const BAR: usize = 10;
 
-const SECOND: i64 = 1_000_000;
-const WIDTHS: [i64; 13] = [
-    SECOND,
-    5 * SECOND,
-    15 * SECOND,
-    60 * SECOND,
-    300 * SECOND,
-    900 * SECOND,
-    1_800 * SECOND,
-    3_600 * SECOND,
-    3 * 3_600 * SECOND,
-    12 * 3_600 * SECOND,
-    86_400 * SECOND,
-    7 * 86_400 * SECOND,
-    30 * 86_400 * SECOND,
-];
-
-/// The next width of a bar that people are used to, in microseconds; beyond 30 days the width itself.
-pub(super) fn round_up(width: i64) -> i64 {
-    WIDTHS
-        .into_iter()
-        .find(|known| *known >= width)
-        .unwrap_or(width)
-}
-
 pub(super) fn bars(histogram: &Histogram) -> Markup {
     let counts = &histogram.counts;
     let most = counts.iter().copied().max().unwrap_or_default().max(1);

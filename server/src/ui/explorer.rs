@@ -9,15 +9,13 @@ use sqreen::protocol::Timestamp;
 
 use super::access::{self, Reader};
 use super::actions::Met;
-use super::{chart, page};
-use crate::api::{self, Params};
+use super::page;
+use crate::api::{self, Given, Params, Problem};
 use crate::server::{App, blocking};
 use crate::store::{
-    Cursor, EventFilter, EventPage, EventQuery, Histogram, HistogramQuery, StoreError,
+    Cursor, EventPage, EventQuery, Histogram, HistogramQuery, StoreError, TimeRange,
 };
 
-/// The most bars of the histogram.
-const BARS: i64 = 60;
 const DAY: i64 = 86_400_000_000;
 
 /// The events that a page lists.
@@ -73,7 +71,8 @@ pub(super) async fn show(
 /// The page itself, for those who may see it.
 pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Response {
     let given = given(params);
-    let found = read(app, &given).await;
+    let query = Given::new(given.clone()).and_then(Given::events);
+    let found = read(app, query).await;
     let listing = Listing {
         reader,
         path: "/",
@@ -88,9 +87,9 @@ pub(super) fn given(params: &Params) -> Params {
     given.cloned().collect()
 }
 
-/// The events that the parameters select.
-pub(super) async fn read(app: &App, params: &Params) -> Result<Found, Unread> {
-    let query = api::parse(params).map_err(|problem| Unread {
+/// The events that the query selects.
+pub(super) async fn read(app: &App, query: Result<EventQuery, Problem>) -> Result<Found, Unread> {
+    let query = query.map_err(|problem| Unread {
         status: StatusCode::BAD_REQUEST,
         reason: problem.detail().to_owned(),
     })?;
@@ -116,15 +115,10 @@ pub(super) fn status(found: &Result<Found, Unread>) -> StatusCode {
 fn find(app: &App, query: &EventQuery) -> Result<Found, StoreError> {
     let store = &app.store;
     let page = store.query(query)?;
-    let (from, to) = range(&query.filter, page.events.first().map(|event| event.time));
-    let width = to.saturating_sub(from);
-    let bucket = chart::round_up(width / BARS + i64::from(width % BARS != 0));
-    let histogram = store.histogram(&HistogramQuery {
-        filter: query.filter.clone(),
-        from,
-        to,
-        bucket,
-    })?;
+    let (from, to) = range(query.range, page.events.first().map(|event| event.time));
+    let bucket = api::bucket(from, to);
+    let histogram =
+        store.histogram(&HistogramQuery::new(query.filter.clone(), from, to, bucket))?;
     let actions = page
         .events
         .iter()
@@ -138,13 +132,13 @@ fn find(app: &App, query: &EventQuery) -> Result<Found, StoreError> {
 }
 
 /// The range asked for; what is missing of it is the day before now, or before the newest event.
-fn range(filter: &EventFilter, newest: Option<i64>) -> (i64, i64) {
+fn range(asked: TimeRange, newest: Option<i64>) -> (i64, i64) {
     let now = Timestamp::now().as_micros();
     let until = newest
         .filter(|newest| now.saturating_sub(*newest) > DAY)
         .unwrap_or(now);
-    let to = filter.to.unwrap_or_else(|| until.saturating_add(1));
-    let from = filter.from.unwrap_or_else(|| to.saturating_sub(DAY));
+    let to = asked.to.unwrap_or_else(|| until.saturating_add(1));
+    let from = asked.from.unwrap_or_else(|| to.saturating_sub(DAY));
     (from.min(to.saturating_sub(1)), to)
 }
 

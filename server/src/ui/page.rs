@@ -12,14 +12,7 @@ use super::explorer::{Found, Listing, Unread};
 use crate::api::Params;
 use crate::store::StoredEvent;
 
-const FIELDS: [(&str, &str); 6] = [
-    ("app", "App"),
-    ("name", "Event"),
-    ("ip", "IP"),
-    ("user", "User"),
-    ("from", "From"),
-    ("to", "To"),
-];
+const FIELDS: [(&str, &str); 3] = [("filter", "Filter"), ("from", "From"), ("to", "To")];
 
 const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
 let app = router.layer(sqreen.layer());

@@ -55,7 +55,7 @@ async fn check(capture: &str, runs: usize, expected: Vec<Value>) {
     let running = Running::start().await;
     for _ in 0..2 {
         replay(&running, capture).await;
-        let events = running.client.events("app=shop").await;
+        let events = running.client.events("filter=app:shop").await;
         let mut got: Vec<_> = events
             .iter()
             .map(|e| {

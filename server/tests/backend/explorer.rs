@@ -49,7 +49,7 @@ async fn the_page_shows_events_escaped_to_those_who_signed_in() {
     let cookie = cookie.split(';').next().unwrap();
 
     let page = client
-        .get("/?app=shop&ip=")
+        .get("/?filter=app:shop&to=")
         .header("cookie", cookie)
         .send()
         .await
@@ -68,7 +68,7 @@ async fn the_page_shows_events_escaped_to_those_who_signed_in() {
     assert!(page.contains("1 events from"), "{page}");
 
     let other = client
-        .get("/?app=blog")
+        .get("/?filter=app:blog")
         .header("cookie", cookie)
         .send()
         .await
@@ -82,6 +82,19 @@ async fn the_page_shows_events_escaped_to_those_who_signed_in() {
         .unwrap();
     assert_eq!(bad.status(), 400);
     assert!(bad.text().await.unwrap().contains("from: neither"));
+    let bad = client
+        .get("/?filter=name:x+colour:red")
+        .header("cookie", cookie)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(bad.status(), 400);
+    let bad = bad.text().await.unwrap();
+    assert!(
+        bad.contains("filter: at byte 7: found unknown field `colour`"),
+        "{bad}"
+    );
+    assert!(bad.contains("value=\"name:x colour:red\""), "{bad}");
 }
 
 #[tokio::test]

@@ -279,5 +279,8 @@ async fn heartbeats_carry_the_ledger() {
     let answer: Value = answer.json().await.unwrap();
     let row = json!({"app": "shop", "host": "web-1", "instances": 1, "tracked": 7, "accepted": 6, "duplicate": 0,
         "rejected": {}, "dropped": {"queue_full": 1}, "pending": 0, "corrected": {}});
-    assert_eq!(answer, json!({"outcomes": [row]}));
+    assert_eq!(
+        answer,
+        json!({"outcomes": [row], "ignored": [], "limited": []})
+    );
 }

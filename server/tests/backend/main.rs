@@ -1,13 +1,14 @@
 //! The backend over HTTP, on real sockets.
 
 mod actions;
-mod api;
 mod captures;
 mod client;
+mod events;
 mod explorer;
 mod ingest;
 mod kill;
 mod kill_sdk;
+mod old_agents;
 mod operation;
 mod process;
 mod stop;

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use sqreen_server::store::{
-    Cursor, EventFilter, EventQuery, EventStore, HistogramQuery, QueryError, StoreError,
-    StoredEvent, Verdict,
+    Cursor, Dimension, EventQuery, EventStore, Filter, HistogramQuery, JsonField, QueryError,
+    StoreError, StoredEvent, TimeRange, Verdict,
 };
 
-use crate::{T0, all, append, append_new, event, events, id, newest_first, pages};
+use crate::{T0, all, append, append_new, event, events, has, id, is, newest_first, pages};
 
 pub(crate) fn verdicts_tell_new_from_known(store: &dyn EventStore) {
     use Verdict::{Accepted, Duplicate};
@@ -67,7 +67,7 @@ pub(crate) fn pages_hold_every_event_once(store: &dyn EventStore) {
     let expected = newest_first(stored);
     for limit in [1, 7, 20, 59, 60, 61, 1000] {
         assert_eq!(
-            pages(store, EventFilter::default(), limit),
+            pages(store, Filter::default(), limit),
             expected,
             "limit {limit}"
         );
@@ -77,13 +77,13 @@ pub(crate) fn pages_hold_every_event_once(store: &dyn EventStore) {
 pub(crate) fn pages_stay_stable_while_events_arrive(store: &dyn EventStore) {
     append_new(store, events(10..30));
     let first = store
-        .query(&EventQuery::new(EventFilter::default(), 10))
+        .query(&EventQuery::new(Filter::default(), 10))
         .unwrap();
     append_new(store, events(30..50));
     append_new(store, events(0..10));
     let next = EventQuery {
         cursor: first.next,
-        ..EventQuery::new(EventFilter::default(), 1000)
+        ..EventQuery::new(Filter::default(), 1000)
     };
     let second = store.query(&next).unwrap();
     assert_eq!(
@@ -171,20 +171,14 @@ pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
     let stored = newest_first(stored);
     assert_eq!(all(store), stored);
     for text in texts {
-        let filter = EventFilter {
-            name: Some(text.to_owned()),
-            ..EventFilter::default()
-        };
+        let filter = is(Dimension::Name, text);
         let expected: Vec<StoredEvent> = stored
             .iter()
             .filter(|event| event.name == text)
             .cloned()
             .collect();
         assert_eq!(pages(store, filter, 3), expected, "name {text:?}");
-        let filter = EventFilter {
-            user: Some(text.to_owned()),
-            ..EventFilter::default()
-        };
+        let filter = has(JsonField::User, &[], text);
         let expected: Vec<StoredEvent> = stored
             .iter()
             .filter(|event| filter.matches(event))
@@ -192,12 +186,7 @@ pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
             .collect();
         assert_eq!(pages(store, filter, 3), expected, "user {text:?}");
     }
-    let everything = HistogramQuery {
-        filter: EventFilter::default(),
-        from: i64::MIN,
-        to: i64::MAX,
-        bucket: i64::MAX,
-    };
+    let everything = HistogramQuery::new(Filter::default(), i64::MIN, i64::MAX, i64::MAX);
     let counts = store.histogram(&everything).unwrap().counts;
     let expected = |range: std::ops::Range<i64>| {
         stored
@@ -218,7 +207,7 @@ pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
 pub(crate) fn wrong_queries_are_refused(store: &dyn EventStore) {
     for limit in [0, 1001, usize::MAX] {
         let error = store
-            .query(&EventQuery::new(EventFilter::default(), limit))
+            .query(&EventQuery::new(Filter::default(), limit))
             .unwrap_err();
         assert!(
             matches!(error, StoreError::Query(QueryError::Limit { given }) if given == limit),
@@ -241,12 +230,7 @@ pub(crate) fn wrong_queries_are_refused(store: &dyn EventStore) {
         );
     }
     let histogram = |from, to, bucket| match store
-        .histogram(&HistogramQuery {
-            filter: EventFilter::default(),
-            from,
-            to,
-            bucket,
-        })
+        .histogram(&HistogramQuery::new(Filter::default(), from, to, bucket))
         .unwrap_err()
     {
         StoreError::Query(error) => error,
@@ -267,15 +251,12 @@ pub(crate) fn wrong_queries_are_refused(store: &dyn EventStore) {
         histogram(i64::MIN, i64::MAX, 1),
         QueryError::TooManyBuckets { given: u64::MAX }
     );
-    let backwards = EventFilter {
+    let mut backwards = EventQuery::new(Filter::default(), 1);
+    backwards.range = TimeRange {
         from: Some(5),
         to: Some(1),
-        ..EventFilter::default()
     };
-    assert_eq!(
-        store.query(&EventQuery::new(backwards, 1)).unwrap().events,
-        []
-    );
+    assert_eq!(store.query(&backwards).unwrap().events, []);
 }
 
 pub(crate) fn what_is_too_large_is_refused_whole(store: &dyn EventStore) {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use sqreen_server::store::{
-    BoxFuture, EmbeddedStore, EventPage, EventQuery, EventStore, Histogram, HistogramQuery,
-    StoreError, StoreOptions, StoreStats, StoredEvent, Verdict,
+    BoxFuture, EmbeddedStore, EventQuery, EventStore, Follower, GroupQuery, Groups, Histogram,
+    HistogramQuery, ScanMonitor, Searched, Step, StoreError, StoreOptions, StoreStats, StoredEvent,
+    Verdict,
 };
 
 use crate::{checks, naive};
@@ -52,15 +53,29 @@ impl EventStore for SealedFirst {
         self.0.append(events)
     }
 
-    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+    fn search(
+        &self,
+        query: &EventQuery,
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(Step),
+    ) -> Result<Searched, StoreError> {
         // A closed store has nothing more to seal.
         assert!(matches!(self.0.seal(), Ok(()) | Err(StoreError::Closed)));
-        self.0.query(query)
+        self.0.search(query, monitor, sink)
     }
 
     fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
         self.0.seal().unwrap();
         self.0.histogram(query)
+    }
+
+    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+        self.0.seal().unwrap();
+        self.0.groups(query)
+    }
+
+    fn follow(&self) -> Follower {
+        self.0.follow()
     }
 
     fn stats(&self) -> StoreStats {

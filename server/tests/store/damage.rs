@@ -3,10 +3,10 @@
 use std::fs::{self, OpenOptions};
 
 use sqreen_server::store::{
-    EmbeddedStore, EventFilter, EventStore, HistogramQuery, StoreOptions, Verdict,
+    Dimension, EmbeddedStore, EventStore, HistogramQuery, StoreOptions, Verdict,
 };
 
-use crate::{T0, all, append, append_new, events, file, files, newest_first, open};
+use crate::{T0, all, append, append_new, events, file, files, is, newest_first, open};
 
 /// A store with three frames of ten events each, closed; returns where each frame ends.
 fn three_frames(dir: &std::path::Path) -> Vec<u64> {
@@ -171,15 +171,8 @@ fn a_flipped_byte_anywhere_in_a_segment_is_never_served() {
         fs::write(&segment, bytes).unwrap();
         let store = open(dir.path());
         assert_eq!(all(&store), newest_first(events(0..100)), "flip at {at}");
-        let count = HistogramQuery {
-            filter: EventFilter {
-                app: Some("shop".to_owned()),
-                ..EventFilter::default()
-            },
-            from: T0,
-            to: T0 + 1_000_000_000,
-            bucket: 1_000_000_000,
-        };
+        let shop = is(Dimension::App, "shop");
+        let count = HistogramQuery::new(shop, T0, T0 + 1_000_000_000, 1_000_000_000);
         assert_eq!(store.histogram(&count).unwrap().counts, [80]);
         assert_eq!(store.stats().damaged_segments, 1);
         drop(store);

@@ -4,6 +4,8 @@ mod checks;
 mod conformance;
 mod damage;
 mod durability;
+mod language;
+mod maintenance;
 mod naive;
 mod sealing;
 
@@ -13,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use sqreen_server::store::{
-    EmbeddedStore, EventFilter, EventId, EventQuery, EventStore, StoreError, StoreOptions,
-    StoredEvent, Verdict,
+    Check, Dimension, EmbeddedStore, EventId, EventQuery, EventStore, Field, Filter, JsonField,
+    StoreError, StoreOptions, StoredEvent, Test, TimeRange, Verdict,
 };
 
 /// A time in 2026, in microseconds since the Unix epoch.
@@ -68,9 +70,48 @@ fn append_new(store: &dyn EventStore, events: Vec<StoredEvent>) {
     );
 }
 
-/// Every event that the filter takes, by pages of `limit`.
-fn pages(store: &dyn EventStore, filter: EventFilter, limit: usize) -> Vec<StoredEvent> {
+/// Events that are asked for.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    filter: Filter,
+    range: TimeRange,
+}
+
+impl Wanted {
+    fn matches(&self, event: &StoredEvent) -> bool {
+        self.range.contains(event.time) && self.filter.matches(event)
+    }
+}
+
+impl From<Filter> for Wanted {
+    fn from(filter: Filter) -> Self {
+        let range = TimeRange::ALL;
+        Self { filter, range }
+    }
+}
+
+/// The events whose dimension has the value.
+fn is(dimension: Dimension, value: impl Into<String>) -> Filter {
+    Filter::Is(Test {
+        field: Field::Dimension(dimension),
+        check: Check::Equals(vec![value.into()]),
+    })
+}
+
+/// The events whose field of JSON has the value, or one of its values is it.
+fn has(field: JsonField, path: &[&str], value: impl Into<String>) -> Filter {
+    let path = path.iter().map(|name| (*name).to_owned()).collect();
+    Filter::Is(Test {
+        field: Field::Json(field, path),
+        check: Check::Equals(vec![value.into()]),
+    })
+}
+
+/// Every event that is wanted, by pages of `limit`.
+fn pages(store: &dyn EventStore, wanted: impl Into<Wanted>, limit: usize) -> Vec<StoredEvent> {
+    let Wanted { filter, range } = wanted.into();
     let mut query = EventQuery::new(filter, limit);
+    query.range = range;
     let mut events = Vec::new();
     loop {
         let page = store.query(&query).unwrap();
@@ -89,7 +130,7 @@ fn pages(store: &dyn EventStore, filter: EventFilter, limit: usize) -> Vec<Store
 }
 
 fn all(store: &dyn EventStore) -> Vec<StoredEvent> {
-    pages(store, EventFilter::default(), 1000)
+    pages(store, Filter::default(), 1000)
 }
 
 /// The order of pages.

@@ -2,29 +2,40 @@
 
 use std::net::IpAddr;
 
-use sqreen_server::store::{EventFilter, EventStore, HistogramQuery, StoredEvent};
+use sqreen_server::store::{
+    Dimension, EventStore, Filter, HistogramQuery, JsonField, StoredEvent, TimeRange,
+};
 
-use crate::{Lcg, T0, append_new, events, newest_first, pages};
+use crate::{Lcg, T0, Wanted, append_new, events, has, is, newest_first, pages};
 
-fn random_filter(random: &mut Lcg) -> EventFilter {
+fn random_wanted(random: &mut Lcg) -> Wanted {
     let users = [
-        "u1@b.example",
-        "email:u2@b.example",
-        "id:4",
-        "5",
-        "email",
-        "nobody",
-        "",
+        has(JsonField::User, &[], "u1@b.example"),
+        has(JsonField::User, &["email"], "u2@b.example"),
+        has(JsonField::User, &["id"], "4"),
+        has(JsonField::User, &[], "5"),
+        has(JsonField::User, &[], "email"),
+        has(JsonField::User, &["nobody"], "5"),
+        has(JsonField::User, &[], ""),
     ];
-    let app = random.maybe(|random| ["shop", "blog", "none"][random.below(3) as usize].to_owned());
-    let name = random.maybe(|random| format!("event.{}", random.below(8)));
-    EventFilter {
-        app,
-        name,
-        ip: random.maybe(|random| IpAddr::from([192, 0, 2, random.below(10) as u8])),
-        user: random.maybe(|random| users[random.below(7) as usize].to_owned()),
-        from: random.maybe(|random| T0 + random.below(320_000) as i64 - 10_000),
-        to: random.maybe(|random| T0 + random.below(320_000) as i64 - 10_000),
+    let all = [
+        random.maybe(|random| {
+            let app = ["shop", "blog", "none"][random.below(3) as usize];
+            is(Dimension::App, app)
+        }),
+        random.maybe(|random| is(Dimension::Name, format!("event.{}", random.below(8)))),
+        random.maybe(|random| {
+            let ip = IpAddr::from([192, 0, 2, random.below(10) as u8]);
+            is(Dimension::Ip, ip.to_string())
+        }),
+        random.maybe(|random| users[random.below(7) as usize].clone()),
+    ];
+    Wanted {
+        filter: Filter::All(all.into_iter().flatten().collect()),
+        range: TimeRange {
+            from: random.maybe(|random| T0 + random.below(320_000) as i64 - 10_000),
+            to: random.maybe(|random| T0 + random.below(320_000) as i64 - 10_000),
+        },
     }
 }
 
@@ -36,18 +47,18 @@ pub(crate) fn filters_agree_with_a_naive_evaluator(store: &dyn EventStore) {
     let mut random = Lcg(1);
     let mut matched = 0;
     for round in 0..300 {
-        let filter = random_filter(&mut random);
+        let wanted = random_wanted(&mut random);
         let expected: Vec<StoredEvent> = stored
             .iter()
-            .filter(|event| filter.matches(event))
+            .filter(|event| wanted.matches(event))
             .cloned()
             .collect();
         matched += expected.len();
         let limit = 1 + random.below(40) as usize;
         assert_eq!(
-            pages(store, filter.clone(), limit),
+            pages(store, wanted.clone(), limit),
             expected,
-            "round {round}: {filter:?} by {limit}"
+            "round {round}: {wanted:?} by {limit}"
         );
     }
     assert!(matched > 1000, "the filters met {matched} events");
@@ -64,12 +75,8 @@ pub(crate) fn histograms_agree_with_a_naive_count(store: &dyn EventStore) {
             from + 1 + random.below(200_000) as i64,
             100 + random.below(400_000) as i64,
         );
-        let query = HistogramQuery {
-            filter: random_filter(&mut random),
-            from,
-            to,
-            bucket,
-        };
+        let filter = random_wanted(&mut random).filter;
+        let query = HistogramQuery::new(filter, from, to, bucket);
         let mut expected = vec![0; usize::try_from((to - from + bucket - 1) / bucket).unwrap()];
         for event in stored.iter().filter(|event| query.filter.matches(event)) {
             if (from..to).contains(&event.time) {

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use sqreen_server::store::{EmbeddedStore, EventStore, StoreOptions, Verdict};
+use sqreen_server::store::{Dimension, EmbeddedStore, EventStore, Filter, StoreOptions, Verdict};
 
-use crate::{all, append, append_new, event, events, file, files, newest_first, open, pages};
+use crate::{all, append, append_new, event, events, file, files, is, newest_first, open, pages};
 
 #[test]
 fn rows_are_found_in_memory_and_in_segments_alike() {
@@ -22,7 +22,7 @@ fn rows_are_found_in_memory_and_in_segments_alike() {
         (2, 800, 200)
     );
     assert_eq!(
-        pages(&store, Default::default(), 37),
+        pages(&store, Filter::default(), 37),
         newest_first(events(0..1000))
     );
     assert_eq!(files(dir.path(), "journal", ".journal").len(), 1);
@@ -30,7 +30,7 @@ fn rows_are_found_in_memory_and_in_segments_alike() {
     drop(store);
     let store = open(dir.path());
     assert_eq!(
-        pages(&store, Default::default(), 37),
+        pages(&store, Filter::default(), 37),
         newest_first(events(0..1000))
     );
     assert_eq!(store.stats().segments, 2);
@@ -49,11 +49,10 @@ fn a_segment_of_many_row_groups_pages_and_prunes() {
         (store.stats().segments, store.stats().sealed_rows),
         (1, 70_000)
     );
-    let mut filter = sqreen_server::store::EventFilter {
-        name: Some("event.3".to_owned()),
-        ..Default::default()
-    };
-    filter.ip = Some([192, 0, 2, 5].into());
+    let filter = Filter::All(vec![
+        is(Dimension::Name, "event.3"),
+        is(Dimension::Ip, "192.0.2.5"),
+    ]);
     let expected = newest_first(
         range
             .map(event)

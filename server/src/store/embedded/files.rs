@@ -1,5 +1,6 @@
 //! The layout of a data directory, and the file operations whose order matters.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,12 +15,17 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Makes the folders where they are missing.
-    pub(super) fn create(root: &Path) -> Result<Self, StoreError> {
-        let layout = Self {
+    /// That of a directory, which is not touched.
+    pub(super) fn of(root: &Path) -> Self {
+        Self {
             journal: root.join("journal"),
             segments: root.join("segments"),
-        };
+        }
+    }
+
+    /// Makes the folders where they are missing.
+    pub(super) fn create(root: &Path) -> Result<Self, StoreError> {
+        let layout = Self::of(root);
         for dir in [&layout.journal, &layout.segments] {
             fs::create_dir_all(dir)
                 .map_err(|error| StoreError::io("creating the data directory", dir, error))?;
@@ -33,13 +39,58 @@ impl Layout {
     }
 
     /// The name that a segment has while it is written.
-    pub(super) fn segment_draft(&self, number: u64) -> PathBuf {
-        self.segments.join(format!("{number:08}.parquet.tmp"))
+    pub(super) fn segment_draft(&self, numbers: Numbers) -> PathBuf {
+        self.segments.join(format!("{numbers}.parquet.tmp"))
     }
 
-    pub(super) fn segment_file(&self, number: u64, crc: u32) -> PathBuf {
-        self.segments.join(format!("{number:08}-{crc:08x}.parquet"))
+    pub(super) fn segment_file(&self, name: SegmentName) -> PathBuf {
+        let SegmentName { numbers, crc } = name;
+        self.segments.join(format!("{numbers}-{crc:08x}.parquet"))
     }
+}
+
+/// The numbers of the journals whose rows a segment holds: one, or a stretch of them where segments were made one.
+/// Numbers of the stretch that are no longer there are part of it all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl Numbers {
+    pub(super) fn one(number: u64) -> Self {
+        Self {
+            first: number,
+            last: number,
+        }
+    }
+
+    pub(super) fn contains(self, number: u64) -> bool {
+        (self.first..=self.last).contains(&number)
+    }
+
+    /// Whether a segment of these numbers holds the rows of one of the others, and more.
+    pub(super) fn outdoes(self, other: Self) -> bool {
+        self != other && self.contains(other.first) && self.contains(other.last)
+    }
+}
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08}", self.first)?;
+        if self.last != self.first {
+            write!(f, "-{:08}", self.last)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a segment's file is named by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SegmentName {
+    pub(super) numbers: Numbers,
+    /// The CRC-32 of the file.
+    pub(super) crc: u32,
 }
 
 /// The number of a journal file, by its name.
@@ -51,14 +102,17 @@ pub(super) fn journal_number(path: &Path) -> Option<u64> {
         .ok()
 }
 
-/// The number and the checksum of a segment file, by its name.
-pub(super) fn segment_number(path: &Path) -> Option<(u64, u32)> {
-    let (number, crc) = path
-        .file_name()?
-        .to_str()?
-        .strip_suffix(".parquet")?
-        .split_once('-')?;
-    Some((number.parse().ok()?, u32::from_str_radix(crc, 16).ok()?))
+/// What a segment file is named by, if it is one.
+pub(super) fn segment_name(path: &Path) -> Option<SegmentName> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".parquet")?;
+    let (numbers, crc) = name.rsplit_once('-')?;
+    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+    let numbers = Numbers {
+        first: first.parse().ok()?,
+        last: last.parse().ok()?,
+    };
+    let crc = u32::from_str_radix(crc, 16).ok()?;
+    (numbers.first <= numbers.last).then_some(SegmentName { numbers, crc })
 }
 
 /// The files of a folder, in order of their names.

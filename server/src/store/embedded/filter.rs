@@ -1,79 +1,263 @@
-//! A filter made ready for scanning.
+//! A filter made ready for scanning: its tests look at each different value once, and at no column that those before
+//! them left no rows of.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
-use memchr::memmem::Finder;
+use memchr::memchr2_iter;
 use serde_json::Value;
 
-use crate::store::query::{EventFilter, user_matches};
+use super::reader::Reader;
+use super::segment::SegmentError;
+use super::texts::Values;
+use crate::store::filter::{Check, Dimension, Field, Filter, JsonField, Test};
 
-/// What to look for, with what a scan can work out once.
+/// What to look for.
 #[derive(Debug)]
-pub(super) struct Filter {
-    pub(super) wanted: EventFilter,
-    pub(super) user: Option<UserFilter>,
+pub(super) enum Plan<'a> {
+    /// All of them hold, the cheapest first.
+    All(Vec<Plan<'a>>),
+    Any(Vec<Plan<'a>>),
+    Not(Box<Plan<'a>>),
+    Is(Matcher<'a>),
 }
 
-impl Filter {
-    pub(super) fn new(wanted: EventFilter) -> Self {
-        let user = wanted.user.as_deref().map(UserFilter::new);
-        Self { wanted, user }
-    }
-
-    /// Says whether there is no condition but on time.
-    pub(super) fn takes_all(&self) -> bool {
-        let EventFilter {
-            app,
-            name,
-            ip,
-            user,
-            from: _,
-            to: _,
-        } = &self.wanted;
-        app.is_none() && name.is_none() && ip.is_none() && user.is_none()
-    }
-}
-
-/// Looks for a user: first for a piece of the wanted text in the JSON, as bytes, and only where it is found in the
-/// identifiers themselves.
-#[derive(Debug)]
-pub(super) struct UserFilter {
-    wanted: String,
-    /// A piece that the JSON of any match must hold.
-    piece: Option<Finder<'static>>,
-}
-
-impl UserFilter {
-    fn new(wanted: &str) -> Self {
-        // Whether `wanted` is a value or `key:value`, the value ends with what follows the last colon. It stands in
-        // the JSON as it is, unless JSON would escape it.
-        let piece = wanted.rsplit(':').next().unwrap_or(wanted);
-        let plain = !piece.is_empty()
-            && !piece
-                .chars()
-                .any(|c| c == '"' || c == '\\' || c.is_control());
-        Self {
-            wanted: wanted.to_owned(),
-            piece: plain.then(|| Finder::new(piece.as_bytes()).into_owned()),
+impl<'a> Plan<'a> {
+    pub(super) fn new(filter: &'a Filter) -> Self {
+        match filter {
+            Filter::All(all) => {
+                let mut all: Vec<Self> = all.iter().map(Self::new).collect();
+                all.sort_by_key(Self::cost);
+                Self::All(all)
+            }
+            Filter::Any(any) => Self::Any(any.iter().map(Self::new).collect()),
+            Filter::Not(not) => Self::Not(Box::new(Self::new(not))),
+            Filter::Is(test) => Self::Is(Matcher::new(test)),
         }
     }
 
-    /// Says whether the JSON text may be of a match; `false` is certain.
-    pub(super) fn may_be_in(&self, json: &[u8]) -> bool {
-        self.piece
-            .as_ref()
-            .is_none_or(|piece| piece.find(json).is_some())
+    /// Says whether every event is meant.
+    pub(super) fn takes_all(&self) -> bool {
+        match self {
+            Self::All(all) => all.iter().all(Self::takes_all),
+            _ => false,
+        }
     }
 
-    pub(super) fn matches(&self, identifiers: &BTreeMap<String, Value>) -> bool {
-        user_matches(identifiers, &self.wanted)
+    /// How dear it is to look, roughly: what repeats is cheap, JSON is dear.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::All(all) => all.iter().map(Self::cost).min().unwrap_or_default(),
+            Self::Any(any) => any.iter().map(Self::cost).sum(),
+            Self::Not(not) => not.cost(),
+            Self::Is(matcher) => matcher.cost(),
+        }
     }
 
-    /// Says whether the identifiers, as JSON, match.
-    pub(super) fn matches_json(&self, json: &[u8]) -> bool {
-        self.may_be_in(json)
-            && serde_json::from_slice::<BTreeMap<String, Value>>(json)
-                .is_ok_and(|identifiers| self.matches(&identifiers))
+    /// Those of the rows, which ascend, that are meant.
+    pub(super) fn select(
+        &self,
+        reader: &Reader<'_>,
+        rows: &[u32],
+    ) -> Result<Vec<u32>, SegmentError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::All(all) => {
+                let mut left = rows.to_vec();
+                for plan in all {
+                    left = plan.select(reader, &left)?;
+                }
+                Ok(left)
+            }
+            Self::Any(any) => {
+                let mut left = rows.to_vec();
+                let mut found = Vec::new();
+                for plan in any {
+                    let more = plan.select(reader, &left)?;
+                    left = without(&left, &more);
+                    found.extend(more);
+                }
+                found.sort_unstable();
+                Ok(found)
+            }
+            Self::Not(not) => Ok(without(rows, &not.select(reader, rows)?)),
+            Self::Is(matcher) => matcher.select(reader, rows),
+        }
+    }
+
+    /// The tests of which each must hold.
+    pub(super) fn required(&self) -> Vec<&Matcher<'a>> {
+        match self {
+            Self::All(all) => all.iter().flat_map(Self::required).collect(),
+            Self::Is(matcher) => vec![matcher],
+            Self::Any(_) | Self::Not(_) => Vec::new(),
+        }
+    }
+}
+
+/// The rows that are not among the others; both ascend.
+fn without(rows: &[u32], others: &[u32]) -> Vec<u32> {
+    let mut others = others.iter().peekable();
+    let mut left = Vec::with_capacity(rows.len());
+    for row in rows {
+        if others.peek() == Some(&row) {
+            others.next();
+        } else {
+            left.push(*row);
+        }
+    }
+    left
+}
+
+/// A test made ready.
+#[derive(Debug)]
+pub(super) struct Matcher<'a> {
+    test: &'a Test,
+    ready: Ready<'a>,
+}
+
+/// What of a check can be worked out once.
+#[derive(Debug)]
+enum Ready<'a> {
+    /// The texts to compare with.
+    Equals(HashSet<&'a [u8]>),
+    Contains(Needle<'a>),
+    Other,
+}
+
+impl<'a> Matcher<'a> {
+    fn new(test: &'a Test) -> Self {
+        let ready = match &test.check {
+            Check::Equals(texts) => Ready::Equals(texts.iter().map(String::as_bytes).collect()),
+            Check::Contains(text) => Ready::Contains(Needle::new(text.as_bytes())),
+            _ => Ready::Other,
+        };
+        Self { test, ready }
+    }
+
+    pub(super) fn test(&self) -> &'a Test {
+        self.test
+    }
+
+    fn cost(&self) -> u32 {
+        match &self.test.field {
+            Field::Dimension(
+                Dimension::Ip | Dimension::Path | Dimension::RequestId | Dimension::Referer,
+            ) => 2,
+            Field::Dimension(_) => 1,
+            Field::Json(_, path) if !path.is_empty() => 3,
+            Field::Json(JsonField::User, _) => 4,
+            Field::Json(..) => 5,
+        }
+    }
+
+    fn select(&self, reader: &Reader<'_>, rows: &[u32]) -> Result<Vec<u32>, SegmentError> {
+        let is_header = matches!(&self.test.field, Field::Json(JsonField::Headers, _));
+        let whole = Field::Json(JsonField::Headers, Vec::new());
+        // Of several headers of one name, any may be meant.
+        let field = if is_header { &whole } else { &self.test.field };
+        let meets = |value: &[u8]| self.meets(value);
+        if reader.lacks(field, &meets)? {
+            return Ok(Vec::new());
+        }
+        let texts = reader.field(field, rows)?;
+        let mut known = Known::new(&texts.values);
+        let codes = rows.iter().zip(&texts.codes);
+        let matching = codes.filter(|(_, code)| known.says(**code, &meets));
+        Ok(matching.map(|(row, _)| *row).collect())
+    }
+
+    /// Says whether the value is as it should be: the text of a dimension, the JSON of a JSON field.
+    fn meets(&self, value: &[u8]) -> bool {
+        match &self.test.field {
+            Field::Dimension(dimension) => self.meets_text(value, *dimension),
+            Field::Json(JsonField::Headers, path) => self.meets_json(value, |json| {
+                self.test.check.meets_json(JsonField::Headers, path, json)
+            }),
+            Field::Json(field, path) if path.is_empty() => match (&self.test.check, &self.ready) {
+                (Check::Exists, _) => true,
+                (_, Ready::Contains(needle)) => needle.is_in(value),
+                (check, _) => self.meets_json(value, |json| check.meets_json(*field, &[], json)),
+            },
+            Field::Json(..) => match &self.test.check {
+                Check::Exists => true,
+                check => self.meets_json(value, |json| check.meets_value(json)),
+            },
+        }
+    }
+
+    fn meets_json(&self, json: &[u8], meets: impl Fn(&Value) -> bool) -> bool {
+        serde_json::from_slice(json).is_ok_and(|json| meets(&json))
+    }
+
+    fn meets_text(&self, text: &[u8], dimension: Dimension) -> bool {
+        match &self.ready {
+            Ready::Equals(wanted) => wanted.contains(text),
+            Ready::Contains(needle) => needle.is_in(text),
+            Ready::Other => std::str::from_utf8(text)
+                .is_ok_and(|text| self.test.check.meets_text(text, dimension)),
+        }
+    }
+}
+
+/// What is known of values already.
+struct Known<'v> {
+    values: &'v Values,
+    known: Vec<Option<bool>>,
+}
+
+impl<'v> Known<'v> {
+    fn new(values: &'v Values) -> Self {
+        let known = vec![None; values.len()];
+        Self { values, known }
+    }
+
+    fn says(&mut self, code: u32, meets: &dyn Fn(&[u8]) -> bool) -> bool {
+        let Some(known) = self.known.get_mut(code as usize) else {
+            return false;
+        };
+        *known.get_or_insert_with(|| self.values.get(code).is_some_and(meets))
+    }
+}
+
+/// A text to look for, ASCII letters in either case.
+#[derive(Debug)]
+struct Needle<'a> {
+    text: &'a [u8],
+    /// The place of the byte that is looked for first, being rare in texts of the web.
+    rare: usize,
+}
+
+impl<'a> Needle<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        let commonness = |byte: u8| match byte.to_ascii_lowercase() {
+            b'"' | b':' | b',' | b'e' | b'a' | b'i' | b'o' | b'n' | b'r' | b's' | b't' => 3,
+            byte if byte.is_ascii_lowercase() => 2,
+            byte if byte.is_ascii_digit() || b"/.-_ ".contains(&byte) => 1,
+            _ => 0,
+        };
+        let places = text.iter().enumerate();
+        let rare = places.min_by_key(|(_, byte)| commonness(**byte));
+        Self {
+            text,
+            rare: rare.map_or(0, |(place, _)| place),
+        }
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        let Some(rare) = self.text.get(self.rare) else {
+            return true;
+        };
+        let Some(last) = text.len().checked_sub(self.text.len()) else {
+            return false;
+        };
+        let starts = text.get(self.rare..=last + self.rare).unwrap_or_default();
+        let (lower, upper) = (rare.to_ascii_lowercase(), rare.to_ascii_uppercase());
+        memchr2_iter(lower, upper, starts).any(|start| {
+            text.get(start..start + self.text.len())
+                .is_some_and(|part| part.eq_ignore_ascii_case(self.text))
+        })
     }
 }
 
@@ -82,39 +266,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_found_by_value_and_by_key_and_value() {
-        let identifiers: BTreeMap<String, Value> = serde_json::from_str(
-            r#"{"email":"a@b.example","id":42,"urn":"x:y","a:b":"c","odd":"say \"hi\"\n","list":["q","r"],"none":null}"#,
-        )
-        .unwrap();
-        let json = serde_json::to_vec(&identifiers).unwrap();
-        for wanted in [
-            "a@b.example",
-            "email:a@b.example",
-            "42",
-            "id:42",
-            "x:y",
-            "urn:x:y",
-            "a:b:c",
-            "c",
-            "say \"hi\"\n",
-            "odd:say \"hi\"\n",
-            "[\"q\",\"r\"]",
-            "null",
+    fn a_text_is_found_wherever_it_stands() {
+        for (wanted, text, expected) in [
+            ("", "", true),
+            ("", "a", true),
+            ("a", "", false),
+            ("curl", "Curl/8", true),
+            ("CURL", "a curl", true),
+            ("l/8", "curl/8", true),
+            ("curl/8", "curl/", false),
+            ("aab", "aaab", true),
+            ("é", "É", false),
+            ("é", "café", true),
+            ("@b", "a@B.example", true),
         ] {
-            assert!(UserFilter::new(wanted).matches_json(&json), "{wanted}");
-        }
-        for wanted in [
-            "",
-            "b.example",
-            "email",
-            "email:",
-            "mail:a@b.example",
-            "y",
-            "id:4",
-            "say",
-        ] {
-            assert!(!UserFilter::new(wanted).matches_json(&json), "{wanted}");
+            assert_eq!(
+                Needle::new(wanted.as_bytes()).is_in(text.as_bytes()),
+                expected,
+                "{wanted} in {text}"
+            );
         }
     }
 }

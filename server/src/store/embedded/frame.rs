@@ -22,6 +22,16 @@ const HEADER: usize = 16;
 /// The most bytes that a frame may claim to hold decompressed: what it makes a reader allocate.
 pub(super) const MAX_RAW: usize = 64 << 20;
 
+/// The format of a journal without good frames, if it is another than the one that this module reads: that must not
+/// pass for damage, which is cut off.
+pub(super) fn other_version(data: &[u8]) -> Option<char> {
+    let [.., this] = MAGIC;
+    match *data {
+        [0xf5, b'S', b'J', version, ..] if version != this => Some(char::from(version)),
+        _ => None,
+    }
+}
+
 /// Writes a frame of the raw rows into the buffer, which is cleared first.
 pub(super) fn encode(
     number: u64,

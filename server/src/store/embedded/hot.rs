@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::filter::Filter;
 use super::row::{self, Field, NotARow, Row};
 use crate::store::error::StoreError;
 use crate::store::event::{EventId, StoredEvent};
@@ -25,7 +24,7 @@ const LENGTH: usize = size_of::<u32>();
 pub(super) struct HotRow {
     pub(super) time: i64,
     pub(super) id: EventId,
-    ip: Option<IpAddr>,
+    pub(super) ip: Option<IpAddr>,
     app: u32,
     name: u32,
     start: u32,
@@ -86,32 +85,10 @@ impl HotBatch {
         })
     }
 
-    /// The rows that the filter takes, and their places.
-    pub(super) fn matching<'a>(
-        &'a self,
-        filter: &'a Filter,
-    ) -> impl Iterator<Item = (usize, &'a HotRow)> {
-        let symbol = |wanted: &Option<String>| {
-            wanted
-                .as_ref()
-                .map(|wanted| self.symbols.iter().position(|symbol| **symbol == **wanted))
-        };
-        let app = symbol(&filter.wanted.app);
-        let name = symbol(&filter.wanted.name);
-        self.rows.iter().enumerate().filter(move |(_, row)| {
-            filter.wanted.time_matches(row.time)
-                && app.is_none_or(|app| app == Some(row.app as usize))
-                && name.is_none_or(|name| name == Some(row.name as usize))
-                && filter.wanted.ip.is_none_or(|ip| row.ip == Some(ip))
-                && filter.user.as_ref().is_none_or(|user| {
-                    let json = self.row(row).ok().and_then(|row| row.field(Field::User));
-                    json.is_some_and(|json| {
-                        user.may_be_in(json)
-                            && serde_json::from_slice(json)
-                                .is_ok_and(|identifiers| user.matches(&identifiers))
-                    })
-                })
-        })
+    /// The application and the name of a row.
+    pub(super) fn symbols(&self, row: &HotRow) -> (&str, &str) {
+        let symbol = |at: u32| self.symbols.get(at as usize).map_or("", |symbol| &**symbol);
+        (symbol(row.app), symbol(row.name))
     }
 }
 
@@ -135,6 +112,11 @@ impl BatchBuilder {
         }
     }
 
+    /// The rows so far.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The bytes so far.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
@@ -153,8 +135,21 @@ impl BatchBuilder {
         Ok(())
     }
 
-    /// Adds a row of a journal, if `take` says so by its id and when it was received.
-    pub(super) fn push_row_if(
+    /// Adds the rows of a journal's frame that `take` takes by their ids and when they were received; says whether all
+    /// could be read.
+    pub(super) fn push_frame(
+        &mut self,
+        raw: &[u8],
+        mut take: impl FnMut(EventId, i64) -> bool,
+    ) -> bool {
+        let mut all_read = true;
+        for row in split(raw) {
+            all_read &= row.and_then(|row| self.push_row_if(row, &mut take)).is_ok();
+        }
+        all_read
+    }
+
+    fn push_row_if(
         &mut self,
         bytes: &[u8],
         take: impl FnOnce(EventId, i64) -> bool,
@@ -265,7 +260,7 @@ impl BatchBuilder {
 }
 
 /// The rows of a frame; the last one is an error if the frame does not end with it.
-pub(super) fn split(mut raw: &[u8]) -> impl Iterator<Item = Result<&[u8], NotARow>> {
+fn split(mut raw: &[u8]) -> impl Iterator<Item = Result<&[u8], NotARow>> {
     std::iter::from_fn(move || {
         if raw.is_empty() {
             return None;

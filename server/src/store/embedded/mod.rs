@@ -53,25 +53,41 @@
 //! | `agent`, `hostname`, `environment` | UTF-8, nullable | |
 //! | `aggregated` | boolean | |
 
+mod backup;
+mod check;
 mod dedupe;
+mod export;
 mod files;
 mod filter;
 mod frame;
 mod hot;
+mod hot_reader;
+mod import;
 mod journal;
+mod json_path;
+mod maintain;
 mod options;
 mod queue;
+mod reader;
 mod recover;
 mod row;
 mod scan;
 mod sealer;
 mod segment;
+mod snapshot;
 mod store;
+mod texts;
+mod transfer;
 mod view;
 mod writer;
 
+pub(crate) use self::backup::copy;
+pub(crate) use self::check::{CheckReport, bytes, check};
+pub(crate) use self::export::export;
+pub(crate) use self::import::read;
 pub use self::options::StoreOptions;
 pub use self::store::EmbeddedStore;
+pub(crate) use self::transfer::{Format, Sum};
 
 #[cfg(doc)]
 use super::{StoreError, StoreStats};

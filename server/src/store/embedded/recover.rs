@@ -4,9 +4,11 @@
 //!
 //! - a segment's draft is removed: its journal is still there;
 //! - a segment that is whole outdoes the journal of its number, which is removed;
+//! - a segment that took the place of several outdoes those that are still there, which are removed;
 //! - a segment that is damaged is set aside, and the journal of its number, if there is one, is read instead;
 //! - the last journal is cut behind its last good frame and goes on; the others wait to be sealed.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +16,10 @@ use std::sync::atomic::Ordering;
 
 use super::dedupe::DedupeWindow;
 use super::files::{
-    Layout, damaged_name, journal_number, list, segment_number, set_aside, sync_dir,
+    Layout, Numbers, damaged_name, journal_number, list, segment_name, set_aside, sync_dir,
 };
 use super::frame::{self, ScanReport};
-use super::hot::{BatchBuilder, HotBatch, merge, split};
+use super::hot::{BatchBuilder, HotBatch, merge};
 use super::journal::Journal;
 use super::options::StoreOptions;
 use super::segment::{Segment, SegmentError};
@@ -43,12 +45,13 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
         journals.extend(journal_number(&path).map(|number| (number, path)));
     }
     journals.sort();
-    let has_journal = |number| journals.iter().any(|(other, _)| *other == number);
+    let has_journal =
+        |numbers: Numbers| journals.iter().any(|(number, _)| numbers.contains(*number));
     let mut segments = open_segments(layout, &counters, has_journal)?;
     remember_ids(&mut segments, &mut dedupe, &counters)?;
     let mut next = segments
         .iter()
-        .map(|segment| segment.number() + 1)
+        .map(|segment| segment.numbers().last + 1)
         .max()
         .unwrap_or(1);
     let mut view = View {
@@ -61,7 +64,7 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
         if view
             .segments
             .iter()
-            .any(|segment| segment.number() == number)
+            .any(|segment| segment.numbers().contains(number))
         {
             remove(&path)?;
             continue;
@@ -108,20 +111,29 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
 fn open_segments(
     layout: &Layout,
     counters: &Counters,
-    has_journal: impl Fn(u64) -> bool,
+    has_journal: impl Fn(Numbers) -> bool,
 ) -> Result<Vec<Arc<Segment>>, StoreError> {
     let mut segments: Vec<Arc<Segment>> = Vec::new();
+    let mut named = Vec::new();
     for path in list(&layout.segments)? {
         if path.extension().is_some_and(|extension| extension == "tmp") {
             remove(&path)?;
+        } else if let Some(name) = segment_name(&path) {
+            named.push((name, path));
+        }
+    }
+    // The widest first, so that what a good one outdoes is not even opened.
+    named.sort_by_key(|(name, _)| Reverse(name.numbers.last - name.numbers.first));
+    let all: Vec<Numbers> = named.iter().map(|(name, _)| name.numbers).collect();
+    for (name, path) in named {
+        let numbers = name.numbers;
+        if segments.iter().any(|wide| wide.numbers().outdoes(numbers)) {
+            remove(&path)?;
             continue;
         }
-        let Some((number, crc)) = segment_number(&path) else {
-            continue;
-        };
-        let opened = Segment::open(&path, number, crc).and_then(|segment| {
-            // What is about to replace a journal is read to its end first.
-            if has_journal(number) {
+        let opened = Segment::open(&path, name).and_then(|segment| {
+            // What is about to replace a journal or other segments is read to its end first.
+            if has_journal(numbers) || all.iter().any(|other| numbers.outdoes(*other)) {
                 segment.verify()?;
             }
             Ok(segment)
@@ -144,7 +156,7 @@ fn open_segments(
             }
         }
     }
-    segments.sort_by_key(|segment| segment.number());
+    segments.sort_by_key(|segment| segment.numbers().first);
     Ok(segments)
 }
 
@@ -177,13 +189,13 @@ fn remember_ids(
                     counters.damaged_segments.fetch_add(1, Ordering::Relaxed);
                     let aside = set_aside(segment.path())?;
                     tracing::error!(%error, aside = %aside.display(), "segment is damaged and was set aside");
-                    damaged.push(segment.number());
+                    damaged.push(segment.numbers());
                     break;
                 }
             }
         }
     }
-    segments.retain(|segment| !damaged.contains(&segment.number()));
+    segments.retain(|segment| !damaged.contains(&segment.numbers()));
     Ok(())
 }
 
@@ -200,17 +212,10 @@ fn read_journal(
     let oldest = dedupe.horizon(now).min(now);
     let mut batches = Vec::new();
     let report = frame::scan(number, &data, |raw| {
-        let mut all_read = true;
         let mut builder = BatchBuilder::default();
-        for row in split(raw) {
-            all_read &= row
-                .and_then(|row| {
-                    builder.push_row_if(row, |id, received| {
-                        dedupe.insert(id, received.clamp(oldest, now))
-                    })
-                })
-                .is_ok();
-        }
+        let all_read = builder.push_frame(raw, |id, received| {
+            dedupe.insert(id, received.clamp(oldest, now))
+        });
         let batch = builder.finish();
         if !batch.is_empty() {
             let (remain, batch) = merge(&batches, batch);
@@ -220,6 +225,14 @@ fn read_journal(
         all_read
     })
     .map_err(|error| StoreError::io("reading the journal", path, error))?;
+    if report.good_len == 0
+        && let Some(version) = frame::other_version(&data)
+    {
+        return Err(StoreError::Internal(format!(
+            "journal {} is of format {version}, which this version of the server does not read",
+            path.display()
+        )));
+    }
     if report.torn_bytes > 0 {
         tracing::info!(
             journal = number,

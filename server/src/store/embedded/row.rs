@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use crate::store::error::StoreError;
 use crate::store::event::{EventId, StoredEvent};
+use crate::store::filter::JsonField;
 
 /// The most bytes of one event, encoded.
 pub(super) const MAX_EVENT_BYTES: usize = 1 << 20;
@@ -60,6 +61,19 @@ pub(super) enum Field {
 }
 
 const FIELDS: usize = 20;
+
+impl From<JsonField> for Field {
+    fn from(field: JsonField) -> Self {
+        match field {
+            JsonField::User => Self::User,
+            JsonField::Params => Self::Params,
+            JsonField::Body => Self::Body,
+            JsonField::Properties => Self::Properties,
+            JsonField::Traits => Self::Traits,
+            JsonField::Headers => Self::Headers,
+        }
+    }
+}
 
 /// Writes the fields of an event, or counts their bytes.
 struct Encoder<W> {

@@ -3,9 +3,11 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::files::sync_dir;
+use super::files::{Numbers, sync_dir};
+use super::maintain;
+use super::options::StoreOptions;
 use super::segment;
 use super::view::{SealPart, Shared};
 use crate::store::error::StoreError;
@@ -17,13 +19,24 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// Works until the seal queue is closed and, unless it is abandoned, empty.
-pub(super) fn run(shared: &Shared) {
+///
+/// Beside that it looks after the segments, see [`maintain`]: one thread for both, so that neither meets the other.
+pub(super) fn run(shared: &Shared, options: &StoreOptions) {
     let _end = EndOnDrop(shared);
     let mut retry = FIRST_RETRY;
+    let mut next = Instant::now() + maintain::EVERY;
     loop {
         let mut seals = shared.seals();
         while seals.parts.is_empty() && !seals.closed {
-            seals = shared.wait_seals(seals);
+            let wait = next.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                drop(seals);
+                next = Instant::now() + maintain::run(shared, options);
+                seals = shared.seals();
+            } else {
+                let waited = shared.seals_changed.wait_timeout(seals, wait);
+                seals = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
         }
         if seals.abandoned {
             return;
@@ -67,7 +80,11 @@ pub(super) fn run(shared: &Shared) {
 /// Writes the segment, shows it to readers instead of the rows, and removes the journal; in this order, so that a
 /// crash at any point leaves the rows in one of the two, and the number tells the next start if they are in both.
 fn seal(shared: &Shared, part: &Arc<SealPart>) -> Result<(), StoreError> {
-    let segment = Arc::new(segment::write(&shared.layout, part.number, &part.batches)?);
+    let segment = Arc::new(segment::write(
+        &shared.layout,
+        Numbers::one(part.number),
+        &part.batches,
+    )?);
     shared.change(|view| {
         view.sealing.retain(|other| !Arc::ptr_eq(other, part));
         Arc::make_mut(&mut view.segments).push(segment);

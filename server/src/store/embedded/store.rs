@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,17 +11,21 @@ use tokio::sync::oneshot;
 
 use super::files::Layout;
 use super::hot::{BatchBuilder, HotBatch};
+use super::maintain;
 use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
-use super::scan::{self, ScanError};
+use super::scan::{self, ScanError, Search};
 use super::sealer;
 use super::view::{Shared, View};
-use super::writer::Writer;
+use super::writer::{Writer, now};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 use crate::store::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
-use crate::store::query::{EventPage, EventQuery, Histogram, HistogramQuery};
+use crate::store::follow::Follower;
+use crate::store::query::{
+    EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched, Step,
+};
 
 /// The most bytes of one append, encoded.
 const MAX_APPEND_BYTES: usize = 32 << 20;
@@ -32,6 +37,7 @@ const MAX_APPEND_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
+    options: StoreOptions,
     threads: Mutex<Option<Threads>>,
     /// Held as long as the directory is in use: the system lets it go when the process ends, however it ends.
     _lock: File,
@@ -65,6 +71,7 @@ impl EmbeddedStore {
         let hot_rows = view.hot.iter().map(|batch| batch.rows().len()).sum();
         let hot_bytes = view.hot.iter().map(|batch| batch.memory()).sum();
         let shared = Arc::new(Shared::new(layout, view, counters));
+        let (kept, stored) = (options.clone(), options.clone());
         let writer = Writer {
             shared: Arc::clone(&shared),
             journal,
@@ -74,11 +81,14 @@ impl EmbeddedStore {
             hot_bytes,
         };
         writer.publish_counts();
+        if hot_rows > 0 {
+            shared.hot_since.store(now(), Ordering::Relaxed);
+        }
         let spawned = |error| StoreError::io("starting a thread for", dir, error);
         let sealing = Arc::clone(&shared);
         let sealer = thread::Builder::new()
             .name("event-sealer".to_owned())
-            .spawn(move || sealer::run(&sealing))
+            .spawn(move || sealer::run(&sealing, &kept))
             .map_err(spawned)?;
         let writer = thread::Builder::new()
             .name("event-writer".to_owned())
@@ -86,6 +96,7 @@ impl EmbeddedStore {
             .map_err(spawned)?;
         Ok(Self {
             shared,
+            options: stored,
             threads: Mutex::new(Some(Threads { writer, sealer })),
             _lock: lock,
         })
@@ -113,6 +124,16 @@ impl EmbeddedStore {
         Ok(())
     }
 
+    /// Deletes the segments that [`StoreOptions::retention_age`] and [`StoreOptions::retention_bytes`] leave no room
+    /// for, and makes small ones one, as is done every second otherwise. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses; no row is lost, and none is there twice.
+    pub fn maintain(&self) -> Result<(), StoreError> {
+        maintain::look_after(&self.shared, &self.options)
+    }
+
     fn enqueue(
         &self,
         events: &[StoredEvent],
@@ -124,7 +145,10 @@ impl EmbeddedStore {
     }
 
     /// Runs a scan, again without the segment where it finds one damaged.
-    fn scan<T>(&self, scan: impl Fn(&View) -> Result<T, ScanError>) -> Result<T, StoreError> {
+    fn scan<T>(
+        &self,
+        mut scan: impl FnMut(&View) -> Result<T, ScanError>,
+    ) -> Result<T, StoreError> {
         loop {
             match scan(&self.shared.view()) {
                 Ok(answer) => return Ok(answer),
@@ -176,14 +200,29 @@ impl EventStore for EmbeddedStore {
         })
     }
 
-    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+    fn search(
+        &self,
+        query: &EventQuery,
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(Step),
+    ) -> Result<Searched, StoreError> {
         query.validate()?;
-        self.scan(|view| scan::page(view, query))
+        let mut search = Search::new(query, monitor);
+        self.scan(|view| scan::search(view, &mut search, sink))
     }
 
     fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
         let buckets = query.validate()?;
         self.scan(|view| scan::histogram(view, query, buckets))
+    }
+
+    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+        query.validate()?;
+        self.scan(|view| scan::groups(view, query))
+    }
+
+    fn follow(&self) -> Follower {
+        self.shared.feed.follow()
     }
 
     fn stats(&self) -> StoreStats {

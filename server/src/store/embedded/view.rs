@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::files::{Layout, set_aside};
@@ -12,6 +12,7 @@ use super::segment::Segment;
 use crate::histogram::Histogram;
 use crate::store::error::StoreError;
 use crate::store::event_store::StoreStats;
+use crate::store::follow::Feed;
 
 /// The rows of one finished journal, until they are a segment.
 #[derive(Debug)]
@@ -80,8 +81,13 @@ pub(super) struct Shared {
     view: RwLock<View>,
     pub(super) counters: Counters,
     pub(super) queue: Queue,
+    pub(super) feed: Feed,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
+    /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
+    pub(super) hot_since: AtomicI64,
+    /// Held while segments are deleted, or made one.
+    pub(super) maintenance: Mutex<()>,
 }
 
 impl Shared {
@@ -95,8 +101,11 @@ impl Shared {
             view: RwLock::new(view),
             counters,
             queue: Queue::default(),
+            feed: Feed::new(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
+            hot_since: AtomicI64::new(i64::MAX),
+            maintenance: Mutex::default(),
         }
     }
 

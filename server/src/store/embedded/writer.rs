@@ -106,14 +106,29 @@ impl Writer {
         }
         self.shared.counters.sync_times.observe(began.elapsed());
         self.count(batch.rows().len(), &verdicts);
+        if self.hot_rows == 0 {
+            self.shared.hot_since.store(now, Ordering::Relaxed);
+        }
         self.hot_rows += batch.rows().len();
         self.hot_bytes += batch.memory();
+        let told = self.shared.feed.is_followed().then(|| batch.clone());
         // This thread alone changes the hot part, so it may merge outside the lock.
         let (remain, batch) = merge(&self.shared.view().hot, batch);
         self.shared.change(|view| {
             view.hot.truncate(remain);
             view.hot.push(batch);
         });
+        if let Some(batch) = told {
+            let events = batch.rows().len() as u64;
+            let read = move || {
+                batch
+                    .rows()
+                    .iter()
+                    .flat_map(|row| batch.event(row))
+                    .collect()
+            };
+            self.shared.feed.tell(events, read);
+        }
         Ok(verdicts)
     }
 
@@ -180,6 +195,7 @@ impl Writer {
             part
         });
         (self.hot_rows, self.hot_bytes) = (0, 0);
+        self.shared.hot_since.store(i64::MAX, Ordering::Relaxed);
         self.shared.seals().parts.push_back(part);
         self.shared.seals_changed.notify_all();
         self.publish_counts();

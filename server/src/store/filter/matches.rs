@@ -101,6 +101,20 @@ impl Check {
         }
     }
 
+    /// Says whether a field of this JSON, or what the path leads to in it, is as it should be.
+    pub(in crate::store) fn meets_json(
+        &self,
+        field: JsonField,
+        path: &[String],
+        json: &Value,
+    ) -> bool {
+        let json = match field {
+            JsonField::Headers => Json::Headers(json),
+            _ => Json::Value(json),
+        };
+        self.meets_within(json, path)
+    }
+
     fn meets_address(&self, text: &str) -> bool {
         let Self::In(nets) = self else {
             return false;

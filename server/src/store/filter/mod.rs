@@ -140,6 +140,13 @@ impl Filter {
     pub const MAX_DEPTH: usize = 32;
     /// The most tests.
     pub const MAX_TESTS: usize = 128;
+
+    /// Takes the events whose field is this text.
+    #[must_use]
+    pub fn equals(field: Field, text: impl Into<String>) -> Self {
+        let check = Check::Equals(vec![text.into()]);
+        Self::Is(Test { field, check })
+    }
 }
 
 impl Default for Filter {

@@ -9,8 +9,11 @@ use super::{Check, Comparison, Dimension, Field, Filter, Test};
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All(filters) if filters.len() != 1 => joined(filters, " ", f),
-            Self::Any(filters) if filters.len() > 1 => joined(filters, " or ", f),
+            Self::All(filters) | Self::Any(filters) if filters.len() == 1 => {
+                filters.iter().try_for_each(|filter| filter.fmt(f))
+            }
+            Self::All(filters) => joined(filters, " ", f),
+            Self::Any(filters) if !filters.is_empty() => joined(filters, " or ", f),
             filter => Within(filter).fmt(f),
         }
     }

@@ -10,6 +10,7 @@ use super::super::explorer::{given, link};
 use crate::actions::{FieldError, identifier};
 use crate::api::Params;
 use crate::state::User;
+use crate::store::{Dimension, Field, Filter, JsonField};
 
 /// What a parameter's name starts with that gives one of a user's identifiers.
 const USER: &str = "user.";
@@ -18,7 +19,7 @@ const USER: &str = "user.";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) enum Actor {
     Ip(IpAddr),
-    /// Identifiers and their values, one at least, none of them empty. The first selects the user's events.
+    /// Identifiers and their values, one at least, none of them empty.
     User(Vec<(String, String)>),
 }
 
@@ -90,29 +91,18 @@ impl Actor {
         link("/actor", params)
     }
 
-    /// The parameter that selects the actor's events: the filter takes one identifier of a user.
-    pub(super) fn filter(&self) -> Option<(String, String)> {
+    /// The events from the address, or with one of the identifiers.
+    pub(super) fn filter(&self) -> Filter {
         match self {
-            Self::Ip(ip) => Some(("ip".to_owned(), ip.to_string())),
+            Self::Ip(ip) => Filter::equals(Field::Dimension(Dimension::Ip), ip.to_string()),
             Self::User(pairs) => {
-                let (name, value) = pairs.first()?;
-                Some(("user".to_owned(), format!("{name}:{value}")))
+                let pair = |(name, value): &(String, String)| {
+                    let field = Field::Json(JsonField::User, vec![name.clone()]);
+                    Filter::equals(field, value)
+                };
+                Filter::Any(pairs.iter().map(pair).collect())
             }
         }
-    }
-
-    /// The same user for each other identifier, which selects the events there.
-    pub(super) fn by_others(&self) -> Vec<(&str, Self)> {
-        let Self::User(pairs) = self else {
-            return Vec::new();
-        };
-        let mut others = Vec::new();
-        for (place, (name, _)) in pairs.iter().enumerate().skip(1) {
-            let mut pairs = pairs.clone();
-            pairs.swap(0, place);
-            others.push((name.as_str(), Self::User(pairs)));
-        }
-        others
     }
 }
 

@@ -1,9 +1,9 @@
 //! `GET /actor`: what one address or one user meets now, and their events.
 //!
 //! The actor is `ip=203.0.113.7`, or `user.email=a%40b.example` and further `user.<identifier>=<value>`: all the
-//! identifiers of a user, since an action meets who has exactly those. The filter of events takes one identifier, so
-//! the first one given selects the events, and the page leads to those of each other. `app`, `name`, `from`, `to`,
-//! `limit` and `cursor` are those of the Event Explorer; with `app`, only what concerns that application is shown.
+//! identifiers of a user, since an action meets who has exactly those. The events are those with any of them. `filter`,
+//! `from`, `to`, `limit` and `cursor` are those of the Event Explorer; with `app`, only what concerns that application is
+//! shown.
 
 mod identity;
 
@@ -17,13 +17,14 @@ use super::access::{self, value};
 use super::explorer::{self, Found, Listing, Unread};
 use super::{actions, page};
 use crate::actions::FieldError;
-use crate::api::Params;
+use crate::api::{Given, Params, Problem};
 use crate::server::App;
+use crate::store::{Dimension, EventQuery, Field, Filter};
 
 const PATH: &str = "/actor";
 const FIELDS: [(&str, &str); 4] = [
+    ("filter", "Filter"),
     ("app", "App"),
-    ("name", "Event"),
     ("from", "From"),
     ("to", "To"),
 ];
@@ -40,8 +41,7 @@ pub(super) async fn show(
         Ok(parsed) => parsed,
         Err(error) => return (StatusCode::BAD_REQUEST, nobody(&error)).into_response(),
     };
-    let query = actor.filter().into_iter().chain(rest.clone()).collect();
-    let found = explorer::read(&app, &query).await;
+    let found = explorer::read(&app, query(&actor, &rest)).await;
     let params = actor.params().into_iter().chain(rest).collect();
     let listing = Listing {
         reader: &reader,
@@ -50,6 +50,17 @@ pub(super) async fn show(
     };
     let status = explorer::status(&found);
     (status, markup(&app, &actor, &listing, &found)).into_response()
+}
+
+/// The actor's events that the parameters select.
+fn query(actor: &Actor, params: &Params) -> Result<EventQuery, Problem> {
+    let mut given = Given::new(params.clone())?;
+    let app = given.text("app");
+    let app = app.map(|app| Filter::equals(Field::Dimension(Dimension::App), app));
+    let mut query = given.events()?;
+    let own = [actor.filter()].into_iter().chain(app);
+    query.filter = Filter::All(own.chain([query.filter]).collect());
+    Ok(query)
 }
 
 fn markup(
@@ -67,7 +78,6 @@ fn markup(
             @if let Ok(found) = found { (seen(found)) }
         }
         (page::filter(listing, &FIELDS, &actor.params()))
-        (by(actor))
         (page::events(listing, found, &html! { p { "No event of this actor matches." } }))
     };
     page::document(&actor.to_string(), Some(PATH), &content)
@@ -78,19 +88,6 @@ fn name(actor: &Actor) -> Markup {
         @match actor {
             Actor::Ip(ip) => (ip),
             Actor::User(pairs) => @for (name, value) in pairs { span.pair { b { (name) } " " (value) } " " },
-        }
-    }
-}
-
-/// By which identifier the events are selected, where there are several.
-fn by(actor: &Actor) -> Markup {
-    let others = actor.by_others();
-    html! {
-        @if let (Actor::User(pairs), false) = (actor, others.is_empty()) {
-            p {
-                @for (name, value) in pairs.iter().take(1) { "Events with " b { (name) } " " (value) "." }
-                @for (name, actor) in &others { " " a href=(actor.link()) { "By " (name) } }
-            }
         }
     }
 }

@@ -162,7 +162,7 @@ async fn reports_of_all_agents_come_to_one_form() {
         }
         client.batch(session, records).await;
         let blocked = client
-            .events(&format!("app={agent}&name=sq.action.block_user"))
+            .events(&format!("filter=app:{agent}+name:sq.action.block_user"))
             .await;
         assert_eq!(blocked.len(), 1, "{agent}");
         assert_eq!(
@@ -172,7 +172,7 @@ async fn reports_of_all_agents_come_to_one_form() {
         );
         assert_eq!(blocked[0]["user"], user, "{agent}: it is found by the user");
         let blocked = client
-            .events(&format!("app={agent}&name=sq.action.block_ip"))
+            .events(&format!("filter=app:{agent}+name:sq.action.block_ip"))
             .await;
         assert_eq!(
             blocked[0]["properties"]["output"],
@@ -185,6 +185,6 @@ async fn reports_of_all_agents_come_to_one_form() {
     client
         .batch(&session, json!([report(3, "block_user", user.clone())]))
         .await;
-    let own = client.events("app=shop&name=block_user").await;
+    let own = client.events("filter=app:shop+name:block_user").await;
     assert_eq!(own[0]["properties"]["output"], user);
 }

@@ -47,7 +47,7 @@ async fn events_lead_to_blocks_and_back() {
     browser.send("/actions", &user).await;
     let ip = form(&[("action", "block_ip"), ("ip", "203.0.113.7")]);
     browser.send("/actions", &ip).await;
-    let page = browser.open("/?app=shop").await;
+    let page = browser.open("/?filter=app%3Ashop").await;
     assert_eq!(
         (
             page.matches("Unblock").count(),
@@ -64,11 +64,13 @@ async fn events_lead_to_blocks_and_back() {
         .to_owned();
     let lift = format!("/actions/{id}/lift");
     assert!(
-        page.contains("name=\"back\" value=\"/?app=shop\""),
+        page.contains("name=\"back\" value=\"/?filter=app%3Ashop\""),
         "{page}"
     );
-    let (status, place, _) = browser.send(&lift, &[("back", "/?app=shop")]).await;
-    assert_eq!((status, place.as_str()), (303, "/?app=shop"));
+    let (status, place, _) = browser
+        .send(&lift, &[("back", "/?filter=app%3Ashop")])
+        .await;
+    assert_eq!((status, place.as_str()), (303, "/?filter=app%3Ashop"));
     for elsewhere in [
         "https://evil.example/",
         "//evil.example",

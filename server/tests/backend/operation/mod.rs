@@ -1,10 +1,15 @@
 //! The program's subcommands, its settings, and what it says of itself.
 
+mod backup;
+mod check;
+mod compaction;
 mod config;
+mod disk_full;
 mod health;
 mod slow;
 mod tls;
 mod token;
+mod transfer;
 
 use std::path::Path;
 use std::process::Output;

@@ -37,7 +37,7 @@ impl<W: Write> Write for CrcWriter<W> {
 }
 
 /// The checksum of a file.
-pub(super) fn file_crc(path: &Path) -> io::Result<u32> {
+pub(in crate::store::embedded) fn file_crc(path: &Path) -> io::Result<u32> {
     let mut writer = CrcWriter::new(io::sink());
     io::copy(&mut File::open(path)?, &mut writer)?;
     Ok(writer.finish().1)

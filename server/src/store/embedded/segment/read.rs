@@ -1,25 +1,37 @@
 //! Opening a segment, and reading chosen rows of chosen columns.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parquet::basic::Encoding;
-use parquet::column::page::{Page, PageReader};
+use parquet::basic::{Encoding, Type};
 use parquet::column::reader::{get_column_reader, get_typed_column_reader};
-use parquet::data_type::DataType;
+use parquet::data_type::{DataType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::serialized_reader::SerializedPageReader;
-use parquet::file::statistics::Statistics;
-
-use super::crc::file_crc;
-use super::schema::{
-    Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
+use parquet::file::statistics::Statistics;
+use parquet::schema::types::SchemaDescriptor;
+
+use super::actors::{self, ActorIndex};
+use super::column::{self, Dictionary};
+use super::crc::file_crc;
+use super::pages::Chunk;
+use super::schema::{
+    Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION, SCHEMA,
+    SCHEMA_VERSION, Shred,
+};
+use crate::store::embedded::files::{Numbers, SegmentName};
+use crate::store::embedded::texts::Texts;
+use crate::store::event::EventId;
+use crate::store::filter::{Check, Dimension, Field, JsonField, Test};
 
 /// Why a segment cannot be read.
 #[derive(Debug)]
@@ -67,6 +79,8 @@ impl From<io::Error> for SegmentError {
 /// Rows that are decoded together.
 #[derive(Debug)]
 pub(in crate::store::embedded) struct Group {
+    /// The place of its first row in the segment.
+    first: u32,
     pub(in crate::store::embedded) rows: usize,
     pub(in crate::store::embedded) min_time: i64,
     pub(in crate::store::embedded) max_time: i64,
@@ -76,28 +90,38 @@ pub(in crate::store::embedded) struct Group {
 #[derive(Debug)]
 pub(in crate::store::embedded) struct Segment {
     path: PathBuf,
-    number: u64,
-    crc: u32,
+    name: SegmentName,
     bytes: u64,
     metadata: ParquetMetaData,
+    /// The members of JSON that have columns, and their places.
+    shreds: Vec<(Shred, usize)>,
+    ips: ActorIndex,
+    users: ActorIndex,
     groups: Vec<Group>,
     min_time: i64,
     max_time: i64,
     max_received: i64,
     verified: AtomicBool,
+    retired: AtomicBool,
 }
 
 impl Segment {
     /// Reads and checks the file's footer.
     pub(in crate::store::embedded) fn open(
         path: &Path,
-        number: u64,
-        crc: u32,
+        name: SegmentName,
     ) -> Result<Self, SegmentError> {
         let damaged = |text: &str| SegmentError::Damaged(text.to_owned());
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        // The footer stays in memory: only what queries need.
+        let only_times = ParquetStatisticsPolicy::skip_except(&[Column::Time.place()]);
+        let options = ParquetMetaDataOptions::new()
+            .with_column_stats_policy(only_times)
+            .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+        let metadata = ParquetMetaDataReader::new()
+            .with_metadata_options(Some(options))
+            .parse_and_finish(&file)?;
         let text = |key: &str| {
             let pairs = metadata.file_metadata().key_value_metadata()?;
             pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
@@ -117,20 +141,15 @@ impl Segment {
             number_at(KEY_MAX_TIME)?,
             number_at(KEY_MAX_RECEIVED)?,
         );
-        let columns = metadata.file_metadata().schema_descr().columns();
-        let as_written = columns.len() == Column::ALL.len()
-            && columns
-                .iter()
-                .zip(SCHEMA.get_fields())
-                .all(|(column, field)| {
-                    column.name() == field.name()
-                        && column.physical_type() == field.get_physical_type()
-                        && (column.max_def_level() == 1) == field.is_optional()
-                        && column.max_rep_level() == 0
-                });
-        if !as_written {
-            return Err(damaged("the columns are not those of the schema"));
-        }
+        let index_at = |key: &str| {
+            text(key)
+                .and_then(ActorIndex::from_text)
+                .ok_or_else(|| SegmentError::Damaged(format!("the footer has no {key}")))
+        };
+        let (ips, users) = (index_at(KEY_IPS)?, index_at(KEY_USERS)?);
+        let shreds = shreds(metadata.file_metadata().schema_descr())
+            .ok_or_else(|| damaged("the columns are not those of the schema"))?;
+        let mut first = 0_u32;
         let groups = metadata
             .row_groups()
             .iter()
@@ -142,8 +161,12 @@ impl Segment {
                 let Some(Statistics::Int64(times)) = times else {
                     return None;
                 };
+                let rows = u32::try_from(group.num_rows()).ok()?;
+                let at = first;
+                first = first.checked_add(rows)?;
                 Some(Group {
-                    rows: usize::try_from(group.num_rows()).ok()?,
+                    first: at,
+                    rows: rows as usize,
                     min_time: *times.min_opt()?,
                     max_time: *times.max_opt()?,
                 })
@@ -154,15 +177,18 @@ impl Segment {
         let path = path.to_owned();
         Ok(Self {
             path,
-            number,
-            crc,
+            name,
             bytes,
             metadata,
+            shreds,
+            ips,
+            users,
             groups,
             min_time,
             max_time,
             max_received,
             verified,
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -170,8 +196,26 @@ impl Segment {
         &self.path
     }
 
-    pub(in crate::store::embedded) fn number(&self) -> u64 {
-        self.number
+    pub(in crate::store::embedded) fn numbers(&self) -> Numbers {
+        self.name.numbers
+    }
+
+    /// The time of its youngest row. What a client dates into the future is as old as its receipt.
+    pub(in crate::store::embedded) fn youngest(&self) -> i64 {
+        self.max_time.min(self.max_received)
+    }
+
+    /// Bytes of its columns, decompressed.
+    pub(in crate::store::embedded) fn raw_bytes(&self) -> u64 {
+        let groups = self.metadata.row_groups().iter();
+        groups
+            .map(|group| u64::try_from(group.total_byte_size()).unwrap_or_default())
+            .sum()
+    }
+
+    /// Has the file removed once nobody reads it any more.
+    pub(in crate::store::embedded) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     /// The size of the file.
@@ -200,7 +244,7 @@ impl Segment {
     /// Compares the file with its checksum, unless that was done before.
     pub(in crate::store::embedded) fn verify(&self) -> Result<(), SegmentError> {
         if !self.verified.load(Ordering::Acquire) {
-            if file_crc(&self.path)? != self.crc {
+            if file_crc(&self.path)? != self.name.crc {
                 return Err(SegmentError::Damaged(
                     "the checksum does not match".to_owned(),
                 ));
@@ -210,8 +254,57 @@ impl Segment {
         Ok(())
     }
 
+    /// The rows of the segment that an actor of the test may stand in, in ascending order; `None` if the test does not
+    /// name any.
+    pub(in crate::store::embedded) fn actor_rows(
+        &self,
+        test: &Test,
+    ) -> Result<Option<Vec<u32>>, SegmentError> {
+        let Check::Equals(wanted) = &test.check else {
+            return Ok(None);
+        };
+        let (index, keys): (_, Vec<u64>) = match &test.field {
+            Field::Dimension(Dimension::Ip) => (
+                self.ips,
+                wanted.iter().map(|ip| actors::ip_key(ip)).collect(),
+            ),
+            Field::Json(JsonField::User, path) if path.len() <= 1 => {
+                let keys = wanted
+                    .iter()
+                    .flat_map(|text| actors::keys_of_identifier(text));
+                (self.users, keys.collect())
+            }
+            _ => return Ok(None),
+        };
+        self.verify()?;
+        index.rows(&File::open(&self.path)?, &keys).map(Some)
+    }
+
+    /// Those of the segment's rows that are the group's, as its own.
+    pub(in crate::store::embedded) fn rows_of_group(&self, group: usize, rows: &[u32]) -> Vec<u32> {
+        let Some(group) = self.groups.get(group) else {
+            return Vec::new();
+        };
+        let end = group.first + group.rows as u32;
+        let place = |bound: u32| rows.partition_point(|row| *row < bound);
+        let own = rows.get(place(group.first)..place(end)).unwrap_or_default();
+        own.iter().map(|row| row - group.first).collect()
+    }
+
+    /// The place of the column of a member of JSON.
+    pub(super) fn shred(&self, field: JsonField, member: &str) -> Option<usize> {
+        let found = self
+            .shreds
+            .iter()
+            .find(|(shred, _)| shred.field == field && shred.member == member);
+        found.map(|(_, place)| *place)
+    }
+
     /// Opens one group of rows for reading.
-    pub(super) fn group(&self, group: usize) -> Result<GroupReader<'_>, SegmentError> {
+    pub(in crate::store::embedded) fn group(
+        &self,
+        group: usize,
+    ) -> Result<GroupReader<'_>, SegmentError> {
         self.verify()?;
         // Each reader has a file of its own: the copies of one share a position.
         let file = Arc::new(File::open(&self.path)?);
@@ -221,48 +314,97 @@ impl Segment {
             file,
             group,
             rows,
+            dictionaries: RefCell::default(),
         })
     }
 }
 
+/// The columns behind those that every segment has; `None` if a column is none of ours.
+fn shreds(schema: &SchemaDescriptor) -> Option<Vec<(Shred, usize)>> {
+    let own = SCHEMA.get_fields();
+    let columns = schema.columns();
+    let as_written = columns.len() >= own.len()
+        && columns.iter().zip(own).all(|(column, field)| {
+            column.name() == field.name()
+                && column.physical_type() == field.get_physical_type()
+                && (column.max_def_level() == 1) == field.is_optional()
+                && column.max_rep_level() == 0
+        });
+    let rest = columns.iter().enumerate().skip(own.len());
+    let shreds = rest.map(|(place, column)| {
+        let is_text = column.physical_type() == Type::BYTE_ARRAY
+            && column.max_def_level() == 1
+            && column.max_rep_level() == 0;
+        Some((Shred::of_name(column.name()).filter(|_| is_text)?, place))
+    });
+    shreds.collect::<Option<_>>().filter(|_| as_written)
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // A file that cannot be removed is found by the next start, which comes to the same decision.
+        if self.retired.load(Ordering::Acquire)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, path = %self.path.display(), "segment cannot be removed");
+        }
+    }
+}
+
 /// Reads one group of rows.
-pub(super) struct GroupReader<'a> {
-    segment: &'a Segment,
+pub(in crate::store::embedded) struct GroupReader<'a> {
+    pub(super) segment: &'a Segment,
     file: Arc<File>,
     group: usize,
     /// How many rows there are.
-    pub(super) rows: usize,
+    rows: usize,
+    /// Those that were read, by the column's place.
+    dictionaries: RefCell<HashMap<usize, Option<Rc<Dictionary>>>>,
 }
 
 impl GroupReader<'_> {
-    /// The column's values in the rows, which ascend; `None` where it has none. Pages without any of the rows are
-    /// skipped.
-    pub(super) fn read<T: DataType>(
+    /// How many rows there are.
+    pub(in crate::store::embedded) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The earliest and the latest time, both inclusive.
+    pub(in crate::store::embedded) fn times_span(&self) -> (i64, i64) {
+        let group = self.segment.groups.get(self.group);
+        group.map_or((i64::MIN, i64::MAX), |group| {
+            (group.min_time, group.max_time)
+        })
+    }
+
+    fn chunk(&self, place: usize) -> Result<Chunk<'_>, SegmentError> {
+        let metadata = &self.segment.metadata;
+        let descr = metadata.file_metadata().schema_descr().column(place);
+        let group = metadata.row_group(self.group);
+        let optional = descr.max_def_level() > 0;
+        Chunk::open(&self.file, group.column(place), self.rows, optional)
+    }
+
+    /// The values of a column of numbers in the rows, which ascend; `None` where it has none. Pages without any of
+    /// the rows are skipped.
+    pub(super) fn numbers<T: DataType>(
         &self,
         column: Column,
-        rows: &[usize],
+        rows: &[u32],
     ) -> Result<Vec<Option<T::T>>, SegmentError> {
-        let place = column.place();
-        let group = self.segment.metadata.row_group(self.group);
-        let pages = SerializedPageReader::new(
-            Arc::clone(&self.file),
-            group.column(place),
-            self.rows,
-            None,
-        )?;
-        let descr = self
-            .segment
-            .metadata
+        let chunk = self.chunk(column.place())?;
+        let pages = chunk.reader(chunk.is_dense(rows))?;
+        let metadata = &self.segment.metadata;
+        let descr = metadata
             .file_metadata()
             .schema_descr()
-            .column(place);
+            .column(column.place());
         let optional = descr.max_def_level() > 0;
         let mut reader = get_typed_column_reader::<T>(get_column_reader(descr, Box::new(pages)));
         let mut out = Vec::with_capacity(rows.len());
         let (mut values, mut levels) = (Vec::new(), Vec::new());
         let mut at = 0;
         for run in rows.chunk_by(|row, next| row + 1 == *next) {
-            let start = run.first().copied().unwrap_or(at);
+            let start = run.first().map_or(at, |row| *row as usize);
             let skip = start.saturating_sub(at);
             values.clear();
             levels.clear();
@@ -297,47 +439,82 @@ impl GroupReader<'_> {
         Ok(out)
     }
 
+    /// The values of a text column in the rows, which ascend.
+    pub(super) fn text_column(&self, place: usize, rows: &[u32]) -> Result<Texts, SegmentError> {
+        if rows.is_empty() {
+            return Ok(Texts::default());
+        }
+        let chunk = self.chunk(place)?;
+        let dictionary = self.dictionary(place, &chunk)?;
+        column::texts(&chunk, dictionary.as_deref(), rows)
+    }
+
     /// Says whether the column certainly holds no value that `matches` takes: its values stand in a
-    /// dictionary, as they do unless there are too many, and none of them is one.
-    pub(super) fn lacks(
+    /// dictionary, and none of them is one.
+    pub(super) fn column_lacks(
         &self,
-        column: Column,
-        matches: impl Fn(&[u8]) -> bool,
+        place: usize,
+        matches: &dyn Fn(&[u8]) -> bool,
     ) -> Result<bool, SegmentError> {
-        let chunk = self
-            .segment
-            .metadata
-            .row_group(self.group)
-            .column(column.place());
-        let all_in_dictionary = chunk
+        let column = self.segment.metadata.row_group(self.group).column(place);
+        let all_in_dictionary = column
             .page_encoding_stats_mask()
             .is_some_and(|encodings| encodings.is_only(Encoding::RLE_DICTIONARY));
         if !all_in_dictionary {
             return Ok(false);
         }
-        let mut pages = SerializedPageReader::new(Arc::clone(&self.file), chunk, self.rows, None)?;
-        let Some(Page::DictionaryPage { buf, .. }) = pages.get_next_page()? else {
-            return Ok(false);
-        };
-        // Each value stands behind its length.
-        let mut rest = &*buf;
-        while let Some((length, values)) = rest.split_first_chunk() {
-            let length = u32::from_le_bytes(*length) as usize;
-            let Some((value, values)) = values.split_at_checked(length) else {
-                return Err(SegmentError::Damaged(format!(
-                    "column {column:?} is cut short"
-                )));
-            };
-            if matches(value) {
-                return Ok(false);
-            }
-            rest = values;
-        }
-        Ok(true)
+        let dictionary = self.dictionary(place, &self.chunk(place)?)?;
+        Ok(dictionary.is_some_and(|dictionary| !dictionary.values().any(matches)))
     }
 
-    /// The group, as the footer describes it.
-    pub(super) fn info(&self) -> Option<&Group> {
-        self.segment.groups.get(self.group)
+    fn dictionary(
+        &self,
+        place: usize,
+        chunk: &Chunk<'_>,
+    ) -> Result<Option<Rc<Dictionary>>, SegmentError> {
+        if let Some(known) = self.dictionaries.borrow().get(&place) {
+            return Ok(known.clone());
+        }
+        let bytes = chunk.dictionary()?;
+        let read = bytes.map(Dictionary::read).transpose()?.map(Rc::new);
+        self.dictionaries.borrow_mut().insert(place, read.clone());
+        Ok(read)
+    }
+
+    /// The id of each of the rows, which ascend.
+    pub(in crate::store::embedded) fn ids(
+        &self,
+        rows: &[u32],
+    ) -> Result<Vec<EventId>, SegmentError> {
+        let mut ids = Vec::with_capacity(rows.len());
+        if rows.is_empty() {
+            return Ok(ids);
+        }
+        self.chunk(Column::Id.place())?
+            .each_page(rows, |page, rows| {
+                let (all, rest) = page.values.as_chunks::<16>();
+                if page.encoding != Encoding::PLAIN || !rest.is_empty() {
+                    return Err(SegmentError::Damaged(
+                        "ids are not as they were written".to_owned(),
+                    ));
+                }
+                for row in rows {
+                    let id = all.get(*row as usize - page.first);
+                    let id =
+                        id.ok_or_else(|| SegmentError::Damaged("ids are cut short".to_owned()))?;
+                    ids.push(EventId::from_bytes(*id));
+                }
+                Ok(())
+            })?;
+        Ok(ids)
+    }
+
+    /// The time of each of the rows, which ascend.
+    pub(in crate::store::embedded) fn times(&self, rows: &[u32]) -> Result<Vec<i64>, SegmentError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let times = self.numbers::<Int64Type>(Column::Time, rows)?;
+        Ok(times.into_iter().flatten().collect())
     }
 }

@@ -2,8 +2,12 @@
 
 use std::sync::LazyLock;
 
+use parquet::basic::{LogicalType, Repetition, Type as Physical};
+use parquet::errors::ParquetError;
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::TypePtr;
+use parquet::schema::types::{Type, TypePtr};
+
+use crate::store::filter::JsonField;
 
 /// The version of the columns and their meaning, stored in the file under [`KEY_VERSION`].
 pub(super) const SCHEMA_VERSION: &str = "2";
@@ -16,6 +20,11 @@ pub(super) const KEY_MIN_TIME: &str = "sqreen.min_time";
 pub(super) const KEY_MAX_TIME: &str = "sqreen.max_time";
 /// The file's metadata: the latest time of receipt.
 pub(super) const KEY_MAX_RECEIVED: &str = "sqreen.max_received";
+
+/// The file's metadata: where the index of addresses lies.
+pub(super) const KEY_IPS: &str = "sqreen.index.ip";
+/// The file's metadata: where the index of users' identifiers lies.
+pub(super) const KEY_USERS: &str = "sqreen.index.user";
 
 const MESSAGE: &str = "message event {
     required fixed_len_byte_array(16) id (UUID);
@@ -45,14 +54,50 @@ const MESSAGE: &str = "message event {
     required boolean aggregated;
 }";
 
-/// The schema as Parquet has it.
+/// The columns that every segment has, as Parquet has them.
 pub(super) static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
     parse_message_type(MESSAGE)
         .expect("the message is a constant, and tested")
         .into()
 });
 
-/// The columns, in the order of the file.
+/// A column for a member of JSON: it holds the member's JSON, and is named `properties.<member>` or `user.<member>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shred {
+    pub(super) field: JsonField,
+    pub(super) member: String,
+}
+
+impl Shred {
+    pub(super) fn name(&self) -> String {
+        format!("{}.{}", self.field.name(), self.member)
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        let (field, member) = name.split_once('.')?;
+        let field = [JsonField::Properties, JsonField::User]
+            .into_iter()
+            .find(|known| known.name() == field)?;
+        let member = member.to_owned();
+        Some(Self { field, member })
+    }
+}
+
+/// The schema with columns for members behind those that every segment has.
+pub(super) fn schema(shreds: &[Shred]) -> Result<TypePtr, ParquetError> {
+    let mut fields = SCHEMA.get_fields().to_vec();
+    for shred in shreds {
+        let name = shred.name();
+        let column = Type::primitive_type_builder(&name, Physical::BYTE_ARRAY)
+            .with_repetition(Repetition::OPTIONAL)
+            .with_logical_type(Some(LogicalType::String));
+        fields.push(column.build()?.into());
+    }
+    let schema = Type::group_type_builder(SCHEMA.name()).with_fields(fields);
+    Ok(schema.build()?.into())
+}
+
+/// The columns that every segment has, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Id,
@@ -120,6 +165,21 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_of_a_member_tells_which_it_is() {
+        for (field, member) in [
+            (JsonField::User, "email"),
+            (JsonField::Properties, "a.b \u{e9}"),
+        ] {
+            let member = member.to_owned();
+            let shred = Shred { field, member };
+            assert_eq!(Shred::of_name(&shred.name()), Some(shred));
+        }
+        for name in ["user", "traits.a", "properties", ".a"] {
+            assert_eq!(Shred::of_name(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn the_columns_are_those_of_the_schema() {

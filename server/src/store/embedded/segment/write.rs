@@ -4,47 +4,44 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::data_type::{
-    BoolType, ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType,
-    Int32Type, Int64Type,
+    BoolType, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType, Int32Type,
+    Int64Type,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::{
     SerializedColumnWriter, SerializedFileWriter, SerializedRowGroupWriter,
 };
-use parquet::schema::types::ColumnPath;
+use serde_json::value::RawValue;
 
+use super::actors::{self, ActorIndex};
+use super::columns::Columns;
 use super::crc::CrcWriter;
 use super::read::Segment;
+use super::row::GroupRow;
 use super::schema::{
-    Column, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_VERSION, SCHEMA, SCHEMA_VERSION,
+    Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION,
+    SCHEMA_VERSION,
 };
-use crate::store::embedded::files::{Layout, sync_dir};
+use super::shred::{self, Shredder};
+use crate::store::embedded::files::{Layout, Numbers, SegmentName, sync_dir};
 use crate::store::embedded::hot::{HotBatch, HotRow};
-use crate::store::embedded::row::{Field, Row};
+use crate::store::embedded::row::Field;
 use crate::store::error::StoreError;
+use crate::store::filter::JsonField;
 
-/// Rows of one row group: what a query decodes at once.
-const GROUP_ROWS: usize = 32_768;
+/// The most rows of one row group: what a query decodes at once.
+pub(in crate::store::embedded) const GROUP_ROWS: usize = 32_768;
 
-/// Rows of one page: what a query decodes to get at one row.
-const PAGE_ROWS: usize = 4_096;
-
-/// The most bytes of the dictionary of a column that actors are found by.
-const DICTIONARY_BYTES: usize = 4 << 20;
-
-/// Writes the rows as segment `number`, sorted by time and id. When this returns it is durable under its final name.
-/// The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
+/// Writes the rows as the segment of these numbers, sorted by time and id. When this returns it is durable under its
+/// final name. The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
 pub(in crate::store::embedded) fn write(
     layout: &Layout,
-    number: u64,
+    numbers: Numbers,
     batches: &[Arc<HotBatch>],
 ) -> Result<Segment, StoreError> {
-    let draft = layout.segment_draft(number);
+    let draft = layout.segment_draft(numbers);
     let io = |action| {
         let draft = draft.clone();
         move |error| StoreError::io(action, draft, error)
@@ -54,10 +51,10 @@ pub(in crate::store::embedded) fn write(
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(source) => StoreError::io("writing a segment", &draft, *source),
             Err(source) => {
-                StoreError::Internal(format!("segment {number} cannot be written: {source}"))
+                StoreError::Internal(format!("segment {numbers} cannot be written: {source}"))
             }
         },
-        other => StoreError::Internal(format!("segment {number} cannot be written: {other}")),
+        other => StoreError::Internal(format!("segment {numbers} cannot be written: {other}")),
     });
     let (file, crc) = match written {
         Ok(written) => written,
@@ -68,14 +65,15 @@ pub(in crate::store::embedded) fn write(
         }
     };
     file.sync_all().map_err(io("syncing a segment"))?;
-    let path = layout.segment_file(number, crc);
-    Segment::open(&draft, number, crc).map_err(|error| {
-        StoreError::Internal(format!("segment {number} was not written well: {error}"))
+    let name = SegmentName { numbers, crc };
+    let path = layout.segment_file(name);
+    Segment::open(&draft, name).map_err(|error| {
+        StoreError::Internal(format!("segment {numbers} was not written well: {error}"))
     })?;
     fs::rename(&draft, &path).map_err(io("naming a segment"))?;
     sync_dir(&layout.segments)?;
-    Segment::open(&path, number, crc).map_err(|error| {
-        StoreError::Internal(format!("segment {number} cannot be opened: {error}"))
+    Segment::open(&path, name).map_err(|error| {
+        StoreError::Internal(format!("segment {numbers} cannot be opened: {error}"))
     })
 }
 
@@ -86,142 +84,142 @@ fn write_file(file: File, batches: &[Arc<HotBatch>]) -> Result<(File, u32), Parq
         .flat_map(|batch| batch.rows().iter().map(|row| (&**batch, row)))
         .collect();
     order.sort_unstable_by_key(|(_, row)| (row.time, row.id));
-    let sink = CrcWriter::new(BufWriter::new(file));
-    let mut writer = SerializedFileWriter::new(sink, Arc::clone(&SCHEMA), properties())?;
-    let mut max_received = i64::MIN;
-    for chunk in order.chunks(GROUP_ROWS) {
-        let group = chunk
-            .iter()
-            .map(|(batch, row)| GroupRow::read(batch, row))
-            .collect::<Result<Vec<_>, _>>()?;
-        max_received = group
-            .iter()
-            .map(|row| row.row.received)
-            .fold(max_received, i64::max);
-        let mut writer = writer.next_row_group()?;
-        for column in Column::ALL {
-            write_column(&mut writer, column, &group)?;
-        }
-        writer.close()?;
+    let mut writer = FileWriter::new(file, Columns::choose(&order)?)?;
+    // Groups of one size: a small last one would cost a query as much as a full one.
+    let groups = order.len().div_ceil(GROUP_ROWS).max(1);
+    for rows in order.chunks(order.len().div_ceil(groups).max(1)) {
+        writer.group(rows)?;
     }
-    for (key, value) in [
-        (KEY_VERSION, SCHEMA_VERSION.to_owned()),
-        (
-            KEY_MIN_TIME,
-            order
-                .first()
-                .map_or(i64::MAX, |(_, row)| row.time)
-                .to_string(),
-        ),
-        (
-            KEY_MAX_TIME,
-            order
-                .last()
-                .map_or(i64::MIN, |(_, row)| row.time)
-                .to_string(),
-        ),
-        (KEY_MAX_RECEIVED, max_received.to_string()),
-    ] {
-        writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
-    }
-    let (buffer, crc) = writer.into_inner()?.finish();
-    let file = buffer
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
-    Ok((file, crc))
+    writer.finish()
 }
 
-fn properties() -> WriterPropertiesPtr {
-    let of = |column: Column| {
-        let field = SCHEMA.get_fields().get(column.place());
-        ColumnPath::from(field.map_or("", |field| field.name()))
-    };
-    let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("sqreen-server ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk);
-    for column in [Column::Time, Column::Received] {
-        properties = properties
-            .set_column_dictionary_enabled(of(column), false)
-            .set_column_encoding(of(column), Encoding::DELTA_BINARY_PACKED);
-    }
-    // Mostly different in each row: a dictionary would only have to be read beside the page.
-    for column in [
-        Column::Id,
-        Column::RequestId,
-        Column::Params,
-        Column::Body,
-        Column::Properties,
-    ] {
-        properties = properties.set_column_dictionary_enabled(of(column), false);
-    }
-    // A column whose values all stand in its dictionary can be ruled out by it.
-    for column in [Column::Ip, Column::User] {
-        properties = properties.set_column_dictionary_page_size_limit(of(column), DICTIONARY_BYTES);
-    }
-    for column in [
-        Column::Params,
-        Column::Body,
-        Column::Properties,
-        Column::Traits,
-        Column::Headers,
-    ] {
-        properties = properties.set_column_statistics_enabled(of(column), EnabledStatistics::None);
-    }
-    Arc::new(properties.build())
+/// Writes a segment's file, a group of rows at a time.
+pub(in crate::store::embedded) struct FileWriter {
+    writer: SerializedFileWriter<CrcWriter<BufWriter<File>>>,
+    columns: Columns,
+    rows: u32,
+    min_time: i64,
+    max_time: i64,
+    max_received: i64,
+    /// The keys of actors, and the rows that they stand in.
+    ips: Vec<(u64, u32)>,
+    users: Vec<(u64, u32)>,
 }
 
-/// A row, and the bytes that its texts lie in.
-struct GroupRow<'a> {
-    bytes: &'a Bytes,
-    row: Row<'a>,
-}
-
-impl<'a> GroupRow<'a> {
-    fn read(batch: &'a HotBatch, row: &HotRow) -> Result<Self, ParquetError> {
-        let read = batch.row(row);
-        let row = read.map_err(|error| ParquetError::General(format!("row {}: {error}", row.id)))?;
+impl FileWriter {
+    pub(in crate::store::embedded) fn new(
+        file: File,
+        columns: Columns,
+    ) -> Result<Self, ParquetError> {
+        let sink = CrcWriter::new(BufWriter::new(file));
+        let schema = Arc::clone(&columns.schema);
+        let properties = Arc::clone(&columns.properties);
         Ok(Self {
-            bytes: batch.bytes(),
-            row,
+            writer: SerializedFileWriter::new(sink, schema, properties)?,
+            columns,
+            rows: 0,
+            min_time: i64::MAX,
+            max_time: i64::MIN,
+            max_received: i64::MIN,
+            ips: Vec::new(),
+            users: Vec::new(),
         })
     }
 
-    /// The value of a text column, not copied.
-    fn text(&self, column: Column) -> Option<ByteArray> {
-        let text = self.row.field(field(column)?)?;
-        Some(self.bytes.slice_ref(text).into())
-    }
-}
-
-fn field(column: Column) -> Option<Field> {
-    Some(match column {
-        Column::App => Field::App,
-        Column::Name => Field::Name,
-        Column::Ip => Field::Ip,
-        Column::User => Field::User,
-        Column::Method => Field::Method,
-        Column::Path => Field::Path,
-        Column::Route => Field::Route,
-        Column::Host => Field::Host,
-        Column::Scheme => Field::Scheme,
-        Column::UserAgent => Field::UserAgent,
-        Column::Referer => Field::Referer,
-        Column::RequestId => Field::RequestId,
-        Column::Params => Field::Params,
-        Column::Body => Field::Body,
-        Column::Properties => Field::Properties,
-        Column::Traits => Field::Traits,
-        Column::Headers => Field::Headers,
-        Column::Agent => Field::Agent,
-        Column::Hostname => Field::Hostname,
-        Column::Environment => Field::Environment,
-        Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
-            return None;
+    /// Writes the rows, which are at most [`GROUP_ROWS`] and follow those before in the order of time and id.
+    pub(in crate::store::embedded) fn group(
+        &mut self,
+        rows: &[(&HotBatch, &HotRow)],
+    ) -> Result<(), ParquetError> {
+        let rows = rows
+            .iter()
+            .map(|(batch, row)| GroupRow::read(batch, row))
+            .collect::<Result<Vec<_>, _>>()?;
+        for row in &rows {
+            self.note(row);
         }
-    })
+        let mut writer = self.writer.next_row_group()?;
+        for column in Column::ALL {
+            write_column(&mut writer, column, &rows)?;
+        }
+        // In the order of the schema: those of each field stand together.
+        for shreds in self
+            .columns
+            .shreds
+            .chunk_by(|one, next| one.field == next.field)
+        {
+            let shredder = Shredder::new(shreds.iter().map(|shred| &*shred.member));
+            let field = shreds.first().map(|shred| shred.field);
+            let values: Vec<Vec<Option<&RawValue>>> = rows
+                .iter()
+                .map(|row| shredder.shred(field.and_then(|field| row.json(field))))
+                .collect();
+            for place in 0..shreds.len() {
+                let values = rows.iter().zip(&values).map(|(row, values)| {
+                    let value = values.get(place).copied().flatten();
+                    value.map(|value| row.part(value))
+                });
+                let mut writer = next_column(&mut writer)?;
+                write_optional::<ByteArrayType>(&mut writer, values)?;
+                writer.close()?;
+            }
+        }
+        writer.close()?;
+        Ok(())
+    }
+
+    /// Notes what the footer and the indexes say of a row.
+    fn note(&mut self, row: &GroupRow<'_>) {
+        self.min_time = self.min_time.min(row.row.time);
+        self.max_time = self.max_time.max(row.row.time);
+        self.max_received = self.max_received.max(row.row.received);
+        if let Ok(Some(ip)) = row.row.text(Field::Ip) {
+            self.ips.push((actors::ip_key(ip), self.rows));
+        }
+        if let Some(user) = row.json(JsonField::User) {
+            shred::members(user, |_, value| {
+                self.users.push((actors::json_key(value.get()), self.rows));
+            });
+        }
+        self.rows += 1;
+    }
+
+    /// Ends the file, and returns it with its checksum.
+    pub(in crate::store::embedded) fn finish(mut self) -> Result<(File, u32), ParquetError> {
+        let ips = std::mem::take(&mut self.ips);
+        let ips = self.index(ips)?;
+        let users = std::mem::take(&mut self.users);
+        let users = self.index(users)?;
+        for (key, value) in [
+            (KEY_VERSION, SCHEMA_VERSION.to_owned()),
+            (KEY_MIN_TIME, self.min_time.to_string()),
+            (KEY_MAX_TIME, self.max_time.to_string()),
+            (KEY_MAX_RECEIVED, self.max_received.to_string()),
+            (KEY_IPS, ips.to_text()),
+            (KEY_USERS, users.to_text()),
+        ] {
+            self.writer
+                .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
+        let (buffer, crc) = self.writer.into_inner()?.finish();
+        let file = buffer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        Ok((file, crc))
+    }
+
+    /// Writes an index of actors, and returns where it lies.
+    fn index(&mut self, entries: Vec<(u64, u32)>) -> Result<ActorIndex, ParquetError> {
+        let (bytes, bits) = actors::build(entries);
+        let offset = self.writer.bytes_written() as u64;
+        self.writer.write_all(&bytes)?;
+        let length = u32::try_from(bytes.len())?;
+        Ok(ActorIndex {
+            offset,
+            length,
+            bits,
+        })
+    }
 }
 
 fn write_column(
@@ -229,9 +227,7 @@ fn write_column(
     column: Column,
     rows: &[GroupRow<'_>],
 ) -> Result<(), ParquetError> {
-    let mut writer = writer
-        .next_column()?
-        .ok_or_else(|| ParquetError::General(format!("{column:?} is not in the schema")))?;
+    let mut writer = next_column(writer)?;
     match column {
         Column::Id => {
             let ids = rows
@@ -263,6 +259,14 @@ fn write_column(
         _ => write_optional::<ByteArrayType>(&mut writer, rows.iter().map(|row| row.text(column)))?,
     }
     writer.close()
+}
+
+fn next_column<'a>(
+    writer: &'a mut SerializedRowGroupWriter<'_, CrcWriter<BufWriter<File>>>,
+) -> Result<SerializedColumnWriter<'a>, ParquetError> {
+    writer
+        .next_column()?
+        .ok_or_else(|| ParquetError::General("the schema has too few columns".to_owned()))
 }
 
 fn write_required<T: DataType>(

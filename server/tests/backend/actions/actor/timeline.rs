@@ -40,9 +40,11 @@ async fn filters_and_pages_stay_with_the_actor() {
     let next = browser.open(&next[0]).await;
     assert_eq!(events(&next), (1, 1, 0));
     assert!(!next.contains("Older events"), "{next}");
-    let page = browser.open("/actor?ip=203.0.113.7&name=first.seen").await;
+    let page = browser
+        .open("/actor?ip=203.0.113.7&filter=name:first.seen")
+        .await;
     assert_eq!(events(&page), (1, 0, 0));
-    assert_eq!(filled(&page, "name"), "first.seen");
+    assert_eq!(filled(&page, "filter"), "name:first.seen");
     let range = "from=2026-11-23T10:00:02Z&to=2026-11-23T10:00:04Z";
     let page = browser
         .open(&format!("/actor?ip=203.0.113.7&{range}"))

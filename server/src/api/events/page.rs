@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Serialize;
 
-use super::Bearer;
-use super::filter::{self, Params};
-use super::problem::Problem;
+use super::super::Bearer;
+use super::super::params::Given;
+use super::super::problem::Problem;
 use super::view::EventView;
 use crate::server::{App, blocking};
 use crate::store::Cursor;
@@ -23,10 +22,9 @@ pub(super) struct Page {
 pub(super) async fn list(
     _: Bearer,
     State(app): State<App>,
-    params: Result<Query<Params>, QueryRejection>,
+    given: Given,
 ) -> Result<Json<Page>, Problem> {
-    let Query(params) = params.map_err(|error| Problem::field("query", error.body_text()))?;
-    let query = filter::parse(&params)?;
+    let query = given.events()?;
     let store = Arc::clone(&app.store);
     let page = blocking(move || store.query(&query)).await??;
     Ok(Json(Page {

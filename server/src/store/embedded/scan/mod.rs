@@ -1,0 +1,175 @@
+//! Answering queries: one path over the rows in memory and those in segments.
+//!
+//! The rows lie in parts, each with its earliest and latest time: the batches in memory, and the row groups of the
+//! segments. A query takes them newest first, and stops when no other part can hold anything newer than what it has.
+
+mod group;
+mod histogram;
+mod search;
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub(super) use self::group::groups;
+pub(super) use self::histogram::histogram;
+pub(super) use self::search::{Search, search};
+use super::filter::Plan;
+use super::hot::HotBatch;
+use super::reader::Reader;
+use super::segment::{Segment, SegmentError};
+use super::view::View;
+use crate::store::error::StoreError;
+use crate::store::query::{Cursor, TimeRange};
+
+/// Why a scan did not end.
+#[derive(Debug)]
+pub(super) enum ScanError {
+    Store(StoreError),
+    /// The segment is damaged: without it, the scan can be tried again.
+    Damaged(Arc<Segment>, String),
+}
+
+impl From<StoreError> for ScanError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Rows that are read together.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Hot(&'a HotBatch),
+    Group(&'a Arc<Segment>, usize),
+}
+
+/// A part that may hold matching rows, with its earliest and latest time.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    source: Source<'a>,
+    rows: usize,
+    min_time: i64,
+    max_time: i64,
+}
+
+impl<'a> Part<'a> {
+    fn open(&self) -> Result<Reader<'a>, ScanError> {
+        match self.source {
+            Source::Hot(batch) => Ok(Reader::hot(batch)),
+            Source::Group(segment, group) => segment
+                .group(group)
+                .map(Reader::Group)
+                .map_err(|error| self.failed(error)),
+        }
+    }
+
+    /// The scan's error for that of the part's segment.
+    fn failed(&self, error: SegmentError) -> ScanError {
+        match (self.source, error) {
+            (Source::Group(segment, _), SegmentError::Io(error)) => {
+                StoreError::io("reading a segment", segment.path(), error).into()
+            }
+            (Source::Group(segment, _), damaged) => {
+                ScanError::Damaged(Arc::clone(segment), damaged.to_string())
+            }
+            (Source::Hot(_), error) => {
+                StoreError::Internal(format!("rows in memory cannot be read: {error}")).into()
+            }
+        }
+    }
+}
+
+/// What a scan looks for, and what it learnt of segments on the way.
+struct Scan<'a> {
+    plan: &'a Plan<'a>,
+    range: TimeRange,
+    /// For each segment, the rows that the actor stands in whom the filter asks for, if it does.
+    actors: RefCell<HashMap<*const Segment, Option<Rc<[u32]>>>>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(plan: &'a Plan<'a>, range: TimeRange) -> Self {
+        Self {
+            plan,
+            range,
+            actors: RefCell::default(),
+        }
+    }
+
+    /// The rows of the part, which was opened, that may be meant: within the range, and before the cursor.
+    fn candidates(
+        &self,
+        part: &Part<'_>,
+        reader: &Reader<'_>,
+        before: Option<Cursor>,
+    ) -> Result<Vec<u32>, ScanError> {
+        let failed = |error| part.failed(error);
+        let Source::Group(segment, group) = part.source else {
+            return reader.within(self.range, before).map_err(failed);
+        };
+        match self.actor_rows(segment).map_err(failed)? {
+            Some(rows) => {
+                let rows = segment.rows_of_group(group, &rows);
+                reader.among(rows, self.range, before).map_err(failed)
+            }
+            None => reader.within(self.range, before).map_err(failed),
+        }
+    }
+
+    fn actor_rows(&self, segment: &Arc<Segment>) -> Result<Option<Rc<[u32]>>, SegmentError> {
+        let known = self.actors.borrow().get(&Arc::as_ptr(segment)).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let mut rows: Option<Vec<u32>> = None;
+        for matcher in self.plan.required() {
+            if let Some(found) = segment.actor_rows(matcher.test())?
+                && rows.as_ref().is_none_or(|rows| found.len() < rows.len())
+            {
+                rows = Some(found);
+            }
+        }
+        let rows: Option<Rc<[u32]>> = rows.map(Into::into);
+        self.actors
+            .borrow_mut()
+            .insert(Arc::as_ptr(segment), rows.clone());
+        Ok(rows)
+    }
+}
+
+/// The parts that the range does not exclude, the newest first.
+fn parts(view: &View, range: TimeRange) -> Vec<Part<'_>> {
+    let hot = view.batches().map(|batch| {
+        let (min_time, max_time) = batch.times();
+        Part {
+            source: Source::Hot(batch),
+            rows: batch.rows().len(),
+            min_time,
+            max_time,
+        }
+    });
+    let segments = view.segments.iter().filter(|segment| {
+        let (min_time, max_time) = segment.times();
+        !range.excludes(min_time, max_time)
+    });
+    let groups = segments.flat_map(|segment| {
+        segment
+            .groups()
+            .iter()
+            .enumerate()
+            .map(move |(at, group)| Part {
+                source: Source::Group(segment, at),
+                rows: group.rows,
+                min_time: group.min_time,
+                max_time: group.max_time,
+            })
+    });
+    let mut parts: Vec<Part<'_>> = hot
+        .chain(groups)
+        .filter(|part| !range.excludes(part.min_time, part.max_time))
+        .collect();
+    parts.sort_by_key(|part| Reverse(part.max_time));
+    parts
+}
