@@ -16,7 +16,8 @@ impl<'de> Deserialize<'de> for Element {
 impl Element {
     pub(super) fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         // By way of a value, of a key that is there twice the last one counts.
-        serde_json::from_str(self.0.get()).or_else(|_| T::deserialize(self.value::<serde_json::Error>()?))
+        serde_json::from_str(self.0.get())
+            .or_else(|_| T::deserialize(self.value::<serde_json::Error>()?))
     }
 
     pub(super) fn value<E: Error>(&self) -> Result<Value, E> {

@@ -120,7 +120,10 @@ impl DedupeWindow {
     /// Forgets an id that was not stored after all.
     pub(super) fn remove(&mut self, id: &EventId) {
         let (table, print) = self.place(id);
-        let removed = self.tables.get_mut(table).and_then(|table| table.remove(print));
+        let removed = self
+            .tables
+            .get_mut(table)
+            .and_then(|table| table.remove(print));
         let Some(tag) = removed else { return };
         let mut generations = self.generations.iter_mut();
         if let Some(generation) = generations.find(|generation| generation.tag == tag) {
@@ -132,7 +135,11 @@ impl DedupeWindow {
     /// Forgets what is older than the window.
     pub(super) fn expire(&mut self, now: i64) {
         let oldest = (now / self.width).saturating_sub(STEPS);
-        while self.generations.front().is_some_and(|first| first.step < oldest) {
+        while self
+            .generations
+            .front()
+            .is_some_and(|first| first.step < oldest)
+        {
             self.forget_oldest();
         }
     }
@@ -158,20 +165,16 @@ impl DedupeWindow {
             self.forgotten += self.forget_oldest() as u64;
         }
         let behind = place(&self.generations);
-        let last = behind.checked_sub(1).and_then(|last| self.generations.get(last));
+        let last = behind
+            .checked_sub(1)
+            .and_then(|last| self.generations.get(last));
         if last.is_some_and(|last| last.step == step && last.ids < most) {
             return behind - 1;
         }
         self.clean();
         let tag = self.free_tag();
-        self.generations.insert(
-            behind,
-            Generation {
-                tag,
-                step,
-                ids: 0,
-            },
-        );
+        self.generations
+            .insert(behind, Generation { tag, step, ids: 0 });
         behind
     }
 

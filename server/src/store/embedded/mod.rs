@@ -56,6 +56,7 @@
 mod backup;
 mod check;
 mod dedupe;
+mod disk;
 mod export;
 mod files;
 mod filter;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::dedupe::DedupeWindow;
+use super::disk;
 use super::files::{
     Layout, Numbers, damaged_name, journal_number, list, segment_name, set_aside, sync_dir,
 };
@@ -260,5 +261,5 @@ fn keep_copy(path: &Path, number: u64, report: ScanReport) {
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
-    fs::remove_file(path).map_err(|error| StoreError::io("removing a leftover", path, error))
+    disk::remove(path).map_err(|error| StoreError::io("removing a leftover", path, error))
 }

@@ -167,7 +167,11 @@ pub(super) fn encode(
         .map_err(|error| unencodable(index, &error))?;
     *json = encoder.json;
     let fields = encoder.fields
-        | if event.status.is_some() { HAS_STATUS } else { 0 }
+        | if event.status.is_some() {
+            HAS_STATUS
+        } else {
+            0
+        }
         | if event.aggregated { IS_AGGREGATED } else { 0 };
     if let Some(flags) = buffer.get_mut(flags..flags + 4) {
         flags.copy_from_slice(&fields.to_le_bytes());
@@ -435,7 +439,13 @@ mod tests {
             hostname: text(),
             environment: text(),
             aggregated: true,
-            ..StoredEvent::new(EventId::from_bytes([7; 16]), i64::MIN, i64::MAX, "shop", "a\n")
+            ..StoredEvent::new(
+                EventId::from_bytes([7; 16]),
+                i64::MIN,
+                i64::MAX,
+                "shop",
+                "a\n",
+            )
         }
     }
 

@@ -36,7 +36,7 @@ const MAX_APPEND_BYTES: usize = 32 << 20;
 /// also finishes those that wait.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     options: StoreOptions,
     threads: Mutex<Option<Threads>>,
     /// Held as long as the directory is in use: the system lets it go when the process ends, however it ends.
