@@ -34,7 +34,7 @@ pub mod names {
     }
 }
 
-/// An SDK call as it stands in a request record; [`call`](Self::call) reads its arguments.
+/// An SDK call as it stands in a request record; [`into_call`](Self::into_call) reads its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SdkEvent {
@@ -141,32 +141,31 @@ impl SdkEvent {
     /// # Errors
     ///
     /// An unknown call, or one whose name or identifiers are not there.
-    pub fn call(&self) -> Result<SdkCall, SdkEventError> {
+    pub fn into_call(self) -> Result<SdkCall, SdkEventError> {
+        let mut args = self.args.into_iter();
         match self.name.as_str() {
             Self::TRACK | Self::AUTH_TRACK | Self::SIGNUP_TRACK => {
-                let name = self.args.first().and_then(Value::as_str);
+                let Some(Value::String(name)) = args.next() else {
+                    return Err(SdkEventError::Argument("event name"));
+                };
+                let options = args.next().filter(Value::is_object);
+                let options = options.and_then(|options| TrackOptions::deserialize(options).ok());
                 Ok(SdkCall::Track {
-                    name: name
-                        .ok_or(SdkEventError::Argument("event name"))?
-                        .to_owned(),
-                    options: self.options(),
+                    name,
+                    options: options.unwrap_or_default(),
                 })
             }
             Self::IDENTIFY => {
-                let object = |i| self.args.get(i).and_then(Value::as_object).cloned();
+                let mut object = || match args.next() {
+                    Some(Value::Object(object)) => Some(object),
+                    _ => None,
+                };
                 Ok(SdkCall::Identify {
-                    identifiers: object(0).ok_or(SdkEventError::Argument("user identifiers"))?,
-                    traits: object(1).unwrap_or_default(),
+                    identifiers: object().ok_or(SdkEventError::Argument("user identifiers"))?,
+                    traits: object().unwrap_or_default(),
                 })
             }
-            other => Err(SdkEventError::UnknownCall(other.to_owned())),
+            _ => Err(SdkEventError::UnknownCall(self.name)),
         }
-    }
-
-    fn options(&self) -> TrackOptions {
-        let options = self.args.get(1).filter(|options| options.is_object());
-        options
-            .and_then(|options| TrackOptions::deserialize(options).ok())
-            .unwrap_or_default()
     }
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 use sqreen::protocol::{
-    Actor, Parameters, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, SdkEvent, Signal,
-    Timestamp, Trace, TrackOptions, names,
+    Actor, Parameters, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, Signal, Timestamp,
+    Trace, TrackOptions, names,
 };
 
 use super::ignored::Kinds;
@@ -78,22 +78,15 @@ struct Sent<'a> {
     name: &'a str,
     time: Option<Timestamp>,
     options: TrackOptions,
-    content: Content<'a>,
+    /// Its content as text, to derive an id from; empty where it has an id.
+    content: String,
 }
 
-/// What an event was sent as, for the id of one that has none.
-#[derive(Debug)]
-enum Content<'a> {
-    Call(&'a SdkEvent),
-    Point(&'a Point),
-}
-
-impl Content<'_> {
-    fn text(&self) -> String {
-        match self {
-            Self::Call(call) => serde_json::to_string(&call.args).unwrap_or_default(),
-            Self::Point(point) => format!("{}{}", point.signal_name, point.payload),
-        }
+/// The content of an event of this id, if it is of use.
+fn content(id: Option<&str>, text: impl FnOnce() -> Option<String>) -> String {
+    match id.map(str::parse::<EventId>) {
+        Some(Ok(_)) => String::new(),
+        _ => text().unwrap_or_default(),
     }
 }
 
@@ -137,22 +130,22 @@ impl<'a> Normaliser<'a> {
         }
     }
 
-    pub(super) fn record(&mut self, record: &RequestRecord) {
-        self.note_proxy(record);
+    pub(super) fn record(&mut self, mut record: RequestRecord) {
+        self.note_proxy(&record);
         self.observed(&record.observed);
-        let calls: Vec<_> = record
-            .observed
-            .sdk
-            .iter()
-            .map(|call| (call, call.call()))
-            .collect();
-        let identify = calls.iter().rev().find_map(|(_, call)| match call {
-            Ok(SdkCall::Identify {
-                identifiers,
-                traits,
-            }) => Some((identifiers.clone(), traits.clone())),
-            _ => None,
-        });
+        let mut identify = None;
+        let mut calls = Vec::new();
+        for mut sent in std::mem::take(&mut record.observed.sdk) {
+            let (id, time) = (sent.id.take(), sent.time);
+            let content = content(id.as_deref(), || serde_json::to_string(&sent.args).ok());
+            match sent.into_call() {
+                Ok(SdkCall::Identify {
+                    identifiers,
+                    traits,
+                }) => identify = Some((identifiers, traits)),
+                call => calls.push((id, time, content, call)),
+            }
+        }
         let mut facts = Facts {
             ip: record.client_ip.as_deref(),
             request: record.request.as_ref(),
@@ -162,25 +155,25 @@ impl<'a> Normaliser<'a> {
             traits: identify.as_ref().map(|(_, traits)| traits),
             time: None,
             body_is_asked_for: calls.iter().any(
-                |(_, call)| matches!(call, Ok(SdkCall::Track { options, .. }) if options.collect_body),
+                |(.., call)| matches!(call, Ok(SdkCall::Track { options, .. }) if options.collect_body),
             ),
             ordinals: HashMap::new(),
         };
-        for (sent, call) in calls {
+        for (id, time, content, call) in calls {
             match call {
                 Ok(SdkCall::Identify { .. }) => {}
                 Ok(SdkCall::Track { name, options }) => self.event(
                     &mut facts,
                     Sent {
-                        id: sent.id.as_deref(),
+                        id: id.as_deref(),
                         name: &name,
-                        time: sent.time,
+                        time,
                         options,
-                        content: Content::Call(sent),
+                        content,
                     },
                 ),
-                Err(error) => match &sent.id {
-                    Some(id) => self.refuse(id.clone(), error.to_string()),
+                Err(error) => match id {
+                    Some(id) => self.refuse(id, error.to_string()),
                     None => self.ignore("sdk_call", 1),
                 },
             }
@@ -243,7 +236,7 @@ impl<'a> Normaliser<'a> {
             name,
             time: point.time,
             options,
-            content: Content::Point(point),
+            content: format!("{name}{}", point.payload),
         };
         self.event(facts, sent);
     }
@@ -304,7 +297,7 @@ impl<'a> Normaliser<'a> {
             self.agent.app.as_str(),
             &rid,
             &time,
-            &sent.content.text(),
+            &sent.content,
             facts.ip.unwrap_or_default(),
         ];
         let first = identity::derive(&parts, 0);

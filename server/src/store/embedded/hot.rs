@@ -104,9 +104,10 @@ pub(super) struct BatchBuilder {
 }
 
 impl BatchBuilder {
-    /// One for this many rows.
-    pub(super) fn with_capacity(rows: usize) -> Self {
+    /// One for this many rows and bytes.
+    pub(super) fn with_capacity(rows: usize, bytes: usize) -> Self {
         Self {
+            bytes: Vec::with_capacity(bytes),
             rows: Vec::with_capacity(rows),
             ..Self::default()
         }
@@ -298,8 +299,7 @@ pub(super) fn merge(list: &[Arc<HotBatch>], batch: HotBatch) -> (usize, Arc<HotB
     if merged.is_empty() {
         return (remain, Arc::new(batch));
     }
-    let mut builder = BatchBuilder::with_capacity(rows);
-    builder.bytes.reserve_exact(bytes);
+    let mut builder = BatchBuilder::with_capacity(rows, bytes);
     for part in merged {
         builder.extend(part, |_| true);
     }

@@ -29,6 +29,9 @@ use crate::store::filter::JsonField;
 /// The most bytes of one event, encoded.
 pub(super) const MAX_EVENT_BYTES: usize = 1 << 20;
 
+/// The bytes of most events, for buffers.
+pub(super) const USUAL_BYTES: usize = 512;
+
 /// The most levels of nesting in one JSON field; `serde_json` reads 128.
 pub(super) const MAX_DEPTH: usize = 100;
 
@@ -219,7 +222,7 @@ impl StoredEvent {
         let mut counter = Encoder {
             sink: Counter(0),
             fields: 0,
-            json: Vec::new(),
+            json: Vec::with_capacity(USUAL_BYTES),
         };
         counter
             .fields(self)

@@ -15,6 +15,7 @@ use super::maintain;
 use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
+use super::row;
 use super::scan::{self, ScanError, Search};
 use super::sealer;
 use super::view::{Shared, View};
@@ -243,7 +244,7 @@ impl Drop for EmbeddedStore {
 }
 
 fn encode(events: &[StoredEvent]) -> Result<HotBatch, StoreError> {
-    let mut builder = BatchBuilder::with_capacity(events.len());
+    let mut builder = BatchBuilder::with_capacity(events.len(), events.len() * row::USUAL_BYTES);
     for (index, event) in events.iter().enumerate() {
         builder.push_event(event, index)?;
         if builder.len() > MAX_APPEND_BYTES {
