@@ -296,7 +296,7 @@ pub(crate) static TABLE: [Setting; 19] = [
         key: "dedupe_ids",
         default: "4000000",
         expected: COUNT,
-        help: "the most ids that are remembered for that, at 20 to 40 bytes each",
+        help: "the most ids that are remembered for that, at 11 to 15 bytes each",
         secret: false,
         set: |s, text| {
             s.server.store.dedupe_ids = count(text)?;

@@ -20,9 +20,9 @@
 //!   journal. If sealing stays behind, hot rows grow to twice their number and then appends wait, or answer
 //!   [`StoreError::Overloaded`] where sealing fails. So the rows in memory are at most four times
 //!   [`StoreOptions::seal_rows`] or [`StoreOptions::seal_bytes`], whichever is reached first.
-//! - **Duplicates.** The ids of the last 24 hours are in memory and recognised without fail; they are read back from
-//!   the journal and the segments at the start. See [`StoreOptions::dedupe_window`] and
-//!   [`StoreOptions::dedupe_ids`] for the bounds.
+//! - **Duplicates.** The ids of the last 24 hours are recognised without fail; prints of them are in memory, and read
+//!   back from the journal and the segments at the start. A new id is taken for a known one with a chance of one in
+//!   10^15. See [`StoreOptions::dedupe_window`] and [`StoreOptions::dedupe_ids`] for the bounds.
 //! - **Damage.** A journal's end that was never finished is cut off; a damaged frame is skipped, those behind it are
 //!   kept, and a copy of the file is left as `….journal.damaged`. A damaged segment is renamed `….parquet.damaged`,
 //!   and the rest serves. [`StoreStats`] counts all of it. The checksum of a segment, part of its name, is compared
@@ -30,9 +30,10 @@
 //!
 //! # Durability
 //!
-//! The points at which something is synced, in order: the folders when they are made; a new journal's folder before
-//! its first frame; the journal after each frame, before the answer; a segment's file before it is named; its folder
-//! before the journal is removed; the journal's folder after that.
+//! The points at which something is synced, in order: the folders when they are made, and those above them that are
+//! made with them; a new journal's folder before its first frame; the journal after each frame, before the answer; a
+//! segment's file before it is named; its folder before the journal is removed; the journal's folder after that. All of
+//! it goes through `disk`, whose tests record this order, and open what each loss of power would leave.
 //!
 //! # Segments
 //!
