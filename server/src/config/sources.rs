@@ -80,11 +80,8 @@ pub(crate) fn read(
         }
         effective.values.push((setting, text, source));
     }
-    let settings = &effective.settings;
-    if settings.tls_cert.is_some() != settings.tls_key.is_some() {
-        let text = "tls_cert, tls_key: one is given without the other";
-        return Err(ConfigError(text.to_owned()));
-    }
+    let complete = effective.settings.complete();
+    complete.map_err(|text| ConfigError(text.to_owned()))?;
     effective.unknown = variables.into_keys().collect();
     Ok(effective)
 }

@@ -77,6 +77,13 @@ impl Ignored {
         }
     }
 
+    /// How much was ignored in all.
+    pub(crate) fn total(&self) -> u64 {
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = agents.values().flat_map(|kinds| kinds.0.values());
+        counts.fold(0, |total, count| total.saturating_add(*count))
+    }
+
     /// All counts, by application, agent type and kind.
     pub(crate) fn rows(&self) -> Vec<IgnoredRow> {
         let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);

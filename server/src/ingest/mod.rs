@@ -2,8 +2,8 @@
 //!
 //! Bodies may be gzip or zstd, up to 8 MiB, and 64 MiB decompressed. What is larger is answered 413 to agents that
 //! say what they are capable of; an old agent would send it again for ever, so it is told that all is well, and the
-//! loss is logged and counted. How much is read at a time is bounded, so that no mixture of bodies takes more memory
-//! than some 600 MiB.
+//! loss is logged and counted. What arrives and what is read at a time is bounded: no mixture of bodies takes more
+//! memory than 640 MiB.
 //!
 //! Whatever agents send besides events is taken, and counted as ignored by its kind.
 
@@ -18,9 +18,11 @@ mod ignored;
 mod intake;
 mod json;
 mod kinds;
+mod large;
 mod normalise;
 mod rates;
 mod reports;
+mod request;
 mod rules;
 mod scrub;
 mod session;

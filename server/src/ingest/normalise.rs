@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 use sqreen::protocol::{
-    Actor, Parameters, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, Signal, Timestamp,
-    Trace, TrackOptions, names,
+    Actor, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, Signal, Timestamp, Trace,
+    TrackOptions, names,
 };
 
 use super::ignored::Kinds;
-use super::{identity, kinds, scrub};
+use super::{identity, kinds, request, scrub};
 use crate::sessions::Agent;
 use crate::store::{EventId, StoreError, StoredEvent};
 
@@ -50,6 +50,8 @@ pub(super) struct Normaliser<'a> {
 #[derive(Debug)]
 pub(super) struct Normalised {
     pub(super) rows: Vec<Row>,
+    /// Bytes that the events take stored.
+    pub(super) stored: usize,
     /// Addresses that passed requests on.
     pub(super) proxies: BTreeSet<IpAddr>,
     pub(super) ignored: Kinds,
@@ -106,6 +108,7 @@ impl<'a> Normaliser<'a> {
     pub(super) fn finish(self) -> Normalised {
         Normalised {
             rows: self.rows,
+            stored: self.stored,
             proxies: self.proxies,
             ignored: self.ignored,
         }
@@ -262,9 +265,9 @@ impl<'a> Normaliser<'a> {
         event.user_agent = facts.user_agent.map(str::to_owned);
         event.status = facts.response.and_then(|response| response.status);
         if let Some(request) = facts.request {
-            describe(&mut event, request);
+            request::describe(&mut event, request);
             if options.collect_body || !facts.body_is_asked_for {
-                event.body = body(&request.parameters);
+                event.body = request::body(&request.parameters);
             }
         }
         // This project's SDK has scrubbed already, by what the application configured.
@@ -290,13 +293,15 @@ impl<'a> Normaliser<'a> {
             return (parsed, id.to_owned());
         }
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
-        let time = sent.time.map(|time| time.to_string()).unwrap_or_default();
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
         let request = facts.request;
         let rid = text(request.and_then(|request| request.rid.as_deref()));
         let parts = [
             self.agent.app.as_str(),
             &rid,
-            &time,
+            // Go's requests often have no id, but a time.
+            &time(facts.time),
+            &time(sent.time),
             &sent.content,
             facts.ip.unwrap_or_default(),
         ];
@@ -405,36 +410,4 @@ fn asks_for_body(signal: &Signal) -> bool {
         return false;
     };
     point.payload.get("collect_body").and_then(Value::as_bool) == Some(true)
-}
-
-fn describe(event: &mut StoredEvent, request: &RequestInfo) {
-    // Node leaves the query string on the path, secrets included.
-    let path = request.path.as_deref();
-    event.path = path.map(|path| path.split('?').next().unwrap_or(path).to_owned());
-    event.method.clone_from(&request.verb);
-    event.route.clone_from(&request.endpoint);
-    event.host.clone_from(&request.host);
-    event.scheme.clone_from(&request.scheme);
-    event.referer.clone_from(&request.referer);
-    event.request_id.clone_from(&request.rid);
-    event.params = Some(params(&request.parameters));
-    if !request.headers.is_empty() {
-        event.headers = serde_json::to_value(&request.headers).ok();
-    }
-}
-
-fn params(parameters: &Parameters) -> Value {
-    let mut params = parameters.rest.clone();
-    params.insert("query".to_owned(), Value::Object(parameters.query.clone()));
-    for (name, values) in [("path", &parameters.path), ("form", &parameters.form)] {
-        if !values.is_empty() {
-            params.insert(name.to_owned(), Value::Object(values.clone()));
-        }
-    }
-    Value::Object(params)
-}
-
-fn body(parameters: &Parameters) -> Option<Value> {
-    let raw = || parameters.rawbody.clone().map(Value::String);
-    parameters.json.clone().or_else(raw)
 }

@@ -81,6 +81,12 @@ impl Rates {
         });
     }
 
+    /// How many batches were answered 429 in all.
+    pub(crate) fn deferred(&self) -> u64 {
+        let apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
+        apps.values().map(|bucket| bucket.deferred).sum()
+    }
+
     /// What the limit did, for each application that met it.
     pub(crate) fn rows(&self) -> Vec<LimitedRow> {
         let apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,8 @@
 //! Node and Go agents track without rules, and verify those they are sent against a key that went with Sqreen's
 //! service. Python agents do nothing without rules: even `track` is hooked by one. Theirs name functions to hook and
 //! the agent's own classes to run there, and are taken unsigned with `SQREEN_RULES_SIGNATURE=0`. The hooked functions
-//! are those that fit the arguments which the classes of the agent's last version (1.27.4) read.
+//! are those that fit the arguments which the classes of the agent's last version (1.27.4) read; tried with that
+//! version on Flask 1.1, Django 3.2 and Pyramid 1.10.
 
 use serde_json::{Value, json};
 use sqreen::protocol::LoginRequest;
@@ -109,18 +110,15 @@ const OLD_DJANGO: [Hook; 3] = [
     hook(ERROR_PAGE, DJANGO_HANDLER, "handle_uncaught_exception").runs("SqreenErrorPageDjango"),
 ];
 
-const PYRAMID: [Hook; 3] = {
-    const TWEENS: &str = "pyramid.config.tweens::Tweens";
-    [
-        hook(RECORD, TWEENS, "__call__")
-            .runs("RecordRequestContextPyramid")
-            .by("pyramid"),
-        hook(BLOCK_IP, TWEENS, "__call__")
-            .runs("SecurityResponsesIP")
-            .by("pyramid"),
-        hook(ERROR_PAGE, "pyramid.view", "_call_view").runs("SqreenErrorPagePyramid"),
-    ]
-};
+const PYRAMID: [Hook; 3] = [
+    hook(RECORD, "pyramid.config.tweens::Tweens", "__call__")
+        .runs("RecordRequestContextPyramid")
+        .by("pyramid"),
+    // Within what is recorded: a request that is blocked where it is recorded is never closed, and the next one of
+    // the thread is taken for it.
+    hook(BLOCK_IP, "pyramid.router::Router", "handle_request").runs("SecurityResponsesIP"),
+    hook(ERROR_PAGE, "pyramid.view", "_call_view").runs("SqreenErrorPagePyramid"),
+];
 
 impl RulePack {
     /// The rules of the agent that logs in so.

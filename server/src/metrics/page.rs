@@ -86,6 +86,16 @@ fn store(page: &mut Page, shared: &Shared) {
         "Events received, by what became of them.",
         &outcomes,
     );
+    page.counter(
+        "sqreen_ignored_total",
+        "What agents sent that is not kept, see /api/v1/outcomes for the kinds.",
+        &[("", shared.intake.ignored.total())],
+    );
+    page.counter(
+        "sqreen_deferred_batches_total",
+        "Batches that the rate limit told to come again.",
+        &[("", shared.intake.rates.deferred())],
+    );
     let gauges = [
         ("hot_rows", "Events in memory.", stats.hot_rows),
         ("hot_bytes", "Memory that they take.", stats.hot_bytes),

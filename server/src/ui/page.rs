@@ -18,6 +18,10 @@ const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
 let app = router.layer(sqreen.layer());
 sqreen::track("cart.checkout"); // in a handler"#;
 
+/// The most bytes of one text in the table. Whoever sends requests chooses their length, and browsers take seconds to
+/// break a long one into lines.
+const SHOWN: usize = 256;
+
 /// The places that the navigation leads to.
 const PLACES: [(&str, &str); 2] = [("/", "Events"), ("/actions", "Actions")];
 
@@ -113,7 +117,7 @@ fn empty(params: &Params) -> Markup {
     html! {
         @if params.is_empty() {
             p { "No events yet. Add the layer to an axum app, and track:" }
-            pre { code { (SNIPPET) } }
+            pre tabindex="0" { code { (SNIPPET) } }
         } @else {
             p { "No event matches the filter." }
         }
@@ -156,8 +160,8 @@ fn row(event: &StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {
                 (met.ip(event, reader, back))
             }
             td {
-                @if let Some(method) = &event.method { (method) " " }
-                @if let Some(path) = &event.path { (path) }
+                @if let Some(method) = &event.method { (short(method)) " " }
+                @if let Some(path) = &event.path { (short(path)) }
             }
             td { @if let Some(status) = event.status { (status) } }
             td { @for (key, value) in properties { (pair(key, value)) } }
@@ -176,5 +180,11 @@ fn pair(key: &str, value: &Value) -> Markup {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    html! { span.pair { b { (key) } " " (text) } " " }
+    html! { span.pair { b { (short(key)) } " " (short(&text)) } " " }
+}
+
+/// The text, or the start of a long one.
+fn short(text: &str) -> Markup {
+    let start = text.get(..text.floor_char_boundary(SHOWN)).unwrap_or(text);
+    html! { (start) @if start.len() < text.len() { "…" } }
 }

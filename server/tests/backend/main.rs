@@ -5,6 +5,7 @@ mod captures;
 mod client;
 mod events;
 mod explorer;
+mod hostile;
 mod ingest;
 mod kill;
 mod kill_sdk;

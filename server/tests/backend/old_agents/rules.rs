@@ -85,7 +85,12 @@ async fn python_is_given_rules_without_code_and_others_none() {
             "__call__",
             "RecordRequestContextPyramid",
         ),
-        ("ip_block", tweens, "__call__", "SecurityResponsesIP"),
+        (
+            "ip_block",
+            "pyramid.router::Router",
+            "handle_request",
+            "SecurityResponsesIP",
+        ),
         (
             "error_page",
             "pyramid.view",

@@ -85,6 +85,7 @@ fn what_cannot_be_used_is_refused_by_name_value_and_what_was_expected() {
             "sqreen.toml:2: tls: unknown setting",
         ),
         ("addr = ", "sqreen.toml:1: not TOML"),
+        ("rate_burst = 5", "rate_burst: is given without rate_limit"),
         (
             "tls_cert = \"a.pem\"",
             "tls_cert, tls_key: one is given without the other",

@@ -1,8 +1,8 @@
 //! Sealed segments: Parquet files that are written once and never changed.
 //!
 //! A file is named `NUMBER-CRC.parquet`: the number is that of the journal whose rows it holds, the checksum the
-//! CRC-32 of the whole file. One that took the place of several is named `FIRST-LAST-CRC.parquet`. It is compared when the file is first read, so that damage is found before it is
-//! decoded.
+//! CRC-32 of the whole file. One that took the place of several is named `FIRST-LAST-CRC.parquet`. The checksum is
+//! compared when the file is first read, so that damage is found before it is decoded.
 
 mod actors;
 mod column;
@@ -17,7 +17,6 @@ mod schema;
 mod shred;
 mod write;
 
-pub(super) use self::columns::Columns;
 pub(super) use self::crc::file_crc;
 pub(super) use self::read::{GroupReader, Segment, SegmentError};
 pub(super) use self::write::{FileWriter, GROUP_ROWS, write};

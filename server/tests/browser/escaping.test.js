@@ -1,0 +1,130 @@
+// Whatever is captured is shown as text: nothing of it runs, or becomes an element.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { Agent, record } from "./lib/agent.js";
+import { signIn, visit } from "./lib/browser.js";
+import { PAYLOADS, asText, cut } from "./lib/payloads.js";
+import { startServer } from "./lib/programs.js";
+
+/** The most bytes of an event's name, and of an app's. */
+const MAX_NAME = 256;
+
+const server = await startServer();
+after(() => server.stop());
+const state = await signIn(server);
+for (const payload of PAYLOADS) {
+  await capture(payload);
+  await decide(payload);
+}
+
+/** Sends an event that has the text in every field that can hold it, from an app and a host of that name. */
+async function capture(text) {
+  const own = { [text]: text };
+  const agent = await Agent.login(server, cut(text.replace(/[^ -~]/g, ""), MAX_NAME), {
+    hostname: text,
+    environment: text,
+    agent_type: text,
+    agent_version: text,
+  });
+  const request = {
+    rid: text,
+    verb: text,
+    scheme: text,
+    host: text,
+    path: `/${text}`,
+    endpoint: text,
+    user_agent: text,
+    referer: text,
+    headers: [[text, text]],
+    parameters: { query: own, form: own, path: own, json: { [text]: [text, own] }, rawbody: text, [text]: own },
+  };
+  const options = {
+    properties: { ...own, nested: [text, own] },
+    user_identifiers: { ...own, email: text },
+    collect_body: true,
+  };
+  await agent.send(record(cut(text, MAX_NAME), { options, request, traits: own }));
+}
+
+/** Makes an action with the text in every field of it, and an entry of the allow list. */
+async function decide(text) {
+  const comment = cut(text, 1_000);
+  const users = [{ [cut(text, 128)]: cut(text, 8_000) }];
+  await server.api("POST", "actions", { action: "block_user", users, app: cut(text, MAX_NAME), comment });
+  await server.api("POST", "allowlist", { paths: [`/${comment}`], comment });
+}
+
+/** In the page: what no page has unless something was let in. */
+function foreign() {
+  const elements = "script:not([src^='/assets/']), iframe, object, embed, base, meta[http-equiv], style, template, " +
+    "link:not([href^='/assets/'], [href='data:,']), video, marquee, math, plaintext, animate, foreignObject, img, " +
+    "input[autofocus], form:not([action^='/']), a:not([href^='/'], [href^='#'])";
+  const found = [...document.querySelectorAll(elements)].map((element) => element.outerHTML);
+  for (const element of document.querySelectorAll("*")) {
+    const handlers = element.getAttributeNames().filter((name) => name.startsWith("on"));
+    const leaves = ["href", "src", "action", "formaction"].filter((name) => {
+      const link = element.getAttribute(name);
+      return link && link !== "data:," && new URL(link, location).origin !== location.origin;
+    });
+    if (handlers.length + leaves.length > 0) found.push(element.outerHTML);
+  }
+  return found.map((html) => html.slice(0, 300));
+}
+
+async function assertClean(page, path) {
+  await page.goto(path);
+  assert.deepEqual(await page.evaluate(foreign), [], path.slice(0, 300));
+}
+
+/** Everything that a page says. */
+const text = (page) => page.locator("main").evaluate((main) => main.textContent);
+
+/** The start of each text is shown as it is. */
+function assertShown(shown, bytes) {
+  for (const payload of PAYLOADS) {
+    const start = asText(cut(payload, bytes));
+    assert.ok(shown.includes(start), `not shown: ${JSON.stringify(start)}`);
+  }
+}
+
+const query = (params) => new URLSearchParams(params).toString();
+// With its policy, a page must report no breach of it; without, what was let in would run.
+for (const policy of [true, false]) {
+  const options = { state, policy };
+  const kind = policy ? "" : ", even without a content security policy";
+
+  test(`each text is shown as it is among the events${kind}`, async () => {
+    await visit(server, options, async (page) => {
+      await assertClean(page, "/?limit=1000");
+      assertShown(await text(page), MAX_NAME);
+    });
+  });
+
+  test(`each text is shown as it is among the actions, what is allowed and the agents${kind}`, async () => {
+    await visit(server, options, async (page) => {
+      const older = page.getByRole("link", { name: "Older actions" });
+      let shown = "";
+      for (let path = "/actions"; path; path = await older.getAttribute("href")) {
+        await assertClean(page, path);
+        shown += await text(page);
+        if ((await older.count()) === 0) break;
+      }
+      assertShown(shown, 1_000);
+    });
+  });
+}
+
+test("each text is shown as it is where a page is asked for it", async () => {
+  await visit(server, { state }, async (page) => {
+    for (const payload of PAYLOADS) {
+      // With each of its bytes escaped, all of these fit into a URL.
+      const given = cut(payload, 2_000);
+      await assertClean(page, `/?${query({ user: given, name: given, app: given })}`);
+      await assertClean(page, `/actor?${query({ [`user.${given}`]: given, "user.email": given })}`);
+      assert.ok((await text(page)).includes(asText(given)), `not on the actor's page: ${JSON.stringify(given)}`);
+      const form = { ip: given, user: given, app: given, comment: given, url: given, back: given, duration: given };
+      await assertClean(page, `/actions?${query(form)}`);
+    }
+  });
+});

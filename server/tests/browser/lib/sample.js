@@ -1,0 +1,75 @@
+// A backend that has something to show on every page, and the list of its pages.
+
+import { Agent, record } from "./agent.js";
+
+export const ANN = "ann@example.com";
+export const HOME = "198.51.100.7";
+const CAFE = "203.0.113.9";
+const LONG = "a-name-without-a-single-break-".repeat(6);
+const MINUTE = 60_000;
+
+/** Stores events of several apps, and decides things about the people behind them. */
+export async function fill(server) {
+  const shop = await Agent.login(server, "shop");
+  const blog = await Agent.login(server, "blog", { agent_type: "nodejs", capabilities: undefined });
+  const long = await Agent.login(server, LONG, { hostname: LONG });
+  const now = Date.now();
+  const ago = (minutes) => new Date(now - minutes * MINUTE);
+  const user = { email: ANN, shop: "north" };
+  await shop.send(
+    record("users.login", {
+      time: ago(1),
+      options: { user_identifiers: user, properties: { success: true } },
+      request: { verb: "POST", path: "/login", user_agent: "Mozilla/5.0", referer: "https://shop.example/" },
+      client_ip: HOME,
+    }),
+    record("cart.checkout", {
+      time: ago(5),
+      options: { user_identifiers: user, properties: { amount: 42.5, currency: "EUR", coupons: ["spring", "ten"] } },
+      request: { verb: "POST", path: "/checkout", parameters: { query: { step: "2" } } },
+      client_ip: HOME,
+    }),
+    record("search", { time: ago(90), options: { properties: { query: LONG } }, client_ip: "2001:db8::1" }),
+  );
+  const odd = { [LONG.slice(0, 128)]: LONG };
+  await long.send(
+    record(LONG, {
+      time: ago(200),
+      options: { user_identifiers: odd, properties: odd },
+      request: { path: `/${LONG}` },
+      response: { status: 500 },
+      client_ip: CAFE,
+    }),
+  );
+  const view = (nth) => record("page.viewed", { time: ago(nth * 40), client_ip: CAFE });
+  await blog.send(...Array.from({ length: 30 }, (_, nth) => view(nth)));
+  const block = (action) => server.api("POST", "actions", { duration_s: 3600, comment: "by hand", ...action });
+  await block({ action: "block_ip", ip_cidr: [CAFE] });
+  await block({ action: "block_ip", ip_cidr: ["192.0.2.0/24", "2001:db8:1::/48"], comment: LONG, dry_run: true });
+  await block({ action: "redirect_user", users: [odd], url: `https://shop.example/${LONG}`, app: "shop" });
+  const { id } = await block({ action: "block_user", users: [user] });
+  await server.api("DELETE", `actions/${id}`);
+  await block({ action: "block_user", users: [user], match_any: true });
+  await server.api("POST", "allowlist", { ips: ["192.0.2.7"], paths: ["/health", `/${LONG}`], comment: LONG });
+}
+
+/** Every page that a link can lead to; `status` is that of its answer, 200 if there is none. */
+export const PAGES = [
+  { name: "sign-in", path: "/", status: 401, stranger: true },
+  { name: "events", path: "/" },
+  { name: "events-older", path: "/?app=shop&limit=2" },
+  { name: "events-none-match", path: "/?name=no.such.event" },
+  { name: "events-refused", path: "/?ip=nowhere", status: 400 },
+  { name: "actor-address", path: `/actor?ip=${CAFE}` },
+  { name: "actor-user", path: `/actor?user.email=${ANN}&user.shop=north` },
+  { name: "actor-long", path: `/actor?user.${LONG.slice(0, 128)}=${LONG}` },
+  { name: "actor-refused", path: "/actor?ip=nowhere", status: 400 },
+  { name: "actions", path: "/actions" },
+  { name: "actions-to-block", path: `/actions?ip=${HOME}&app=shop&back=%2F#block-ip` },
+];
+
+/** The same of a backend that nothing was sent to yet. */
+export const EMPTY_PAGES = [
+  { name: "events-none", path: "/" },
+  { name: "actions-none", path: "/actions" },
+];

@@ -1,0 +1,31 @@
+// What every page must be, at each width and in each theme.
+
+import { after, test } from "node:test";
+import { LOOKS, signIn, visit } from "./lib/browser.js";
+import { assertAccessible, assertFits } from "./lib/checks.js";
+import { startServer } from "./lib/programs.js";
+import { EMPTY_PAGES, PAGES, fill } from "./lib/sample.js";
+
+const servers = await Promise.all([startServer(), startServer()]);
+after(() => Promise.all(servers.map((server) => server.stop())));
+const [empty, full] = servers;
+await fill(full);
+
+for (const [server, pages] of [[empty, EMPTY_PAGES], [full, PAGES]]) {
+  const signedIn = await signIn(server);
+  for (const { name, path, status = 200, stranger } of pages) {
+    for (const look of LOOKS) {
+      const { width, scheme } = look;
+      test(`${name}, ${width} px, ${scheme}: accessible, and no wider than the window`, async () => {
+        const state = stranger ? undefined : signedIn;
+        await visit(server, { ...look, state }, async (page, visit) => {
+          if (status >= 400) visit.expect(`answer: ${new URL(path, server.url).pathname} ${status}`);
+          await page.goto(path);
+          await visit.picture(page, name);
+          await assertFits(page);
+          await assertAccessible(page);
+        });
+      });
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// The quickstart's shop, driven over HTTP, and what its backend's pages show and do.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { signIn, visit } from "./lib/browser.js";
+import { tabTo } from "./lib/checks.js";
+import { startQuickstart, until } from "./lib/programs.js";
+
+const ANN = "ann@example.com";
+const HOME = "198.51.100.7";
+const CAFE = "203.0.113.9";
+
+const quickstart = await startQuickstart();
+after(() => quickstart.stop());
+const state = await signIn(quickstart);
+
+/** Asks the shop for something, from this address; returns the status. */
+async function shop(from, path, { form, cart, user } = {}) {
+  const headers = { "x-forwarded-for": from };
+  if (user) headers["x-demo-user"] = user;
+  if (cart) headers["content-type"] = "application/json";
+  const body = form ? new URLSearchParams(form) : cart && JSON.stringify(cart);
+  const method = body ? "POST" : "GET";
+  return (await fetch(quickstart.app + path, { method, headers, body })).status;
+}
+
+assert.equal(await shop(HOME, "/products/42"), 200);
+assert.equal(await shop(HOME, "/login", { form: { email: ANN, password: "guess" } }), 401);
+assert.equal(await shop(CAFE, "/signup", { form: { email: "bob@example.com" } }), 200);
+assert.equal(await shop(CAFE, "/checkout", { cart: { items: [1, 2] }, user: ANN }), 200);
+await quickstart.stored(4);
+
+/** Rows of events that show this text. */
+const rows = (page, text) => page.getByRole("row").filter({ hasText: text });
+
+/** The names of the events that are listed. */
+const names = (page) => page.locator("tbody strong:first-child").allInnerTexts();
+
+test("the shop's traffic is shown", async () => {
+  await visit(quickstart, { state }, async (page, visit) => {
+    await page.goto("/");
+    const expected = ["cart.checkout", "users.signup", "users.login", "product.viewed"];
+    assert.deepEqual(await names(page), expected);
+    const login = rows(page, "users.login");
+    for (const text of [ANN, HOME, "POST /login", "401"]) {
+      assert.ok((await login.innerText()).includes(text), text);
+    }
+    assert.ok((await rows(page, "cart.checkout").innerText()).includes("items 2"));
+    assert.ok((await rows(page, "product.viewed").innerText()).includes("product_id 42"));
+    await visit.picture(page, "quickstart");
+  });
+});
+
+const filters = [
+  ["Event", "users.login", ["users.login"]],
+  ["IP", CAFE, ["cart.checkout", "users.signup"]],
+  ["User", `email:${ANN}`, ["cart.checkout", "users.login"]],
+];
+for (const [field, text, expected] of filters) {
+  test(`a filter by ${field} shows the events that match, and no others`, async () => {
+    await visit(quickstart, { state }, async (page) => {
+      await page.goto("/");
+      await page.getByLabel(field, { exact: true }).fill(text);
+      await page.getByRole("button", { name: "Filter" }).click();
+      await page.waitForURL((url) => url.search !== "");
+      assert.deepEqual(await names(page), expected);
+      assert.equal(await page.getByLabel(field, { exact: true }).inputValue(), text);
+    });
+  });
+}
+
+test("an actor's page shows the actor's events", async () => {
+  await visit(quickstart, { state }, async (page) => {
+    await page.goto("/");
+    await rows(page, "users.login").getByRole("link", { name: ANN }).click();
+    await page.getByRole("heading", { name: ANN }).waitFor();
+    assert.deepEqual(await names(page), ["cart.checkout", "users.login"]);
+    await page.getByRole("link", { name: CAFE }).click();
+    await page.getByRole("heading", { name: CAFE }).waitFor();
+    assert.deepEqual(await names(page), ["cart.checkout", "users.signup"]);
+  });
+});
+
+test("an address is blocked from one of its events, and served again once that is lifted", async () => {
+  await visit(quickstart, { state }, async (page) => {
+    await page.goto(`/?ip=${CAFE}&name=users.signup`);
+    const cell = page.getByRole("cell").filter({ hasText: CAFE });
+    await cell.getByRole("link", { name: "Block" }).click();
+    const form = page.locator("#block-ip");
+    assert.equal(await form.getByLabel("IP address or range").inputValue(), CAFE);
+    await form.getByLabel("Comment").fill("tries other people's cards");
+    await form.getByRole("button", { name: "Block" }).click();
+    await cell.getByText("blocked").waitFor();
+    await until("the shop refuses the address", async () => (await shop(CAFE, "/")) === 403);
+    assert.equal(await shop(HOME, "/"), 200);
+
+    await cell.getByRole("button", { name: "Unblock" }).click();
+    await cell.getByRole("link", { name: "Block" }).waitFor();
+    await until("the shop serves the address", async () => (await shop(CAFE, "/")) === 200);
+  });
+});
+
+for (const width of [380, 1600]) {
+  test(`someone signs in, finds a user, blocks and unblocks by keyboard alone, ${width} px wide`, async () => {
+    await visit(quickstart, { width }, async (page, visit) => {
+      const press = async (target) => {
+        await tabTo(page, target);
+        await page.keyboard.press("Enter");
+      };
+      const me = () => shop(HOME, "/me", { user: ANN });
+      const cell = page.getByRole("row").nth(1).getByRole("cell").filter({ hasText: ANN });
+      visit.expect("answer: / 401");
+      await page.goto("/");
+      await tabTo(page, page.getByLabel("API token"));
+      await page.keyboard.type(quickstart.apiToken);
+      await page.keyboard.press("Enter");
+      await page.getByRole("search").waitFor();
+
+      await tabTo(page, page.getByLabel("Event", { exact: true }));
+      await page.keyboard.type("cart.checkout");
+      await press(page.getByRole("button", { name: "Filter" }));
+      await page.waitForURL((url) => url.search !== "");
+      assert.deepEqual(await names(page), ["cart.checkout"]);
+
+      await press(cell.getByRole("link", { name: "Block" }));
+      const form = page.locator("#block-user");
+      await form.waitFor();
+      await visit.picture(page, "keyboard-block");
+      await press(form.getByRole("button", { name: "Block" }));
+      await cell.getByText("blocked").waitFor();
+      await until("the shop refuses the user", async () => (await me()) === 403);
+
+      await press(cell.getByRole("button", { name: "Unblock" }));
+      await cell.getByRole("link", { name: "Block" }).waitFor();
+      await until("the shop serves the user", async () => (await me()) === 200);
+    });
+  });
+}
