@@ -325,7 +325,7 @@ pub(crate) static TABLE: [Setting; 22] = [
         "dedupe_ids",
         "4000000",
         COUNT,
-        "the most ids that are remembered for that, at 20 to 40 bytes each",
+        "the most ids that are remembered for that, at 11 to 15 bytes each",
         |s, text| put(&mut s.server.store.dedupe_ids, count(text)),
     ),
 ];

@@ -26,10 +26,10 @@ type Sent = Result<Body, Refusal>;
 
 pub(super) async fn batch(State(app): State<App>, Session(agent): Session, sent: Sent) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, batch: BatchRequest| {
-        for element in &batch.batch {
+        for element in batch.batch {
             match element {
-                BatchElement::RequestRecord(record) => normaliser.record(record),
-                other @ BatchElement::Other(_) => normaliser.other(other),
+                BatchElement::RequestRecord(record) => normaliser.record(*record),
+                other @ BatchElement::Other(_) => normaliser.other(&other),
             }
         }
         batch.verdicts
@@ -53,7 +53,7 @@ pub(super) async fn record(
     Session(agent): Session,
     sent: Sent,
 ) -> Response {
-    let read = |normaliser: &mut Normaliser<'_>, record: RequestRecord| normaliser.record(&record);
+    let read = |normaliser: &mut Normaliser<'_>, record: RequestRecord| normaliser.record(record);
     plain(&app, &agent, take(&app, &agent, sent, read).await)
 }
 

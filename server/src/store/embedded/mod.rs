@@ -25,9 +25,9 @@
 //!   [`StoreOptions::retention_bytes`] leave no room for, and makes small neighbours one, which is named by the first
 //!   and the last number that it stands for: `segments/00000003-00000010-9d2b70aa.parquet`. A file that readers still
 //!   use goes when the last of them is done. See `maintain`.
-//! - **Duplicates.** The ids of the last 24 hours are in memory and recognised without fail; they are read back from
-//!   the journal and the segments at the start. See [`StoreOptions::dedupe_window`] and
-//!   [`StoreOptions::dedupe_ids`] for the bounds.
+//! - **Duplicates.** The ids of the last 24 hours are recognised without fail; prints of them are in memory, and read
+//!   back from the journal and the segments at the start. A new id is taken for a known one with a chance of one in
+//!   10^15. See [`StoreOptions::dedupe_window`] and [`StoreOptions::dedupe_ids`] for the bounds.
 //! - **Damage.** A journal's end that was never finished is cut off; a damaged frame is skipped, those behind it are
 //!   kept, and a copy of the file is left as `….journal.damaged`. A damaged segment is renamed `….parquet.damaged`,
 //!   and the rest serves. [`StoreStats`] counts all of it. The checksum of a segment, part of its name, is compared
@@ -35,9 +35,11 @@
 //!
 //! # Durability
 //!
-//! The points at which something is synced, in order: the folders when they are made; a new journal's folder before
-//! its first frame; the journal after each frame, before the answer; a segment's file before it is named; its folder
-//! before the journal, or the segments that it takes the place of, are removed; the journal's folder after that.
+//! The points at which something is synced, in order: the folders when they are made, and those above them that are
+//! made with them; a new journal's folder before its first frame; the journal after each frame, before the answer; a
+//! segment's file before it is named; its folder before the journal, or the segments that it takes the place of, are
+//! removed; the journal's folder after that. All of it goes through `disk`, whose tests record this order, and open
+//! what each loss of power would leave.
 //!
 //! # Beside a server
 //!
@@ -85,6 +87,7 @@
 mod backup;
 mod check;
 mod dedupe;
+mod disk;
 mod export;
 mod files;
 mod filter;
