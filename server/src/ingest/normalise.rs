@@ -50,6 +50,8 @@ pub(super) struct Normaliser<'a> {
 #[derive(Debug)]
 pub(super) struct Normalised {
     pub(super) rows: Vec<Row>,
+    /// Bytes that the events take stored.
+    pub(super) stored: usize,
     /// Addresses that passed requests on.
     pub(super) proxies: BTreeSet<IpAddr>,
     pub(super) ignored: Kinds,
@@ -98,6 +100,7 @@ impl<'a> Normaliser<'a> {
     pub(super) fn finish(self) -> Normalised {
         Normalised {
             rows: self.rows,
+            stored: self.stored,
             proxies: self.proxies,
             ignored: self.ignored,
         }

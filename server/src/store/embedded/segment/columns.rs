@@ -36,7 +36,7 @@ const DICTIONARY_BYTES: usize = 1 << 20;
 
 /// The columns of one segment.
 #[derive(Debug)]
-pub(in crate::store::embedded) struct Columns {
+pub(super) struct Columns {
     pub(super) schema: TypePtr,
     pub(super) properties: WriterPropertiesPtr,
     pub(super) shreds: Vec<Shred>,
@@ -44,9 +44,7 @@ pub(in crate::store::embedded) struct Columns {
 
 impl Columns {
     /// Chooses by the rows that are to be written; the same rows make the same choice.
-    pub(in crate::store::embedded) fn choose(
-        rows: &[(&HotBatch, &HotRow)],
-    ) -> Result<Self, ParquetError> {
+    pub(super) fn choose(rows: &[(&HotBatch, &HotRow)]) -> Result<Self, ParquetError> {
         let sample = rows
             .iter()
             .step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1))

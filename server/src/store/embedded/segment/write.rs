@@ -83,7 +83,7 @@ fn write_file(file: File, batches: &[Arc<HotBatch>]) -> Result<(File, u32), Parq
         .flat_map(|batch| batch.rows().iter().map(|row| (&**batch, row)))
         .collect();
     order.sort_unstable_by_key(|(_, row)| (row.time, row.id));
-    let mut writer = FileWriter::new(file, Columns::choose(&order)?)?;
+    let mut writer = FileWriter::new(file, &order)?;
     // Groups of one size: a small last one would cost a query as much as a full one.
     let groups = order.len().div_ceil(GROUP_ROWS).max(1);
     for rows in order.chunks(order.len().div_ceil(groups).max(1)) {
@@ -106,10 +106,12 @@ pub(in crate::store::embedded) struct FileWriter {
 }
 
 impl FileWriter {
+    /// Begins a file whose columns are chosen by a sample of its rows, or all of them.
     pub(in crate::store::embedded) fn new(
         file: File,
-        columns: Columns,
+        sample: &[(&HotBatch, &HotRow)],
     ) -> Result<Self, ParquetError> {
+        let columns = Columns::choose(sample)?;
         let sink = CrcWriter::new(BufWriter::new(file));
         let schema = Arc::clone(&columns.schema);
         let properties = Arc::clone(&columns.properties);
