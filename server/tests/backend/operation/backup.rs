@@ -54,7 +54,10 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before() {
         let stored: BTreeSet<_> = stored.iter().map(|e| e["id"].as_str().unwrap()).collect();
         assert_eq!(stored.len() as u64, events, "each once");
         assert!(ids.iter().all(|id| stored.contains(id.as_str())));
-        assert_eq!(running.client.actions("").await, std::slice::from_ref(&action));
+        assert_eq!(
+            running.client.actions("").await,
+            std::slice::from_ref(&action)
+        );
         running.stop().await;
     }
 }
