@@ -17,7 +17,7 @@ pub enum Needs {
     Nothing,
     /// The token or session of an agent.
     Agent,
-    /// A token of the API with this role or a greater one; to read, the session of such a person does, too.
+    /// A token of the API with this role or a greater one.
     Api(Role),
     /// The session of a person with this role or a greater one; to change something, also the token that the forms of
     /// the session carry.

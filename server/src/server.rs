@@ -5,9 +5,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{Extensions, HeaderMap};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::body::HttpBody;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use crate::actions::Actions;
@@ -36,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) people: People,
     pub(crate) signin: SignIn,
     trusted_proxies: Vec<IpNet>,
+    https: bool,
     pub(crate) intake: Intake,
     /// Bounds the searches, exports and live streams that are open.
     pub(crate) scans: api::Scans,
@@ -46,7 +49,7 @@ pub(crate) type App = Arc<Shared>;
 impl Shared {
     /// Where a request comes from.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
-        Client::of(extensions, headers, &self.trusted_proxies)
+        Client::of(extensions, headers, &self.trusted_proxies, self.https)
     }
 }
 
@@ -99,6 +102,7 @@ impl Server {
             signin: SignIn::open(config, &people).map_err(start_error)?,
             people,
             trusted_proxies: config.trusted_proxies.clone(),
+            https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
             scans: api::Scans::new(),
         };
@@ -110,20 +114,21 @@ impl Server {
     /// All endpoints, to be served at the root. Clients' addresses are known where it is served with
     /// [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info) of a `SocketAddr`.
     pub fn router(&self) -> Router {
+        let shared = || Arc::clone(&self.shared);
         let [agents, api, pages, operation] =
             endpoints().map(|endpoints| routes::router(&self.shared, endpoints));
+        let pages = pages
+            .layer(from_fn(auth::same_origin))
+            .layer(map_response(ui::harden));
         Router::new()
-            // Bodies of agents have limits of their own.
-            .merge(agents.layer(DefaultBodyLimit::disable()))
             .merge(api)
-            .merge(
-                pages
-                    .layer(from_fn(auth::same_origin))
-                    .layer(map_response(ui::harden)),
-            )
+            .merge(pages)
+            .layer(from_fn_with_state(shared(), bodies_in_time))
+            // Bodies of agents have limits and a time of their own, and answers that old agents understand.
+            .merge(agents.layer(DefaultBodyLimit::disable()))
             .merge(operation)
-            .layer(from_fn_with_state(Arc::clone(&self.shared), metrics::count))
-            .with_state(Arc::clone(&self.shared))
+            .layer(from_fn_with_state(shared(), metrics::count))
+            .with_state(shared())
     }
 
     /// What [`router`](Self::router) answers, and what each endpoint needs.
@@ -201,6 +206,21 @@ fn endpoints() -> [Vec<Endpoint>; 4] {
     ]
 }
 
+/// Answers 408 where a body does not come in time, so that slow clients hold no connection for ever.
+async fn bodies_in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(app.intake.body_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let text = "body: took too long\n";
+            let close = [(header::CONNECTION, "close")];
+            (StatusCode::REQUEST_TIMEOUT, close, text).into_response()
+        }
+    }
+}
+
 fn start_error(error: PersonError) -> StartError {
     match error {
         PersonError::State(error) => StartError::State(error),
@@ -235,11 +255,7 @@ fn refresh(shared: &Shared, version: Option<i64>) -> Result<i64, StateError> {
     let found = shared.state.version()?;
     if version != Some(found) {
         shared.people.read()?;
-        let ended = shared.tokens.read()?;
-        if !ended.is_empty() {
-            shared.sessions.close_of(&ended);
-            tracing::info!(tokens = ended.len(), "tokens revoked");
-        }
+        shared.tokens.read()?;
     }
     Ok(found)
 }

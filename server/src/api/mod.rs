@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::events::{Scans, bucket};
+pub(crate) use self::events::{EventView, Scans, bucket, export, live, sse_event};
 pub(crate) use self::params::{Given, Params};
 pub(crate) use self::problem::Problem;
 use crate::routes::{Endpoint, Needs, delete, get, patch, post, put};

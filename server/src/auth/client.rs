@@ -6,10 +6,6 @@ use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
-/// Marks the requests of a connection with TLS.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OverTls;
-
 /// The client of a request, through trusted proxies alone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
@@ -20,15 +16,20 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+    /// `https` says that the server itself is reached by TLS alone.
+    pub(crate) fn of(
+        extensions: &Extensions,
+        headers: &HeaderMap,
+        trusted: &[IpNet],
+        https: bool,
+    ) -> Self {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map(|ConnectInfo(address)| address.ip().to_canonical());
-        let over_tls = extensions.get::<OverTls>().is_some();
         let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
         let Some(proxy) = peer.filter(|peer| is_trusted(*peer)) else {
             return Self {
                 ip: peer,
-                secure: over_tls,
+                secure: https,
             };
         };
         // Each proxy appends whom it heard: from the right, the first that is no proxy of ours is the client.
@@ -45,7 +46,7 @@ impl Client {
         let proto = listed(headers, "x-forwarded-proto").next_back();
         Self {
             ip: Some(ip),
-            secure: over_tls || proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
+            secure: https || proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
         }
     }
 }
@@ -83,7 +84,7 @@ mod tests {
             map.append(*name, value.parse().unwrap());
         }
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let client = Client::of(&extensions, &map, &trusted);
+        let client = Client::of(&extensions, &map, &trusted, false);
         (client.ip.unwrap().to_string(), client.secure)
     }
 

@@ -58,16 +58,11 @@ pub(crate) async fn check(
     }
 }
 
-/// A token of the API passes; to read, the session of a page does, too, so that our own script can ask.
+/// A token of the API passes.
 fn api(app: &Shared, role: Role, mut request: Request) -> Result<Request, Problem> {
     let client = app.client(request.extensions(), request.headers());
-    let caller = match bearer(request.headers()) {
-        Some(token) => app.tokens.api(token, client),
-        None if request.method().is_safe() => {
-            reader(app, client, request.headers()).map(|reader| reader.caller)
-        }
-        None => None,
-    };
+    let token = bearer(request.headers());
+    let caller = token.and_then(|token| app.tokens.api(token, client));
     let caller = caller.ok_or_else(Problem::unauthorized)?;
     if caller.role < role {
         return Err(Problem::forbidden(role));

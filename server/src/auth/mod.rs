@@ -18,12 +18,12 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::caller::{Caller, Reader};
-pub(crate) use self::client::{Client, OverTls};
+pub(crate) use self::client::Client;
 pub(crate) use self::gate::{Sent, check, cookie_name, reader, same_origin};
 pub(crate) use self::passwords::{HashError, check as check_password};
 pub(crate) use self::people::{People, PersonChange, PersonError, check_name};
 pub(crate) use self::signin::{Link, SignIn, SignInError, link, note_failure};
-pub(crate) use self::tokens::{NewToken, Tokens};
+pub(crate) use self::tokens::{NewToken, Revocation, Tokens};
 
 /// The SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -27,6 +27,7 @@ pub struct ServerConfig {
     pub(crate) admin: Option<(String, String)>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) demo_explorer_link: bool,
+    pub(crate) https: bool,
     pub(crate) store: StoreOptions,
     pub(crate) ingest: IngestLimits,
 }
@@ -41,6 +42,7 @@ impl ServerConfig {
             admin: None,
             trusted_proxies: Vec::new(),
             demo_explorer_link: false,
+            https: false,
             store: StoreOptions::new(),
             ingest: IngestLimits::new(),
         }
@@ -87,6 +89,13 @@ impl ServerConfig {
         self
     }
 
+    /// Says that browsers reach the server by HTTPS, so that they send the cookie of the Event Explorer by nothing
+    /// else. Default: they may not.
+    pub fn https(mut self, only: bool) -> Self {
+        self.https = only;
+        self
+    }
+
     /// Options of the event store.
     pub fn store(mut self, options: StoreOptions) -> Self {
         self.store = options;
@@ -104,6 +113,7 @@ impl fmt::Debug for ServerConfig {
             .field("admin", &self.admin.as_ref().map(|(name, _)| name))
             .field("trusted_proxies", &self.trusted_proxies)
             .field("demo_explorer_link", &self.demo_explorer_link)
+            .field("https", &self.https)
             .field("store", &self.store)
             .field("ingest", &self.ingest)
             .finish()

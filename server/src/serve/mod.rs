@@ -23,7 +23,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 pub(crate) use self::tls::Tls;
-use crate::auth::OverTls;
 
 /// The most bytes of a connection that are held unread, and so of the headers of a request.
 const MAX_BUFFER: usize = 64 << 10;
@@ -132,31 +131,22 @@ async fn connection(
         tracing::debug!(%error, "small writes may wait");
     }
     let Some(tls) = tls else {
-        return http(stream, peer, false, router, limits, watcher).await;
+        return http(stream, peer, router, limits, watcher).await;
     };
     match tokio::time::timeout(limits.headers, tls.accept(stream)).await {
-        Ok(Ok(stream)) => http(stream, peer, true, router, limits, watcher).await,
+        Ok(Ok(stream)) => http(stream, peer, router, limits, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-async fn http<S>(
-    stream: S,
-    peer: SocketAddr,
-    tls: bool,
-    router: Router,
-    limits: Limits,
-    watcher: Watcher,
-) where
+async fn http<S>(stream: S, peer: SocketAddr, router: Router, limits: Limits, watcher: Watcher)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        if tls {
-            request.extensions_mut().insert(OverTls);
-        }
         router.call(request)
     });
     let connection = http1::Builder::new()

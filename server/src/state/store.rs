@@ -11,6 +11,7 @@ use super::people::PersonStore;
 use super::sessions::SessionStore;
 use super::settings::SettingStore;
 use super::tokens::TokenStore;
+use super::views::ViewStore;
 
 /// A durable store of what is decided: each write survives the end of the process once it is answered. The calls
 /// block on the disk: make them where blocking is allowed.
@@ -23,6 +24,7 @@ pub(crate) trait StateStore:
     + SessionStore
     + SettingStore
     + TokenStore
+    + ViewStore
     + Debug
     + Send
     + Sync

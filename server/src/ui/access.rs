@@ -22,21 +22,19 @@ pub(crate) fn signed_out(from: Option<&Uri>) -> Response {
 
 /// For someone who may not; whoever has this role may.
 pub(crate) fn forbidden(role: Role) -> Response {
-    let content = html! {
-        p role="alert" { "Your role does not allow this: it takes the role " (role.name()) "." }
-        p { a href="/" { "Events" } }
-    };
-    let page = page::document("Not allowed", Some(""), &content);
+    let reason = format!(
+        "Your role does not allow this: it takes the role {}.",
+        role.name()
+    );
+    let page = page::refusal("Not allowed", "", &reason, &[("/", "Events")]);
     (StatusCode::FORBIDDEN, page).into_response()
 }
 
 /// For a form that comes from elsewhere.
 pub(crate) fn foreign() -> Response {
-    let content = html! {
-        p role="alert" { "This form was not sent from a page of your session. Nothing was changed." }
-        p { a href="/" { "Open the page again, and try again there." } }
-    };
-    let page = page::document("Not sent from here", Some(""), &content);
+    let reason = "This form was not sent from a page of your session. Nothing was changed. Open the page again, and \
+                  try again there.";
+    let page = page::refusal("Not sent from here", "", reason, &[("/", "Events")]);
     (StatusCode::FORBIDDEN, page).into_response()
 }
 

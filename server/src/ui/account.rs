@@ -8,10 +8,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::access::{Reader, Sent, csrf, value};
+use super::actions::table;
+use super::text::time;
 use super::{page, signin};
 use crate::auth::{Secret, SignInError, check_password};
 use crate::server::{App, blocking};
-use crate::state::Role;
+use crate::state::{Role, SessionRecord};
 
 const PATH: &str = "/account";
 
@@ -112,25 +114,27 @@ fn markup(app: &App, reader: &Reader, wrong: Option<&str>) -> Markup {
 }
 
 fn sessions(app: &App, reader: &Reader) -> Markup {
+    let heads = ["Last used", "Began", "From", "Browser", ""];
+    let sessions = app.people.sessions(reader.person);
+    table(
+        "Sessions",
+        &heads,
+        sessions.iter().map(|session| row(session, reader)),
+    )
+}
+
+fn row(session: &SessionRecord, reader: &Reader) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Sessions" {
-            table {
-                thead { tr { @for head in ["Last used", "Began", "From", "Browser", ""] { th scope="col" { (head) } } } }
-                tbody {
-                    @for session in app.people.sessions(reader.person) {
-                        tr {
-                            td { (page::time(session.used_at)) }
-                            td { (page::time(session.created_at)) }
-                            td { (session.ip.as_deref().unwrap_or("unknown")) }
-                            td { (session.browser) }
-                            td {
-                                @if session.id == reader.session { "this one" } @else {
-                                    form.inline method="post" action={ "/account/sessions/" (session.id) "/end" } {
-                                        (csrf(reader)) button { "End" }
-                                    }
-                                }
-                            }
-                        }
+        tr {
+            td data-label="Last used" { (time(session.used_at)) }
+            td data-label="Began" { (time(session.created_at)) }
+            td data-label="From" { (session.ip.as_deref().unwrap_or("unknown")) }
+            td data-label="Browser" { (session.browser) }
+            td {
+                @if session.id == reader.session { span { "this one" } } @else {
+                    form.inline method="post" action={ "/account/sessions/" (session.id) "/end" } {
+                        (csrf(reader))
+                        button.small { "End" }
                     }
                 }
             }

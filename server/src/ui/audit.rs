@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::access::value;
+use super::actions::table;
+use super::text::time;
 use super::{page, signin};
 use crate::api::Params;
 use crate::server::{App, blocking};
@@ -37,14 +39,7 @@ fn markup(entries: &[AuditRecord], next: Option<i64>) -> Markup {
         section aria-labelledby="audit" {
             h2 #audit { "Audit log" }
             p { "Entries are kept for 400 days, and the last 200,000 of them." }
-            div.scroll tabindex="0" role="region" aria-label="Entries" {
-                table {
-                    thead { tr {
-                        @for head in ["Time", "Who", "What", "Of what", "Detail", "From"] { th scope="col" { (head) } }
-                    } }
-                    tbody { @for entry in entries { (row(entry)) } }
-                }
-            }
+            (table("Entries", &["Time", "Who", "What", "Of what", "Detail", "From"], entries.iter().map(row)))
             @if let Some(next) = next {
                 nav { a rel="next" href={ (PATH) "?before=" (next) } { "Older entries" } }
             }
@@ -56,12 +51,12 @@ fn markup(entries: &[AuditRecord], next: Option<i64>) -> Markup {
 fn row(entry: &AuditRecord) -> Markup {
     html! {
         tr {
-            td { (page::time(entry.at)) }
-            td { (entry.by) }
-            td { (entry.event.replace('_', " ")) }
-            td { (entry.subject.as_deref().unwrap_or_default()) }
-            td { (entry.detail.as_deref().unwrap_or_default()) }
-            td { (entry.ip.as_deref().unwrap_or_default()) }
+            td data-label="Time" { (time(entry.at)) }
+            td data-label="Who" { (entry.by) }
+            td data-label="What" { (entry.event.replace('_', " ")) }
+            td data-label="Of what" { (entry.subject.as_deref().unwrap_or_default()) }
+            td data-label="Detail" { (entry.detail.as_deref().unwrap_or_default()) }
+            td data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
         }
     }
 }

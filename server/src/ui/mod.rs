@@ -1,25 +1,31 @@
-//! The pages: the Event Explorer, actors and the security responses, rendered here, without script.
+//! The pages: the Event Explorer, actors, the security responses, delivery and applications. They are rendered here and
+//! can be read and used without script; what HTML cannot do is in the modules under `assets`.
 
 mod access;
 mod account;
 mod actions;
 mod actor;
+mod apps;
+mod assets;
 mod audit;
-mod chart;
+mod delivery;
+mod event;
 mod explorer;
 mod page;
 mod people;
 mod signin;
+mod text;
+mod views;
 
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 pub(crate) use self::access::{forbidden, foreign, signed_out};
 use crate::routes::{Endpoint, Needs, get, post};
 use crate::state::Role;
 
-const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-                   base-uri 'none'; frame-ancestors 'none'";
+const CSP: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; \
+                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(crate) fn routes() -> Vec<Endpoint> {
     const OPEN: Needs = Needs::Nothing;
@@ -28,6 +34,14 @@ pub(crate) fn routes() -> Vec<Endpoint> {
     const MANAGE: Needs = Needs::Page(Role::Admin);
     vec![
         get("/", READ, explorer::show),
+        get("/event/{id}", READ, event::show),
+        get("/export", READ, explorer::export),
+        get("/live", READ, explorer::live),
+        get("/complete", READ, explorer::complete),
+        post("/views", ACT, views::save_view),
+        post("/views/{id}/remove", ACT, views::remove_view),
+        get("/delivery", READ, delivery::show),
+        get("/apps", READ, apps::show),
         get("/actor", READ, actor::show),
         get("/actions", READ, actions::show),
         post("/actions", ACT, actions::create),
@@ -48,13 +62,8 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/people/{id}", MANAGE, people::change),
         post("/people/{id}/link", MANAGE, people::link),
         get("/audit", MANAGE, audit::show),
-        get("/assets/explorer.css", OPEN, stylesheet),
+        get("/assets/{name}", OPEN, assets::get),
     ]
-}
-
-async fn stylesheet() -> impl IntoResponse {
-    let css = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
-    (css, include_str!("explorer.css"))
 }
 
 /// What every page tells browsers.

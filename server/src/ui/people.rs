@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::access::{Reader, Sent, csrf, value};
+use super::actions::table;
+use super::text::time;
 use super::{page, signin};
 use crate::auth::{Caller, People, PersonChange, PersonError, link as link_of};
 use crate::server::{App, blocking};
@@ -121,7 +123,7 @@ fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
         }
         section aria-labelledby="people" {
             h2 #people { "People" }
-            (table(app, reader))
+            (list(app, reader))
         }
         section aria-labelledby="add" {
             h2 #add { "Add a person" }
@@ -136,17 +138,14 @@ fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
     page::document("People", Some(PATH), &content)
 }
 
-fn table(app: &App, reader: &Reader) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="People" {
-            table {
-                thead { tr {
-                    @for head in ["Name", "Role", "Added", "Last signed in", "Password", ""] { th scope="col" { (head) } }
-                } }
-                tbody { @for person in app.people.all() { (row(&person, reader)) } }
-            }
-        }
-    }
+fn list(app: &App, reader: &Reader) -> Markup {
+    let heads = ["Name", "Role", "Added", "Last signed in", "Password", ""];
+    let people = app.people.all();
+    table(
+        "People",
+        &heads,
+        people.iter().map(|person| row(person, reader)),
+    )
 }
 
 fn row(person: &PersonRecord, reader: &Reader) -> Markup {
@@ -154,27 +153,27 @@ fn row(person: &PersonRecord, reader: &Reader) -> Markup {
     let disabled = person.disabled_at.is_some();
     html! {
         tr {
-            td { (person.name) @if disabled { " (disabled)" } }
-            td {
+            td data-label="Name" { (person.name) @if disabled { " (disabled)" } }
+            td data-label="Role" {
                 form.inline method="post" action=(path) {
                     (csrf(reader))
                     label { span { "Role of " (person.name) } (roles(person.role)) }
-                    button { "Change" }
+                    button.small { "Change" }
                 }
             }
-            td { (page::time(person.created_at)) }
-            td { @match person.signed_in_at { Some(at) => (page::time(at)), None => "never" } }
-            td { @if person.password.is_some() { "set" } @else { "not set" } }
+            td data-label="Added" { (time(person.created_at)) }
+            td data-label="Last" { @match person.signed_in_at { Some(at) => (time(at)), None => "never" } }
+            td data-label="Password" { @if person.password.is_some() { span { "set" } } @else { span { "not set" } } }
             td {
                 @if !disabled {
                     form.inline method="post" action={ (path) "/link" } {
-                        (csrf(reader)) button { "New password link" }
+                        (csrf(reader)) button.small { "New password link" }
                     }
                 }
                 form.inline method="post" action=(path) {
                     (csrf(reader))
                     input type="hidden" name="disabled" value=(if disabled { "no" } else { "yes" });
-                    button { @if disabled { "Enable" } @else { "Disable" } }
+                    button.small { @if disabled { "Enable" } @else { "Disable" } }
                 }
             }
         }

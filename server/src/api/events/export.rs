@@ -58,11 +58,20 @@ impl Format {
     }
 }
 
-/// Takes `format filter from to`.
 pub(super) async fn export(
     by: Caller,
     State(app): State<App>,
     RawQuery(query): RawQuery,
+    given: Given,
+) -> Result<Response, Problem> {
+    answer(&app, &by, query, given).await
+}
+
+/// The file that `format filter from to` ask for, after it was written down who asks, and by which query.
+pub(crate) async fn answer(
+    app: &App,
+    by: &Caller,
+    query: Option<String>,
     mut given: Given,
 ) -> Result<Response, Problem> {
     let format = match given.text("format").as_deref() {
@@ -73,11 +82,11 @@ pub(super) async fn export(
     let (filter, range) = (given.filter()?, given.range()?);
     given.end()?;
     let place = place(&app.scans.exports)?;
-    let state = Arc::clone(&app.state);
+    let (state, by) = (Arc::clone(&app.state), by.clone());
     let note = move || by.note(&*state, Event::EventsExported, None, query.as_deref());
     blocking(note).await?;
     let store = Arc::clone(&app.store);
-    let scan = Scan::start(&app, place, move |outlet| {
+    let scan = Scan::start(app, place, move |outlet| {
         write(&*store, &filter, range, format, outlet)
     });
     let pieces = stream::unfold(scan, |mut scan| async {

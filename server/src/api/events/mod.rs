@@ -14,7 +14,11 @@ mod sse;
 mod view;
 
 pub(crate) use self::counts::bucket;
+pub(crate) use self::export::answer as export;
+pub(crate) use self::live::answer as live;
 pub(crate) use self::scan::Scans;
+pub(crate) use self::sse::event as sse_event;
+pub(crate) use self::view::EventView;
 use crate::routes::{Endpoint, Needs, get};
 use crate::state::Role;
 

@@ -11,9 +11,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
+pub(super) use self::form::local;
 pub(super) use self::met::{Met, standing};
 use self::page::Shown;
 pub(super) use self::page::banner;
+pub(super) use self::tables::table;
 use super::access::{Reader, Sent, value};
 use crate::actions::{ActionError, ActionPage};
 use crate::api::Params;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::access::{Reader, value};
+use super::super::access::{Reader, csrf, value};
 use super::super::page::document;
 use super::form::{DURATIONS, Name, local};
 use super::{Refused, tables};
@@ -115,7 +115,7 @@ impl Shown<'_> {
             (self.alert(form))
             @if let Some(back) = local(self.value(form, "back")) { input type="hidden" name="back" value=(back); }
             @if asks { (self.check(form, "allow_critical", "Block it nevertheless")) }
-            (tables::csrf(self.reader))
+            (csrf(self.reader))
             button { "Block" }
         }
     }
@@ -129,7 +129,7 @@ impl Shown<'_> {
                         placeholder="198.51.100.0/24 /health";
                 }
                 label { "Comment" input name="comment" value=(self.value(Name::Allow, "comment")) maxlength="1000"; }
-                (tables::csrf(self.reader))
+                (csrf(self.reader))
                 button { "Allow" }
             }
             (self.alert(Name::Allow))
@@ -146,7 +146,7 @@ impl Shown<'_> {
             form.row method="post" action="/actions/settings" {
                 p { @if on { "No app enforces an action now." } @else { "Apps enforce the actions in force." } }
                 input type="hidden" name="dry_run" value=(other);
-                (tables::csrf(self.reader))
+                (csrf(self.reader))
                 button { (name) }
             }
             (self.alert(Name::Settings))

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
 
-use super::super::access::Reader;
+use super::super::access::{Reader, csrf};
 use super::super::actor::Actor;
 use super::super::explorer::link;
 use crate::actions::ActionPage;
@@ -121,7 +121,11 @@ pub(super) fn agents(app: &App) -> Markup {
     }
 }
 
-pub(super) fn table(name: &str, heads: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
+pub(in super::super) fn table(
+    name: &str,
+    heads: &[&str],
+    rows: impl Iterator<Item = Markup>,
+) -> Markup {
     html! {
         div.scroll.stack tabindex="0" role="region" aria-label=(name) {
             table {
@@ -197,10 +201,6 @@ pub(super) fn lift(id: Id, name: &str, reader: &Reader, back: &str) -> Markup {
             button.small { (name) }
         }
     }
-}
-
-pub(super) fn csrf(reader: &Reader) -> Markup {
-    html! { input type="hidden" name=(Reader::CSRF) value=(reader.csrf.0); }
 }
 
 fn moment(micros: i64) -> Markup {

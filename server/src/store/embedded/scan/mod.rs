@@ -6,6 +6,7 @@
 mod group;
 mod histogram;
 mod search;
+mod tally;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;

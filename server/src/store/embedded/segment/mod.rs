@@ -17,7 +17,6 @@ mod schema;
 mod shred;
 mod write;
 
-pub(super) use self::columns::Columns;
 pub(super) use self::crc::file_crc;
 pub(super) use self::read::{GroupReader, Segment, SegmentError};
 pub(super) use self::write::{FileWriter, GROUP_ROWS, write};

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -28,6 +28,7 @@ use super::schema::{
     Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION, SCHEMA,
     SCHEMA_VERSION, Shred,
 };
+use crate::store::embedded::disk;
 use crate::store::embedded::files::{Numbers, SegmentName};
 use crate::store::embedded::texts::Texts;
 use crate::store::event::EventId;
@@ -95,8 +96,9 @@ pub(in crate::store::embedded) struct Segment {
     metadata: ParquetMetaData,
     /// The members of JSON that have columns, and their places.
     shreds: Vec<(Shred, usize)>,
-    ips: ActorIndex,
-    users: ActorIndex,
+    /// The indexes of actors, if there are any.
+    ips: Option<ActorIndex>,
+    users: Option<ActorIndex>,
     groups: Vec<Group>,
     min_time: i64,
     max_time: i64,
@@ -142,9 +144,9 @@ impl Segment {
             number_at(KEY_MAX_RECEIVED)?,
         );
         let index_at = |key: &str| {
-            text(key)
-                .and_then(ActorIndex::from_text)
-                .ok_or_else(|| SegmentError::Damaged(format!("the footer has no {key}")))
+            let index = text(key).map(ActorIndex::from_text);
+            let wrong = || SegmentError::Damaged(format!("the footer's {key} is none"));
+            index.map(|index| index.ok_or_else(wrong)).transpose()
         };
         let (ips, users) = (index_at(KEY_IPS)?, index_at(KEY_USERS)?);
         let shreds = shreds(metadata.file_metadata().schema_descr())
@@ -255,7 +257,7 @@ impl Segment {
     }
 
     /// The rows of the segment that an actor of the test may stand in, in ascending order; `None` if the test does not
-    /// name any.
+    /// name any, or there is no index.
     pub(in crate::store::embedded) fn actor_rows(
         &self,
         test: &Test,
@@ -275,6 +277,9 @@ impl Segment {
                 (self.users, keys.collect())
             }
             _ => return Ok(None),
+        };
+        let Some(index) = index else {
+            return Ok(None);
         };
         self.verify()?;
         index.rows(&File::open(&self.path)?, &keys).map(Some)
@@ -344,7 +349,7 @@ impl Drop for Segment {
     fn drop(&mut self) {
         // A file that cannot be removed is found by the next start, which comes to the same decision.
         if self.retired.load(Ordering::Acquire)
-            && let Err(error) = fs::remove_file(&self.path)
+            && let Err(error) = disk::remove(&self.path)
         {
             tracing::warn!(%error, path = %self.path.display(), "segment cannot be removed");
         }
