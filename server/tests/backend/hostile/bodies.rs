@@ -66,7 +66,7 @@ async fn broken_bodies_have_the_status_that_fits() {
     let cut = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
     for (what, encoding, body, status, reason) in [
-        ("nested", "", nested(129).into_bytes(), 400, "128 levels"),
+        ("nested", "", nested(131).into_bytes(), 400, "128 levels"),
         ("cut off", "", cut(batch), 400, "body: not the JSON"),
         (
             "cut off gzip",
@@ -126,13 +126,13 @@ async fn broken_bodies_have_the_status_that_fits() {
         ignored(client).await,
         json!([row("body:too_large", 1), row("body:unreadable", 9)])
     );
-    // All of the deepest nesting is read, and half a surrogate pair spoils nothing.
+    // All of the deepest nesting is read, counted from each element, and half a surrogate pair spoils nothing.
     let (status, _) = post(
         client,
         &ours,
         "/sqreen/v0/batch",
         "",
-        nested(127).into_bytes(),
+        nested(129).into_bytes(),
     )
     .await;
     assert_eq!(status, 200);
