@@ -36,8 +36,8 @@
 //!
 //! # Segments
 //!
-//! Any Parquet reader reads `segments/*.parquet`; since the columns of members differ from file to file, DuckDB is told
-//! `union_by_name = true`. Rows are sorted by `time`, then by `id`; row groups hold at most 32,768 rows;
+//! Any Parquet reader reads `segments/*.parquet`; since the columns of members differ from file to file, `DuckDB` is
+//! told `union_by_name = true`. Rows are sorted by `time`, then by `id`; row groups hold at most 32,768 rows;
 //! columns whose values differ are compressed with zstd; pages have an offset index. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as decimal
 //! microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
 //!
