@@ -43,15 +43,15 @@ struct Host {
 /// The sums of one application and host.
 #[derive(Debug, Serialize)]
 pub(crate) struct LedgerRow {
-    app: String,
-    host: String,
+    pub(crate) app: String,
+    pub(crate) host: String,
     instances: u64,
-    tracked: u64,
-    accepted: u64,
-    duplicate: u64,
-    rejected: BTreeMap<String, u64>,
-    dropped: BTreeMap<String, u64>,
-    pending: u64,
+    pub(crate) tracked: u64,
+    pub(crate) accepted: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) rejected: BTreeMap<String, u64>,
+    pub(crate) dropped: BTreeMap<String, u64>,
+    pub(crate) pending: u64,
     corrected: BTreeMap<String, u64>,
 }
 

@@ -13,7 +13,7 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::events::{Scans, bucket};
+pub(crate) use self::events::{EventView, Scans, bucket, export, live, sse_event};
 pub(crate) use self::params::{Given, Params};
 pub(crate) use self::problem::Problem;
 use crate::server::App;

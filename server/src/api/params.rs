@@ -39,14 +39,14 @@ impl Given {
     }
 
     /// Takes `filter`; without it, every event is meant.
-    pub(super) fn filter(&mut self) -> Result<Filter, Problem> {
+    pub(crate) fn filter(&mut self) -> Result<Filter, Problem> {
         let text = self.text("filter").unwrap_or_default();
         text.parse()
             .map_err(|error| Problem::filter("filter", &error))
     }
 
     /// Takes the name of a field.
-    pub(super) fn field(&mut self, name: &str) -> Result<Option<Field>, Problem> {
+    pub(crate) fn field(&mut self, name: &str) -> Result<Option<Field>, Problem> {
         let field = self.text(name).map(|text| text.parse::<Field>());
         field
             .transpose()
@@ -54,7 +54,7 @@ impl Given {
     }
 
     /// Takes `from` and `to`.
-    pub(super) fn range(&mut self) -> Result<TimeRange, Problem> {
+    pub(crate) fn range(&mut self) -> Result<TimeRange, Problem> {
         let range = TimeRange {
             from: self.time("from")?,
             to: self.time("to")?,
@@ -79,7 +79,7 @@ impl Given {
     }
 
     /// Takes a number of 1 to `most`.
-    pub(super) fn number(&mut self, name: &str, most: usize) -> Result<Option<usize>, Problem> {
+    pub(crate) fn number(&mut self, name: &str, most: usize) -> Result<Option<usize>, Problem> {
         let number = self.text(name).map(|text| {
             let number = text.parse().ok();
             number
@@ -89,7 +89,8 @@ impl Given {
         number.transpose()
     }
 
-    fn cursor(&mut self) -> Result<Option<Cursor>, Problem> {
+    /// Takes where the page before ended.
+    pub(crate) fn cursor(&mut self) -> Result<Option<Cursor>, Problem> {
         let cursor = self.text("cursor").map(|text| text.parse());
         cursor
             .transpose()
@@ -97,7 +98,7 @@ impl Given {
     }
 
     /// Refuses what nobody took.
-    pub(super) fn end(self) -> Result<(), Problem> {
+    pub(crate) fn end(self) -> Result<(), Problem> {
         match self.0.first() {
             Some((name, _)) => Err(Problem::field(name, format!("{name}: unknown parameter"))),
             None => Ok(()),
@@ -105,7 +106,7 @@ impl Given {
     }
 
     /// Reads a query for a page of events, of `filter from to limit cursor`.
-    pub(crate) fn events(mut self) -> Result<EventQuery, Problem> {
+    pub(super) fn events(mut self) -> Result<EventQuery, Problem> {
         let limit = self.number("limit", EventQuery::MAX_LIMIT)?;
         let query = EventQuery {
             filter: self.filter()?,

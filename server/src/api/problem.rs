@@ -35,7 +35,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
-    pub(super) fn field(field: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn field(field: &str, detail: impl Into<String>) -> Self {
         Self {
             field: Some(field.to_owned()),
             ..Self::new(StatusCode::BAD_REQUEST, detail)
@@ -70,6 +70,15 @@ impl Problem {
     /// What is wrong, for people.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The parameter that is wrong, and where in bytes from its start, if that is known.
+    pub(crate) fn place(&self) -> Option<(&str, usize)> {
+        Some((self.field.as_deref()?, self.position?))
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 }
 

@@ -53,12 +53,12 @@ pub(crate) struct Ignored {
 /// One count of [`Ignored`].
 #[derive(Debug, Serialize)]
 pub(crate) struct IgnoredRow {
-    app: String,
+    pub(crate) app: String,
     /// The type of agent; empty for clients that do not log in.
-    agent: String,
+    pub(crate) agent: String,
     /// Such as `attack`, `metric:req` or `body_too_large`.
-    kind: String,
-    count: u64,
+    pub(crate) kind: String,
+    pub(crate) count: u64,
 }
 
 impl Ignored {

@@ -41,11 +41,11 @@ struct Bucket {
 /// What the limit did to one application since the start of the server.
 #[derive(Debug, Serialize)]
 pub(crate) struct LimitedRow {
-    app: String,
+    pub(crate) app: String,
     /// Batches that were answered 429, to come again.
-    deferred_batches: u64,
+    pub(crate) deferred_batches: u64,
     /// Events that were stored although they were over the limit, since their agent would not have come again.
-    events_over_limit: u64,
+    pub(crate) events_over_limit: u64,
 }
 
 impl Rates {

@@ -8,7 +8,7 @@ use super::error::StateError;
 
 /// Step `n` makes version `n + 1` of version `n`, which `PRAGMA user_version` tells. Steps that were released are never
 /// changed; a change is a step more.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // Times are microseconds since the Unix epoch. `row` is the order of creation.
     "CREATE TABLE actions (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -63,6 +63,14 @@ const STEPS: [&str; 2] = [
         name TEXT PRIMARY KEY,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE views (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        name TEXT NOT NULL UNIQUE,
+        place TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT;",
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

@@ -10,6 +10,8 @@
 mod actions;
 mod allowlist;
 mod apps;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod migrations;
 mod model;
@@ -17,6 +19,7 @@ mod settings;
 mod sqlite;
 mod store;
 mod tokens;
+mod views;
 
 pub(crate) use self::actions::{ActionCursor, Origin};
 pub(crate) use self::allowlist::{AllowDraft, AllowEntry};
@@ -28,3 +31,4 @@ pub(crate) use self::settings::Settings;
 pub(crate) use self::sqlite::SqliteState;
 pub(crate) use self::store::StateStore;
 pub(crate) use self::tokens::{TokenKind, TokenRecord};
+pub(crate) use self::views::{NotSaved, SavedView};

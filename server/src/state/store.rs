@@ -8,11 +8,12 @@ use super::apps::AppStore;
 use super::error::StateError;
 use super::settings::SettingStore;
 use super::tokens::TokenStore;
+use super::views::ViewStore;
 
 /// A durable store of what is decided: each write survives the end of the process once it is answered. The calls
 /// block on the disk: make them where blocking is allowed.
 pub(crate) trait StateStore:
-    ActionStore + AllowStore + AppStore + SettingStore + TokenStore + Debug + Send + Sync
+    ActionStore + AllowStore + AppStore + SettingStore + TokenStore + ViewStore + Debug + Send + Sync
 {
     /// A number that differs from that of an earlier call if another process wrote in between. It says nothing of
     /// this one's own writes.

@@ -20,7 +20,7 @@ test("page after page leads through all events, newest first", async () => {
   await agent.send(record("of-another", { client_ip: "203.0.113.9" }));
 
   await visit(server, { state }, async (page) => {
-    await page.goto("/?ip=198.51.100.7");
+    await page.goto("/?filter=ip:198.51.100.7");
     const older = page.getByRole("link", { name: "Older events" });
     const seen = [];
     for (;;) {

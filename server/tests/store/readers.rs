@@ -20,7 +20,7 @@ fn segments_are_left_for_other_readers() {
     let store = open(&dir);
     let of_country = |mut event: StoredEvent, n: usize| {
         let properties = event.properties.get_or_insert_default();
-        if !usize::is_multiple_of(n, 4) {
+        if !n.is_multiple_of(4) {
             properties.insert("country".to_owned(), json!(["FR", "DE", "é \"x\""][n % 3]));
         }
         event

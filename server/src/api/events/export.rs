@@ -57,12 +57,16 @@ impl Format {
     }
 }
 
-/// Takes `format filter from to`.
 pub(super) async fn export(
     _: Bearer,
     State(app): State<App>,
-    mut given: Given,
+    given: Given,
 ) -> Result<Response, Problem> {
+    answer(&app, given)
+}
+
+/// The file that `format filter from to` ask for.
+pub(crate) fn answer(app: &App, mut given: Given) -> Result<Response, Problem> {
     let format = match given.text("format").as_deref() {
         Some("csv") => Format::Csv,
         Some("ndjson") => Format::Ndjson,
@@ -72,7 +76,7 @@ pub(super) async fn export(
     given.end()?;
     let place = place(&app.scans.exports)?;
     let store = Arc::clone(&app.store);
-    let scan = Scan::start(&app, place, move |outlet| {
+    let scan = Scan::start(app, place, move |outlet| {
         write(&*store, &filter, range, format, outlet)
     });
     let pieces = stream::unfold(scan, |mut scan| async {

@@ -22,10 +22,12 @@ use super::sse;
 use super::view::EventView;
 use crate::actions::News;
 use crate::server::App;
-use crate::store::{Filter, Followed, Follower};
+use crate::store::{Filter, Followed, Follower, StoredEvent};
 
-struct Live {
+struct Live<F> {
     filter: Filter,
+    /// How an event is shown.
+    show: F,
     follower: Follower,
     news: watch::Receiver<News>,
     found: VecDeque<Event>,
@@ -40,8 +42,19 @@ pub(super) async fn live(
 ) -> Result<Response, Problem> {
     let filter = given.filter()?;
     given.end()?;
+    answer(&app, filter, |event| {
+        sse::event("found", &EventView::from(event))
+    })
+}
+
+/// The stream of the events that the filter takes, each as `show` makes it.
+pub(crate) fn answer<F>(app: &App, filter: Filter, show: F) -> Result<Response, Problem>
+where
+    F: FnMut(StoredEvent) -> Event + Send + 'static,
+{
     let live = Live {
         filter,
+        show,
         _place: place(&app.scans.live)?,
         follower: app.store.follow(),
         news: app.actions.listen(),
@@ -53,7 +66,7 @@ pub(super) async fn live(
     })))
 }
 
-impl Live {
+impl<F: FnMut(StoredEvent) -> Event> Live<F> {
     /// The next event of the stream; `None` ends it.
     async fn next(&mut self) -> Option<Event> {
         loop {
@@ -73,8 +86,7 @@ impl Live {
                     let meant = events
                         .into_iter()
                         .filter(|event| self.filter.matches(event));
-                    let found = meant.map(|event| sse::event("found", &EventView::from(event)));
-                    self.found.extend(found);
+                    self.found.extend(meant.map(&mut self.show));
                 }
             }
         }

@@ -17,7 +17,11 @@ use axum::Router;
 use axum::routing::get;
 
 pub(crate) use self::counts::bucket;
+pub(crate) use self::export::answer as export;
+pub(crate) use self::live::answer as live;
 pub(crate) use self::scan::Scans;
+pub(crate) use self::sse::event as sse_event;
+pub(crate) use self::view::EventView;
 use crate::server::App;
 
 pub(super) fn router() -> Router<App> {

@@ -8,7 +8,7 @@ use futures_util::Stream;
 use serde::Serialize;
 
 /// One event of the stream.
-pub(super) fn event(name: &str, data: &impl Serialize) -> Event {
+pub(crate) fn event(name: &str, data: &impl Serialize) -> Event {
     let event = Event::default().event(name);
     // Views are texts, numbers and JSON: nothing of them can fail to be written.
     event.json_data(data).unwrap_or_default()

@@ -11,7 +11,7 @@ use crate::store::{EventId, StoredEvent};
 
 /// A stored event with every key, times as RFC 3339, and no properties as `{}`.
 #[derive(Debug, Serialize)]
-pub(super) struct EventView {
+pub(crate) struct EventView {
     id: EventId,
     time: Timestamp,
     received: Timestamp,

@@ -15,8 +15,9 @@ use super::transfer::{Format, Sum};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 
-/// Writes the events of a range of times, in microseconds since the Unix epoch, to a file, which is replaced as a whole. The directory
-/// may be in use by a server. Events come segment by segment, by time within each, those of the journal last.
+/// Writes the events of a range of times, in microseconds since the Unix epoch, to a file, which gets its name once it
+/// is whole. A server may work on the directory. Events come segment by segment, by time within each, those of the
+/// journal last.
 pub(crate) fn export(
     dir: &Path,
     file: &Path,

@@ -20,9 +20,14 @@
 //!   journal. If sealing stays behind, hot rows grow to twice their number and then appends wait, or answer
 //!   [`StoreError::Overloaded`] where sealing fails. So the rows in memory are at most four times
 //!   [`StoreOptions::seal_rows`] or [`StoreOptions::seal_bytes`], whichever is reached first.
-//! - **Duplicates.** The ids of the last 24 hours are in memory and recognised without fail; they are read back from
-//!   the journal and the segments at the start. See [`StoreOptions::dedupe_window`] and
-//!   [`StoreOptions::dedupe_ids`] for the bounds.
+//!   Rows that stay in memory for [`StoreOptions::seal_age`] are sealed however few they are.
+//! - **Look after.** Every second the same thread deletes the segments that [`StoreOptions::retention_age`] and
+//!   [`StoreOptions::retention_bytes`] leave no room for, and makes small neighbours one, which is named by the first
+//!   and the last number that it stands for: `segments/00000003-00000010-9d2b70aa.parquet`. A file that readers still
+//!   use goes when the last of them is done. See `maintain`.
+//! - **Duplicates.** The ids of the last 24 hours are recognised without fail; prints of them are in memory, and read
+//!   back from the journal and the segments at the start. A new id is taken for a known one with a chance of one in
+//!   10^15. See [`StoreOptions::dedupe_window`] and [`StoreOptions::dedupe_ids`] for the bounds.
 //! - **Damage.** A journal's end that was never finished is cut off; a damaged frame is skipped, those behind it are
 //!   kept, and a copy of the file is left as `….journal.damaged`. A damaged segment is renamed `….parquet.damaged`,
 //!   and the rest serves. [`StoreStats`] counts all of it. The checksum of a segment, part of its name, is compared
@@ -30,9 +35,16 @@
 //!
 //! # Durability
 //!
-//! The points at which something is synced, in order: the folders when they are made; a new journal's folder before
-//! its first frame; the journal after each frame, before the answer; a segment's file before it is named; its folder
-//! before the journal is removed; the journal's folder after that.
+//! The points at which something is synced, in order: the folders when they are made, and those above them that are
+//! made with them; a new journal's folder before its first frame; the journal after each frame, before the answer; a
+//! segment's file before it is named; its folder before the journal, or the segments that it takes the place of, are
+//! removed; the journal's folder after that. All of it goes through `disk`, whose tests record this order, and open
+//! what each loss of power would leave.
+//!
+//! # Beside a server
+//!
+//! `backup`, `check` and `export` of the program read the directory while a server works on it; see `snapshot` for
+//! why nothing is missed. `import` opens the store itself, and so needs the directory for itself.
 //!
 //! # Segments
 //!
@@ -75,6 +87,7 @@
 mod backup;
 mod check;
 mod dedupe;
+mod disk;
 mod export;
 mod files;
 mod filter;

@@ -131,7 +131,7 @@ pub(super) fn back(sent: &Params) -> &str {
 }
 
 /// The link, if it is one to a page of events of this server.
-pub(super) fn local(link: &str) -> Option<&str> {
+pub(in super::super) fn local(link: &str) -> Option<&str> {
     let plain = link.bytes().all(|byte| byte.is_ascii_graphic());
     let known = link == "/" || link.starts_with("/?") || link.starts_with("/actor?");
     (plain && known).then_some(link)

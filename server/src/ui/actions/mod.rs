@@ -12,10 +12,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
+pub(super) use self::form::local;
 pub(super) use self::met::{Met, standing};
 use self::page::Shown;
 pub(super) use self::page::banner;
-use self::sent::Sent;
+pub(super) use self::sent::Sent;
+pub(super) use self::tables::{csrf, table};
 use super::access::{self, Reader, value};
 use crate::actions::{ActionError, ActionPage};
 use crate::api::Params;

@@ -12,8 +12,8 @@ use crate::server::App;
 /// A form from a page of the reader who sends it.
 #[derive(Debug)]
 pub(crate) struct Sent {
-    pub(super) reader: Reader,
-    pub(super) fields: Params,
+    pub(in super::super) reader: Reader,
+    pub(in super::super) fields: Params,
 }
 
 /// Why a form changes nothing.

@@ -121,7 +121,11 @@ pub(super) fn agents(app: &App) -> Markup {
     }
 }
 
-pub(super) fn table(name: &str, heads: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
+pub(in super::super) fn table(
+    name: &str,
+    heads: &[&str],
+    rows: impl Iterator<Item = Markup>,
+) -> Markup {
     html! {
         div.scroll.stack tabindex="0" role="region" aria-label=(name) {
             table {
@@ -199,7 +203,7 @@ pub(super) fn lift(id: Id, name: &str, reader: &Reader, back: &str) -> Markup {
     }
 }
 
-pub(super) fn csrf(reader: &Reader) -> Markup {
+pub(in super::super) fn csrf(reader: &Reader) -> Markup {
     html! { input type="hidden" name=(Reader::CSRF) value=(reader.csrf.0); }
 }
 

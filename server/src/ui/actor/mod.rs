@@ -1,11 +1,13 @@
-//! `GET /actor`: what one address or one user meets now, and their events.
+//! `GET /actor`: what one address or one user meets now, what they did, who is related to them, and their events.
 //!
 //! The actor is `ip=203.0.113.7`, or `user.email=a%40b.example` and further `user.<identifier>=<value>`: all the
-//! identifiers of a user, since an action meets who has exactly those. The events are those with any of them. `filter`,
-//! `from`, `to`, `limit` and `cursor` are those of the Event Explorer; with `app`, only what concerns that application is
-//! shown.
+//! identifiers of a user, since an action meets who has exactly those. The events are those with any of them. The other
+//! parameters are those of the Event Explorer; with `app`, only what concerns that application is shown.
 
 mod identity;
+mod past;
+
+use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -13,21 +15,15 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 pub(super) use self::identity::Actor;
-use super::access::{self, value};
-use super::explorer::{self, Found, Listing, Unread};
-use super::{actions, page};
+use self::past::Past;
+use super::explorer::{self, Asked, Listing, Place, Reading};
+use super::{access, actions, page};
 use crate::actions::FieldError;
-use crate::api::{Given, Params, Problem};
-use crate::server::App;
-use crate::store::{Dimension, EventQuery, Field, Filter};
+use crate::api::{Params, Problem};
+use crate::server::{App, blocking};
+use crate::store::{Dimension, Field, Filter};
 
 const PATH: &str = "/actor";
-const FIELDS: [(&str, &str); 4] = [
-    ("filter", "Filter"),
-    ("app", "App"),
-    ("from", "From"),
-    ("to", "To"),
-];
 
 pub(super) async fn show(
     State(app): State<App>,
@@ -41,44 +37,74 @@ pub(super) async fn show(
         Ok(parsed) => parsed,
         Err(error) => return (StatusCode::BAD_REQUEST, nobody(&error)).into_response(),
     };
-    let found = explorer::read(&app, query(&actor, &rest)).await;
-    let params = actor.params().into_iter().chain(rest).collect();
+    let place = Place::new(PATH, actor.params(), &rest);
+    let reading = explorer::read(&app, asked(&actor, &place)).await;
+    let past = match &reading {
+        Ok((_, found)) => past(&app, &actor, &place, found.span.1).await,
+        Err(_) => None,
+    };
     let listing = Listing {
         reader: &reader,
-        path: PATH,
-        params: &params,
+        place: &place,
+        views: &[],
     };
-    let status = explorer::status(&found);
-    (status, markup(&app, &actor, &listing, &found)).into_response()
+    let status = explorer::status(&reading);
+    (
+        status,
+        markup(&app, &actor, &listing, &reading, past.as_ref()),
+    )
+        .into_response()
+}
+
+/// The actor's events, of one application or of all.
+fn own(actor: &Actor, place: &Place) -> Filter {
+    let app = Some(place.value("app")).filter(|app| !app.is_empty());
+    let app = app.map(|app| Filter::equals(Field::Dimension(Dimension::App), app));
+    Filter::All([actor.filter()].into_iter().chain(app).collect())
 }
 
 /// The actor's events that the parameters select.
-fn query(actor: &Actor, params: &Params) -> Result<EventQuery, Problem> {
-    let mut given = Given::new(params.clone())?;
-    let app = given.text("app");
-    let app = app.map(|app| Filter::equals(Field::Dimension(Dimension::App), app));
-    let mut query = given.events()?;
-    let own = [actor.filter()].into_iter().chain(app);
-    query.filter = Filter::All(own.chain([query.filter]).collect());
-    Ok(query)
+fn asked(actor: &Actor, place: &Place) -> Result<Asked, Problem> {
+    let mut apps = place.params().iter().filter(|(name, _)| name == "app");
+    if apps.next().is_some() && apps.next().is_some() {
+        return Err(Problem::field("app", "app: given twice"));
+    }
+    let rest = place.params().iter().filter(|(name, _)| name != "app");
+    let rest = Place::new(PATH, Params::new(), &rest.cloned().collect());
+    Asked::read(&rest, own(actor, place))
+}
+
+/// What is known of the actor until that time; `None` if it cannot be read.
+async fn past(app: &App, actor: &Actor, place: &Place, until: i64) -> Option<Past> {
+    let shared = Arc::clone(app);
+    let (filter, of) = (own(actor, place), actor.clone());
+    let read = blocking(move || Past::read(&*shared.store, &of, filter, until)).await;
+    match read.and_then(|read| read) {
+        Ok(past) => Some(past),
+        Err(error) => {
+            tracing::error!(%error, "the past of an actor not read");
+            None
+        }
+    }
 }
 
 fn markup(
     app: &App,
     actor: &Actor,
     listing: &Listing<'_>,
-    found: &Result<Found, Unread>,
+    reading: &Reading,
+    past: Option<&Past>,
 ) -> Markup {
-    let within = value(listing.params, "app");
+    let within = Some(listing.place.value("app")).filter(|app| !app.is_empty());
+    let empty = html! { p { "No event of this actor matches." } };
     let content = html! {
         (actions::banner(app))
         section.actor aria-labelledby="actor" {
             h2 #actor { (name(actor)) }
-            (actions::standing(app, actor, within, listing.reader, &listing.here()))
-            @if let Ok(found) = found { (seen(found)) }
+            (actions::standing(app, actor, within, listing.reader, &listing.place.here()))
+            @if let Some(past) = past { (past.markup(listing.place)) }
         }
-        (page::filter(listing, &FIELDS, &actor.params()))
-        (page::events(listing, found, &html! { p { "No event of this actor matches." } }))
+        (explorer::markup(app, listing, &[("app", "App")], reading, &empty))
     };
     page::document(&actor.to_string(), Some(PATH), &content)
 }
@@ -92,20 +118,7 @@ fn name(actor: &Actor) -> Markup {
     }
 }
 
-fn seen(found: &Found) -> Markup {
-    let events = &found.page.events;
-    html! {
-        @if let (Some(last), Some(first)) = (events.first(), events.last()) {
-            p { "In the events shown: first seen " (page::time(first.time)) ", last seen " (page::time(last.time)) "." }
-        }
-    }
-}
-
 /// For parameters that name no actor.
 fn nobody(error: &FieldError) -> Markup {
-    let content = html! {
-        p role="alert" { (error) }
-        p { a href="/" { "Events" } }
-    };
-    page::document("Actor", Some(PATH), &content)
+    page::refusal("Actor", PATH, &error.to_string(), &[("/", "Events")])
 }

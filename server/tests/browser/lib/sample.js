@@ -57,9 +57,9 @@ export async function fill(server) {
 export const PAGES = [
   { name: "sign-in", path: "/", status: 401, stranger: true },
   { name: "events", path: "/" },
-  { name: "events-older", path: "/?app=shop&limit=2" },
-  { name: "events-none-match", path: "/?name=no.such.event" },
-  { name: "events-refused", path: "/?ip=nowhere", status: 400 },
+  { name: "events-older", path: "/?filter=app:shop&limit=2" },
+  { name: "events-none-match", path: "/?filter=name:no.such.event" },
+  { name: "events-refused", path: "/?filter=ip:nowhere", status: 400 },
   { name: "actor-address", path: `/actor?ip=${CAFE}` },
   { name: "actor-user", path: `/actor?user.email=${ANN}&user.shop=north` },
   { name: "actor-long", path: `/actor?user.${LONG.slice(0, 128)}=${LONG}` },

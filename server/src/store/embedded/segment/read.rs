@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -28,6 +28,7 @@ use super::schema::{
     Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION, SCHEMA,
     SCHEMA_VERSION, Shred,
 };
+use crate::store::embedded::disk;
 use crate::store::embedded::files::{Numbers, SegmentName};
 use crate::store::embedded::texts::Texts;
 use crate::store::event::EventId;
@@ -348,7 +349,7 @@ impl Drop for Segment {
     fn drop(&mut self) {
         // A file that cannot be removed is found by the next start, which comes to the same decision.
         if self.retired.load(Ordering::Acquire)
-            && let Err(error) = fs::remove_file(&self.path)
+            && let Err(error) = disk::remove(&self.path)
         {
             tracing::warn!(%error, path = %self.path.display(), "segment cannot be removed");
         }

@@ -1,6 +1,6 @@
 //! Writing a segment.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter};
 use std::sync::Arc;
 
@@ -25,8 +25,10 @@ use super::schema::{
     SCHEMA_VERSION,
 };
 use super::shred::{self, Shredder};
+use crate::store::embedded::disk;
 use crate::store::embedded::files::{Layout, Numbers, SegmentName, sync_dir};
 use crate::store::embedded::hot::{HotBatch, HotRow};
+use crate::store::embedded::row::Field;
 use crate::store::error::StoreError;
 use crate::store::filter::JsonField;
 
@@ -48,7 +50,7 @@ pub(in crate::store::embedded) fn write(
         let draft = draft.clone();
         move |error| StoreError::io(action, draft, error)
     };
-    let file = File::create(&draft).map_err(io("creating a segment"))?;
+    let file = disk::create(&draft).map_err(io("creating a segment"))?;
     let written = write_file(file, batches).map_err(|error| match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(source) => StoreError::io("writing a segment", &draft, *source),
@@ -62,17 +64,17 @@ pub(in crate::store::embedded) fn write(
         Ok(written) => written,
         Err(error) => {
             // The space may be what the disk lacks; the draft is of no use in any case.
-            drop(fs::remove_file(&draft));
+            drop(disk::remove(&draft));
             return Err(error);
         }
     };
-    file.sync_all().map_err(io("syncing a segment"))?;
+    disk::sync(&file, &draft).map_err(io("syncing a segment"))?;
     let name = SegmentName { numbers, crc };
     let path = layout.segment_file(name);
     Segment::open(&draft, name).map_err(|error| {
         StoreError::Internal(format!("segment {numbers} was not written well: {error}"))
     })?;
-    fs::rename(&draft, &path).map_err(io("naming a segment"))?;
+    disk::rename(&draft, &path).map_err(io("naming a segment"))?;
     sync_dir(&layout.segments)?;
     Segment::open(&path, name).map_err(|error| {
         StoreError::Internal(format!("segment {numbers} cannot be opened: {error}"))
@@ -188,8 +190,8 @@ impl FileWriter {
             self.actors = None;
             return;
         };
-        if let Some(ip) = &row.row.ip {
-            actors.ips.push((actors::ip_key(&ip.0), at));
+        if let Ok(Some(ip)) = row.row.text(Field::Ip) {
+            actors.ips.push((actors::ip_key(ip), at));
         }
         if let Some(user) = row.json(JsonField::User) {
             shred::members(user, |_, value| {

@@ -1,0 +1,44 @@
+// Beside the value that is pointed at, or has the focus: the ways to filter by it, and to exclude it.
+
+export function pick() {
+  const table = document.querySelector("table.events");
+  if (!table) return;
+  const menu = document.createElement("span");
+  menu.className = "pick";
+  const only = way("=", "Only");
+  const not = way("≠", "Exclude");
+  menu.append(only, not);
+
+  table.addEventListener("pointerover", ({ target, pointerType }) => pointerType !== "touch" && offer(target));
+  table.addEventListener("focusin", ({ target }) => offer(target));
+  table.addEventListener("pointerleave", () => menu.contains(document.activeElement) || menu.remove());
+
+  function way(sign, name) {
+    const link = document.createElement("a");
+    link.textContent = sign;
+    link.title = name;
+    link.setAttribute("aria-label", name);
+    return link;
+  }
+
+  function offer(target) {
+    const value = target.closest("[data-test]");
+    if (!value || menu.contains(target)) return;
+    const test = value.dataset.test;
+    only.href = also(test);
+    not.href = also(`-${test}`);
+    // A link has no links within.
+    const after = value.closest("a") ?? value;
+    if (after.nextElementSibling !== menu) after.after(menu);
+  }
+
+  /** The page with this test, too. */
+  function also(test) {
+    const url = new URL(document.querySelector("form.search").action);
+    const here = new URL(location.href);
+    if (here.pathname === url.pathname) url.search = here.search;
+    url.searchParams.delete("cursor");
+    url.searchParams.set("filter", `${table.dataset.base} ${test}`.trim());
+    return url.pathname + url.search;
+  }
+}

@@ -1,0 +1,126 @@
+//! What a page of events is steered by: the search field, what to count by, and the range of time.
+
+use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
+
+use super::asked::RANGES;
+use super::{Asked, Place};
+use crate::api::Problem;
+use crate::store::Field;
+use crate::ui::text::{SHOWN, stamp, start};
+
+/// The search field and the ranges; `more` are further fields of the form.
+pub(super) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Problem>) -> Markup {
+    let wrong = problem.and_then(Problem::place);
+    let in_filter = wrong.filter(|(field, _)| *field == "filter");
+    html! {
+        form.search #search method="get" action=(place.path()) role="search" {
+            @let set: Vec<_> = ["filter", "by", "group"].into_iter().chain(more.iter().map(|(name, _)| *name)).collect();
+            (hidden(place, &set))
+            div.field {
+                label for="filter" { "Filter" }
+                input #filter name="filter" value=(place.value("filter")) type="text" autocomplete="off" autocapitalize="off"
+                    spellcheck="false" enterkeyhint="search" placeholder="name:users.login ip:203.0.113.0/24 -status:200"
+                    aria-invalid=[in_filter.map(|_| "true")] aria-describedby=[in_filter.map(|_| "wrong")]
+                    data-fields=(Field::names().collect::<Vec<_>>().join(" ")) data-complete="/complete";
+            }
+            @for (name, label) in more {
+                label { (label) input name=(name) value=(place.value(name)); }
+            }
+            label { "Colour by" (field(place, "by")) }
+            label { "Group by" (field(place, "group")) }
+            datalist #fields { @for name in Field::names() { option value=(name) {} } }
+            button { "Search" }
+        }
+        @if let (Some(problem), Some((_, at))) = (problem, in_filter) {
+            div #wrong {
+                p role="alert" { (problem.detail()) }
+                (pointed(place.value("filter"), at))
+            }
+        } @else if let Some(problem) = problem {
+            p role="alert" { (problem.detail()) }
+        }
+    }
+}
+
+fn field(place: &Place, name: &str) -> Markup {
+    html! {
+        input name=(name) value=(place.value(name)) list="fields" autocomplete="off" autocapitalize="off" spellcheck="false"
+            placeholder="nothing";
+    }
+}
+
+fn hidden(place: &Place, but: &[&str]) -> Markup {
+    html! { @for (name, value) in place.along(but) { input type="hidden" name=(name) value=(value); } }
+}
+
+/// The filter with a mark where it is wrong.
+fn pointed(filter: &str, at: usize) -> Markup {
+    let (before, rest) = filter.split_at_checked(at).unwrap_or((filter, ""));
+    let ends = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let (wrong, after) = rest.split_at_checked(ends).unwrap_or((rest, ""));
+    let lead = before.ceil_char_boundary(before.len().saturating_sub(SHOWN));
+    html! {
+        pre.pointed {
+            @if lead > 0 { "…" }
+            (before.get(lead..).unwrap_or_default())
+            mark { @if wrong.is_empty() { "⌃" } @else { (start(wrong, SHOWN)) } }
+            (start(after, SHOWN))
+        }
+    }
+}
+
+/// The ways to other ranges of time.
+pub(super) fn ranges(place: &Place, counted: Option<(&Asked, (i64, i64))>) -> Markup {
+    let last = place.value("last");
+    let own = !place.value("from").is_empty() || !place.value("to").is_empty();
+    let to = |last| place.with(&[("last", last), ("from", ""), ("to", "")]);
+    html! {
+        nav.ranges aria-label="Time" {
+            a href=(to("")) aria-current=[(last.is_empty() && !own).then_some("true")] { "Latest" }
+            @for (name, label, _) in RANGES {
+                a href=(to(name)) aria-current=[(last == name && !own).then_some("true")] title={ "The last " (label) } { (label) }
+            }
+            @if let Some((_, span)) = counted { (steps(place, span)) }
+            details.custom {
+                summary aria-current=[own.then_some("true")] { "From … to" }
+                form.times method="get" action=(place.path()) {
+                    (hidden(place, &["last", "from", "to"]))
+                    @let (from, to) = counted.map(|(_, (from, to))| (stamp(from), stamp(to))).unwrap_or_default();
+                    (moment(place, "from", "From", &from))
+                    (moment(place, "to", "To", &to))
+                    button { "Show" }
+                }
+            }
+        }
+    }
+}
+
+/// A field for a time, filled in with the range shown if nothing was asked for.
+fn moment(place: &Place, name: &str, label: &str, shown: &str) -> Markup {
+    let asked = place.value(name);
+    let value = if asked.is_empty() { shown } else { asked };
+    html! {
+        label { (label) " (UTC)" input name=(name) value=(value) placeholder="2026-11-23T10:00:00Z" autocomplete="off" spellcheck="false"; }
+    }
+}
+
+/// Earlier, later, nearer and farther.
+fn steps(place: &Place, (from, to): (i64, i64)) -> Markup {
+    let span = to.saturating_sub(from);
+    let now = Timestamp::now().as_micros();
+    let half = span / 2;
+    let quarter = span / 4;
+    let show = |from: i64, to: i64| {
+        place.with(&[("last", ""), ("from", &stamp(from)), ("to", &stamp(to))])
+    };
+    html! {
+        span.steps {
+            a href=(show(from.saturating_sub(span), from)) title="Earlier" aria-label="Earlier" { "←" }
+            a href=(show(from.saturating_sub(half), to.saturating_add(half).min(now.max(to)))) title="Zoom out" aria-label="Zoom out" { "−" }
+            a href=(show(from.saturating_add(quarter), to.saturating_sub(quarter).max(from.saturating_add(quarter + 1))))
+                title="Zoom in" aria-label="Zoom in" { "+" }
+            a href=(show(to, to.saturating_add(span))) title="Later" aria-label="Later" { "→" }
+        }
+    }
+}

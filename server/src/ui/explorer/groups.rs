@@ -1,0 +1,85 @@
+//! The table of groups: how many events there are of each value of a field.
+
+use maud::{Markup, html};
+
+use super::{Found, Terms};
+use crate::store::{Dimension, Distinct, Field, Group, Groups};
+use crate::ui::actor::Actor;
+use crate::ui::text::{counted, grouped, share, short, time};
+
+pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms, found: &Found) -> Markup {
+    let shown = groups.rows.len() as u64;
+    let more = groups.values.count.saturating_sub(shown);
+    let name = by.to_string();
+    html! {
+        section.groups aria-labelledby="groups" {
+            h2 #groups { "By " code { (short(&name)) } }
+            @if groups.rows.is_empty() {
+                p { "No event of this range has " code { (short(&name)) } "." }
+            } @else {
+                div.scroll.stack tabindex="0" role="region" aria-label="Groups" {
+                    table {
+                        thead { tr {
+                            @for head in ["Value", "Events", "Share", "IPs", "Users", "First", "Last", ""] {
+                                th scope="col" { (head) }
+                            }
+                        } }
+                        tbody { @for group in &groups.rows { (row(by, group, groups.events, terms)) } }
+                    }
+                }
+            }
+            p.note {
+                @if more > 0 {
+                    "And " (counted(more, "value")) @if !groups.values.exact { " or more" } ". "
+                }
+                @if groups.absent > 0 {
+                    (terms.without(by, &html! { (counted(groups.absent, "event")) " without it" })) ". "
+                }
+                "Of the " (counted(found.histogram.counts.iter().sum(), "event")) " of the chart."
+            }
+        }
+    }
+}
+
+fn row(by: &Field, group: &Group, all: u64, terms: &Terms) -> Markup {
+    let shown = if group.value.is_empty() {
+        html! { "(empty)" }
+    } else {
+        short(&group.value)
+    };
+    html! {
+        tr {
+            td data-label="Value" { span { (terms.only(by, &group.value, &shown)) " " (actor(by, &group.value)) } }
+            td.number data-label="Events" { span { (grouped(group.events)) } }
+            td.number data-label="Share" {
+                span {
+                    meter min="0" max=(all) value=(group.events) aria-hidden="true" {}
+                    " " (share(group.events, all))
+                }
+            }
+            td.number data-label="IPs" { span { (distinct(group.ips)) } }
+            td.number data-label="Users" { span { (distinct(group.users)) } }
+            td data-label="First" { (time(group.first)) }
+            td data-label="Last" { (time(group.last)) }
+            td { (terms.not(by, &group.value)) }
+        }
+    }
+}
+
+fn distinct(distinct: Distinct) -> String {
+    let least = if distinct.exact { "" } else { "≥ " };
+    format!("{least}{}", grouped(distinct.count))
+}
+
+/// The way to the page of the address.
+fn actor(by: &Field, value: &str) -> Markup {
+    let ip = match by {
+        Field::Dimension(Dimension::Ip) => value.parse().ok(),
+        _ => None,
+    };
+    html! {
+        @if let Some(ip) = ip {
+            a.choice href=(Actor::Ip(ip).link()) aria-label={ "Actor " (value) } { "Actor" }
+        }
+    }
+}

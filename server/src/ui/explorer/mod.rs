@@ -1,0 +1,144 @@
+//! `GET /`: the events that the filters select, how many there were when, and of which values. The pages of actors list
+//! events as this one does.
+
+mod asked;
+mod chart;
+mod feed;
+mod form;
+mod groups;
+mod list;
+mod page;
+mod place;
+mod terms;
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+pub(super) use self::asked::Asked;
+pub(super) use self::feed::{complete, export, live};
+pub(super) use self::page::page as markup;
+pub(super) use self::place::{Place, given, link};
+pub(super) use self::terms::{Terms, test, text};
+use super::access::{self, Reader};
+use super::actions::Met;
+use crate::api::{Params, Problem};
+use crate::server::{App, blocking};
+use crate::state::SavedView;
+use crate::store::{EventPage, Filter, Groups, Histogram, StoreError};
+
+pub(super) const PATH: &str = "/";
+
+/// What a page shows.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) page: EventPage,
+    /// What the client and the user of each event meet now.
+    pub(super) actions: Vec<Met>,
+    /// The range of the counts.
+    pub(super) span: (i64, i64),
+    pub(super) histogram: Histogram,
+    pub(super) groups: Option<Groups>,
+}
+
+/// Why a page lists no events.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// What was asked for.
+    Wrong(Problem),
+    /// The store's fault.
+    Failed,
+}
+
+/// What was asked for, and what was found.
+pub(super) type Reading = Result<(Asked, Found), Unread>;
+
+/// A page that lists events, and who looks at it.
+#[derive(Debug)]
+pub(super) struct Listing<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) place: &'a Place,
+    pub(super) views: &'a [SavedView],
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(params): Query<Params>,
+) -> Response {
+    match app.explorer.reader(&headers) {
+        Some(reader) => page(&app, &reader, &params).await,
+        None => access::refuse("Sign in with the API token to see the events."),
+    }
+}
+
+/// The page itself, for those who may see it.
+pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Response {
+    let place = Place::new(PATH, Params::new(), params);
+    let reading = read(app, Asked::read(&place, Filter::default())).await;
+    let views = views(app).await;
+    let listing = Listing {
+        reader,
+        place: &place,
+        views: &views,
+    };
+    (status(&reading), page::explorer(app, &listing, &reading)).into_response()
+}
+
+/// The saved views; none if they cannot be read, so that events can be looked at nevertheless.
+async fn views(app: &App) -> Vec<SavedView> {
+    let shared = Arc::clone(app);
+    match blocking(move || shared.state.views()).await {
+        Ok(Ok(views)) => views,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "saved views not read");
+            Vec::new()
+        }
+        Err(error) => {
+            tracing::error!(%error, "saved views not read");
+            Vec::new()
+        }
+    }
+}
+
+/// What the store has of it.
+pub(super) async fn read(app: &App, asked: Result<Asked, Problem>) -> Reading {
+    let asked = asked.map_err(Unread::Wrong)?;
+    let shared = Arc::clone(app);
+    let found = blocking(move || find(&shared, &asked).map(|found| (asked, found))).await;
+    found.and_then(|found| found).map_err(|error| {
+        tracing::error!(%error, "events not read");
+        Unread::Failed
+    })
+}
+
+/// The status of a page that shows this.
+pub(super) fn status(reading: &Reading) -> StatusCode {
+    match reading {
+        Ok(_) => StatusCode::OK,
+        Err(Unread::Wrong(problem)) => problem.status(),
+        Err(Unread::Failed) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn find(app: &App, asked: &Asked) -> Result<Found, StoreError> {
+    let store = &app.store;
+    let page = store.query(&asked.events())?;
+    let span = asked.span(page.events.first().map(|event| event.time));
+    let histogram = store.histogram(&asked.histogram(span))?;
+    let groups = asked.groups(span).map(|query| store.groups(&query));
+    let actions = page
+        .events
+        .iter()
+        .map(|event| Met::by(app, event))
+        .collect();
+    Ok(Found {
+        page,
+        actions,
+        span,
+        histogram,
+        groups: groups.transpose()?,
+    })
+}

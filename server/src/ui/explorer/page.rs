@@ -1,0 +1,148 @@
+//! The page. Whatever agents sent is escaped where it is written.
+
+use maud::{Markup, html};
+
+use super::{Asked, Found, Listing, Place, Reading, Terms, Unread, chart, form, groups, list};
+use crate::server::App;
+use crate::store::Filter;
+use crate::ui::page::document;
+use crate::ui::text::{counted, stamp};
+use crate::ui::{delivery, views};
+
+const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
+let app = router.layer(sqreen.layer());
+sqreen::track("cart.checkout"); // in a handler"#;
+
+pub(super) fn explorer(app: &App, listing: &Listing<'_>, reading: &Reading) -> Markup {
+    let content = page(app, listing, &[], reading, &empty(listing.place));
+    document("Event Explorer", Some(listing.place.path()), &content)
+}
+
+/// What a page of events shows; `more` are further fields of its form, `empty` is what to say where nothing was found.
+pub(crate) fn page(
+    app: &App,
+    listing: &Listing<'_>,
+    more: &[(&str, &str)],
+    reading: &Reading,
+    empty: &Markup,
+) -> Markup {
+    let place = listing.place;
+    let problem = match reading {
+        Err(Unread::Wrong(problem)) => Some(problem),
+        _ => None,
+    };
+    let counted = reading
+        .as_ref()
+        .ok()
+        .map(|(asked, found)| (asked, found.span));
+    html! {
+        (form::steering(place, more, problem))
+        (form::ranges(place, counted))
+        @match reading {
+            Err(Unread::Wrong(_)) => p { a href=(place.path()) { "Start again without a filter" } },
+            Err(Unread::Failed) => {
+                p role="alert" {
+                    "The event store cannot be read now. The server's log says why; events are still being taken in. "
+                    a href=(place.here()) { "Try again" }
+                }
+            },
+            Ok((asked, found)) => (events(app, listing, asked, found, empty)),
+        }
+    }
+}
+
+fn events(
+    app: &App,
+    listing: &Listing<'_>,
+    asked: &Asked,
+    found: &Found,
+    empty: &Markup,
+) -> Markup {
+    let place = listing.place;
+    let terms = Terms::new(place, asked);
+    html! {
+        (chart::chart(place, asked, &terms, found))
+        (delivery::completeness(app, asked.apps()))
+        @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
+            (groups::table(by, found_groups, &terms, found))
+        }
+        (tools(listing, asked, found))
+        @if found.page.events.is_empty() { (empty) } @else { (list::table(listing, &terms, found)) }
+        @if let Some(next) = found.page.next {
+            nav.pages aria-label="More" { a rel="next" href=(place.with(&[("cursor", &next.to_string())])) { "Older events" } }
+        }
+    }
+}
+
+/// What can be done with what is shown.
+fn tools(listing: &Listing<'_>, asked: &Asked, found: &Found) -> Markup {
+    let place = listing.place;
+    let shown = found.page.events.len() as u64;
+    let followed =
+        place.own().is_empty() && place.value("cursor").is_empty() && place.value("to").is_empty();
+    html! {
+        div.tools {
+            h2 { (counted(shown, "event")) @if found.page.next.is_some() { ", newest first" } }
+            span.live data-live=[followed.then(|| live(place))] aria-live="polite" { a href=(place.with(&[])) { "Refresh" } }
+            @if shown > 0 {
+                span.exports {
+                    "Export "
+                    a href=(export(asked, "csv")) download { "CSV" } " "
+                    a href=(export(asked, "ndjson")) download { "NDJSON" }
+                }
+            }
+            (views::menu(listing))
+        }
+    }
+}
+
+/// Where the events of the page come as they are stored.
+fn live(place: &Place) -> String {
+    super::link(
+        "/live",
+        place.along(&["last", "from", "to", "by", "group", "limit"]),
+    )
+}
+
+/// The file of all that the page is about.
+fn export(asked: &Asked, format: &str) -> String {
+    let filter = match &asked.filter {
+        Filter::All(filters) if filters.is_empty() => String::new(),
+        filter => filter.to_string(),
+    };
+    let time = |time: Option<i64>| time.map(stamp).unwrap_or_default();
+    let (from, to) = (time(asked.range.from), time(asked.range.to));
+    let given = [
+        ("format", format),
+        ("filter", &filter),
+        ("from", &from),
+        ("to", &to),
+    ];
+    super::link(
+        "/export",
+        given.into_iter().filter(|(_, value)| !value.is_empty()),
+    )
+}
+
+fn empty(place: &Place) -> Markup {
+    let asks = ["filter", "last", "from", "to", "cursor"]
+        .iter()
+        .any(|name| !place.value(name).is_empty());
+    html! {
+        @if asks {
+            p {
+                "No event matches. "
+                @if !place.value("last").is_empty() || !place.value("from").is_empty() || !place.value("to").is_empty() {
+                    a href=(place.with(&[("last", ""), ("from", ""), ("to", "")])) { "Look at all of time" } " "
+                }
+                @if !place.value("filter").is_empty() {
+                    a href=(place.with(&[("filter", "")])) { "Take the filter away" }
+                }
+            }
+        } @else {
+            p { "No events yet. Add the layer to an axum app, and track:" }
+            pre tabindex="0" { code { (SNIPPET) } }
+            p { a href="/apps" { "See which agents are connected" } ", and " a href="/delivery" { "what became of what they sent" } "." }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Values as links that filter by them, or exclude them.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{Asked, Place};
+use crate::store::{Check, Field, Filter, Test};
+use crate::ui::text::{SHOWN, short, start};
+
+/// The most bytes of a value in a filter; one that is longer is looked for by its start.
+const MAX_VALUE: usize = 128;
+/// The most bytes of a test in a link.
+const MAX_TEST: usize = 512;
+
+/// What a page's filter becomes.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    place: Place,
+    /// The filter, so that a space and a further test can follow.
+    base: String,
+}
+
+impl Terms {
+    pub(crate) fn new(place: &Place, asked: &Asked) -> Self {
+        let text = place.value("filter").trim();
+        // `a or b` and a further test would be `a or (b and test)`.
+        let base = match &asked.typed {
+            Filter::Any(_) => format!("({text})"),
+            _ => text.to_owned(),
+        };
+        Self {
+            place: place.clone(),
+            base,
+        }
+    }
+
+    /// Of a page without a filter.
+    pub(crate) fn anew() -> Self {
+        Self {
+            place: Place::new(super::PATH, Vec::new(), &Vec::new()),
+            base: String::new(),
+        }
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Where the page has this test, too; `None` if there is no room for it.
+    fn also(&self, test: &str) -> Option<String> {
+        let filter = if self.base.split_whitespace().any(|known| known == test) {
+            self.base.clone()
+        } else {
+            format!("{} {test}", self.base)
+        };
+        let filter = filter.trim();
+        (filter.len() <= Filter::MAX_LENGTH).then(|| self.place.with(&[("filter", filter)]))
+    }
+
+    /// A value that leads to the events that have it.
+    pub(crate) fn only(&self, field: &Field, value: &str, shown: &Markup) -> Markup {
+        let test = test(field, value);
+        html! {
+            @match test.as_ref().and_then(|test| self.also(test)) {
+                Some(href) => a.v href=(href) data-test=[test] { (shown) },
+                None => (shown),
+            }
+        }
+    }
+
+    /// The way to the events without the value.
+    pub(crate) fn not(&self, field: &Field, value: &str) -> Markup {
+        let test = test(field, value).map(|test| format!("-{test}"));
+        html! {
+            @if let Some(href) = test.and_then(|test| self.also(&test)) {
+                a.not href=(href) aria-label={ "Exclude " (start(value, SHOWN)) } title="Exclude" { "≠" }
+            }
+        }
+    }
+
+    /// The way to the events without the field.
+    pub(super) fn without(&self, field: &Field, shown: &Markup) -> Markup {
+        let test = format!("-has:{field}");
+        html! {
+            @match self.also(&test) { Some(href) => a.v href=(href) { (shown) }, None => (shown) }
+        }
+    }
+
+    /// A name and its value, which leads to the events that have it.
+    pub(super) fn pair(&self, field: &Field, name: &str, value: &Value) -> Markup {
+        let text = text(value);
+        html! { span.pair { b { (short(name)) } " " (self.only(field, &text, &short(&text))) } " " }
+    }
+}
+
+/// A value of JSON as filters compare it.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The test for this value; `None` if the field's name is too long to be typed by anyone.
+pub(crate) fn test(field: &Field, value: &str) -> Option<String> {
+    let check = if value.len() > MAX_VALUE {
+        Check::Prefix(start(value, MAX_VALUE).to_owned())
+    } else {
+        Check::Equals(vec![value.to_owned()])
+    };
+    let field = field.clone();
+    Some(Test { field, check }.to_string()).filter(|test| test.len() <= MAX_TEST)
+}
