@@ -98,7 +98,7 @@ fn markup(app: &App, known: &Known) -> Markup {
             h2 #tokens { "Tokens" }
             p.note { "Made and revoked by " code { "sqreen-server token" } "; those of the configuration are not listed." }
             @if tokens.is_empty() { p { "No token is stored." } } @else {
-                (table("Tokens", &["Name", "For", "Made", "Last used", ""], tokens.iter().rev().take(ROWS).map(|token| token_row(token))))
+                (table("Tokens", &["Name", "For", "Made", "Last used, to the hour", ""], tokens.iter().rev().take(ROWS).map(|token| token_row(token))))
             }
         }
     }

@@ -71,6 +71,27 @@ pub(crate) fn moment(micros: i64) -> String {
     format!("{} {year}{clock}", day(micros))
 }
 
+/// A range of time for people, in UTC: both its ends with their days, unless all of it is today.
+pub(crate) fn range(from: i64, to: i64) -> String {
+    let text = |micros| Timestamp::from_micros(micros).to_string();
+    let (from_text, to_text, now) = (text(from), text(to), Timestamp::now().to_string());
+    let date = |text: &str| text.get(..10).map(str::to_owned);
+    if date(&from_text) == date(&to_text) && date(&to_text) == date(&now) {
+        return format!("{} – {}", moment(from), moment(to));
+    }
+    let dated = |micros, text: &str| {
+        let year = text.get(..4).unwrap_or_default();
+        let year = if now.starts_with(year) { "" } else { year };
+        let clock = text.get(11..19).unwrap_or_default();
+        format!(
+            "{} {year}{}{clock}",
+            day(micros),
+            if year.is_empty() { "" } else { " " }
+        )
+    };
+    format!("{} – {}", dated(from, &from_text), dated(to, &to_text))
+}
+
 /// Day and month.
 pub(crate) fn day(micros: i64) -> String {
     let text = Timestamp::from_micros(micros).to_string();

@@ -120,8 +120,7 @@ test("each text is shown as it is where a page is asked for it", async () => {
     for (const payload of PAYLOADS) {
       // With each of its bytes escaped, all of these fit into a URL.
       const given = cut(payload, 2_000);
-      const quoted = `"${given.replace(/["\\]/g, "\\$&")}"`;
-      await assertClean(page, `/?${query({ filter: `user:${quoted} or name:${quoted} or ${quoted}` })}`);
+      await assertClean(page, `/?${query({ filter: `"${given.replace(/["\\]/g, "\\$&")}"` })}`);
       await assertClean(page, `/actor?${query({ [`user.${given}`]: given, "user.email": given })}`);
       assert.ok((await text(page)).includes(asText(given)), `not on the actor's page: ${JSON.stringify(given)}`);
       const form = { ip: given, user: given, app: given, comment: given, url: given, back: given, duration: given };

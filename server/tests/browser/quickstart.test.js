@@ -52,20 +52,22 @@ test("the shop's traffic is shown", async () => {
 });
 
 const filters = [
-  ["name:users.login", ["users.login"]],
-  [`ip:${CAFE}`, ["cart.checkout", "users.signup"]],
-  [`user.email:"${ANN}" -name:users.login`, ["cart.checkout"]],
+  "name:users.login",
+  `ip:${CAFE}`,
+  `user.email:${ANN}`,
+  "-status:200 or items",
 ];
-for (const [text, expected] of filters) {
-  test(`the filter ${text} shows the events that match, and no others`, async () => {
+const EXPECTED = [["users.login"], ["cart.checkout", "users.signup"], ["cart.checkout", "users.login"], ["cart.checkout", "users.login"]];
+for (const [place, text] of filters.entries()) {
+  const expected = EXPECTED[place];
+  test(`the search for ${text} shows the events that match, and no others`, async () => {
     await visit(quickstart, { state }, async (page) => {
       await page.goto("/");
-      const filter = page.getByLabel("Filter", { exact: true });
-      await filter.fill(text);
-      await page.getByRole("button", { name: "Filter" }).click();
+      await page.getByLabel("Filter", { exact: true }).fill(text);
+      await page.getByRole("button", { name: "Search" }).click();
       await page.waitForURL((url) => url.search !== "");
       assert.deepEqual(await names(page), expected);
-      assert.equal(await filter.inputValue(), text);
+      assert.equal(await page.getByLabel("Filter", { exact: true }).inputValue(), text);
     });
   });
 }
@@ -76,7 +78,7 @@ test("an actor's page shows the actor's events", async () => {
     await rows(page, "users.login").getByRole("link", { name: ANN }).click();
     await page.getByRole("heading", { name: ANN }).waitFor();
     assert.deepEqual(await names(page), ["cart.checkout", "users.login"]);
-    await page.getByRole("link", { name: CAFE }).click();
+    await page.locator("#events").getByRole("link", { name: CAFE }).click();
     await page.getByRole("heading", { name: CAFE }).waitFor();
     assert.deepEqual(await names(page), ["cart.checkout", "users.signup"]);
   });
@@ -109,7 +111,7 @@ for (const width of [380, 1600]) {
         await page.keyboard.press("Enter");
       };
       const me = () => shop(HOME, "/me", { user: ANN });
-      const cell = page.getByRole("row").nth(1).getByRole("cell").filter({ hasText: ANN });
+      const cell = page.locator("#events tr:first-child td").filter({ hasText: ANN });
       visit.expect("answer: / 401");
       await page.goto("/");
       await tabTo(page, page.getByLabel("API token"));
@@ -119,7 +121,7 @@ for (const width of [380, 1600]) {
 
       await tabTo(page, page.getByLabel("Filter", { exact: true }));
       await page.keyboard.type("name:cart.checkout");
-      await press(page.getByRole("button", { name: "Filter" }));
+      await page.keyboard.press("Enter");
       await page.waitForURL((url) => url.search !== "");
       assert.deepEqual(await names(page), ["cart.checkout"]);
 

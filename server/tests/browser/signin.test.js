@@ -37,7 +37,7 @@ test("the printed link signs in once, and then the API token does", async () => 
 });
 
 test("nobody sees a page without signing in", async () => {
-  for (const path of ["/", "/actions", "/actor?ip=198.51.100.7"]) {
+  for (const path of ["/", "/actions", "/actor?ip=198.51.100.7", "/delivery", "/apps", "/export?format=csv"]) {
     await visit(server, {}, async (page, visit) => {
       visit.expect(`answer: ${path.split("?")[0]} 401`);
       await page.goto(path);

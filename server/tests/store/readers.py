@@ -36,8 +36,8 @@ def groups(by):
 
 
 found = {
-    "rows": db.sql("select count(*) from events").fetchone()[0],
-    "amount": int(db.sql("""select sum("properties.amount"::bigint) from events""").fetchone()[0]),
+    "rows": db.sql("select count(*) from events").fetchall()[0][0],
+    "amount": int(db.sql("""select sum("properties.amount"::bigint) from events""").fetchall()[0][0]),
     "names": [list(row) for row in groups("name")],
     # A column of a member holds its JSON.
     "countries": [[json.loads(value), *rest] for value, *rest in groups('"properties.country"')],

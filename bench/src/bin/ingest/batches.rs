@@ -141,8 +141,14 @@ impl Made {
 
     fn name(&mut self) -> String {
         const NAMES: [&str; 8] = [
-            "product.viewed", "cart.updated", "search.performed", "cart.checkout", "order.paid",
-            "coupon.applied", "profile.updated", "invoice.downloaded",
+            "product.viewed",
+            "cart.updated",
+            "search.performed",
+            "cart.checkout",
+            "order.paid",
+            "coupon.applied",
+            "profile.updated",
+            "invoice.downloaded",
         ];
         let at = self.skewed(40) as usize;
         let name = NAMES.get(at % NAMES.len()).copied().unwrap_or_default();
@@ -151,9 +157,18 @@ impl Made {
 
     fn properties(&mut self) -> Map<String, Value> {
         Map::from_iter([
-            ("amount".to_owned(), json!(self.below(100_000) as f64 / 100.0)),
-            ("currency".to_owned(), json!(["EUR", "USD", "GBP"][self.skewed(3) as usize])),
-            ("sku".to_owned(), json!(format!("sku-{}", self.skewed(5_000)))),
+            (
+                "amount".to_owned(),
+                json!(self.below(100_000) as f64 / 100.0),
+            ),
+            (
+                "currency".to_owned(),
+                json!(["EUR", "USD", "GBP"][self.skewed(3) as usize]),
+            ),
+            (
+                "sku".to_owned(),
+                json!(format!("sku-{}", self.skewed(5_000))),
+            ),
         ])
     }
 
@@ -169,7 +184,9 @@ impl Made {
 
     fn user_agent(&mut self) -> String {
         let version = 100 + self.skewed(40);
-        format!("Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0")
+        format!(
+            "Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0"
+        )
     }
 }
 
@@ -211,7 +228,10 @@ fn record(made: &mut Made, events: usize) -> RequestRecord {
             id: Some(made.id()),
             time: Some(made.time()),
             name: SdkEvent::TRACK.to_owned(),
-            args: vec![made.name().into(), serde_json::to_value(options).unwrap_or_default()],
+            args: vec![
+                made.name().into(),
+                serde_json::to_value(options).unwrap_or_default(),
+            ],
         });
     }
     let (ip, user_agent, product) = (made.ip(), made.user_agent(), made.skewed(5_000));

@@ -44,10 +44,16 @@ impl Client {
             }),
         };
         let headers = format!("x-api-key: {TOKEN}\r\nx-app-name: shop\r\n");
-        let answer = self.post("/sqreen/v1/app-login", &headers, body.to_string().as_bytes())?;
+        let answer = self.post(
+            "/sqreen/v1/app-login",
+            &headers,
+            body.to_string().as_bytes(),
+        )?;
         let answer: Value = serde_json::from_slice(answer)?;
         let session = answer.get("session_id").and_then(Value::as_str);
-        Ok(session.ok_or_else(|| format!("no session: {answer}"))?.to_owned())
+        Ok(session
+            .ok_or_else(|| format!("no session: {answer}"))?
+            .to_owned())
     }
 
     /// Posts, and returns the body of the answer, which is a 200.
@@ -71,7 +77,8 @@ impl Client {
                 length = Some(value.trim().parse()?);
             }
         }
-        self.body.resize(length.ok_or("an answer without a length")?, 0);
+        self.body
+            .resize(length.ok_or("an answer without a length")?, 0);
         self.stream.read_exact(&mut self.body)?;
         match status {
             200 => Ok(&self.body),

@@ -26,8 +26,16 @@ pub(crate) fn head() {
 pub(crate) fn row(name: &str, runs: &[Figures]) {
     let of = |figure: &dyn Fn(&Figures) -> f64| quantile(runs.iter().map(figure).collect(), 0.5);
     let latency = |part| of(&|run| quantile(run.latencies.clone(), part) * 1e3);
-    let worst = runs.iter().flat_map(|run| &run.latencies).copied().fold(0.0, f64::max) * 1e3;
-    let (cpu, bytes) = (of(&|run| run.cpu_per_million), of(&|run| run.bytes_per_event));
+    let worst = runs
+        .iter()
+        .flat_map(|run| &run.latencies)
+        .copied()
+        .fold(0.0, f64::max)
+        * 1e3;
+    let (cpu, bytes) = (
+        of(&|run| run.cpu_per_million),
+        of(&|run| run.bytes_per_event),
+    );
     println!(
         "| {name} | {:.0} | {cpu:.2} | {} | {:.1} | {:.1} | {worst:.0} | {bytes:.1} | {} | {:.0} |",
         of(&|run| run.events_per_second),

@@ -24,7 +24,10 @@ pub(crate) fn measure(data_dir: &Path) -> Result<(), Error> {
         std::thread::sleep(REST);
     }
     let (resident, peak) = (server.memory("VmRSS")?, server.memory("VmHWM")?);
-    println!("| resident MB | bar {} | peak MB |\n|---:|---|---:|", BAR / 1_000_000);
+    println!(
+        "| resident MB | bar {} | peak MB |\n|---:|---|---:|",
+        BAR / 1_000_000
+    );
     println!(
         "| {:.0} | {} | {:.0} |",
         resident as f64 / 1e6,

@@ -16,24 +16,56 @@ use crate::server::{Server, Stat};
 /// Runs of each load.
 const RUNS: usize = 3;
 /// Events of each run: some segments' worth.
-const EVENTS: usize = 600_000;
+const EVENTS: usize = 300_000;
 /// Connections, each of which sends a batch once the one before is answered.
 const CONNECTIONS: usize = 4;
 
 const LOADS: [Load; 6] = [
-    Load { name: "SDK, gzip, 1,000", kind: Kind::Sdk, encoding: Encoding::Gzip, batch: 1_000 },
-    Load { name: "SDK, gzip, 100", kind: Kind::Sdk, encoding: Encoding::Gzip, batch: 100 },
-    Load { name: "SDK, zstd, 1,000", kind: Kind::Sdk, encoding: Encoding::Zstd, batch: 1_000 },
-    Load { name: "SDK, plain, 1,000", kind: Kind::Sdk, encoding: Encoding::Plain, batch: 1_000 },
-    Load { name: "Node, records, 100", kind: Kind::Legacy, encoding: Encoding::Plain, batch: 100 },
-    Load { name: "Node, signals, 100", kind: Kind::Signals, encoding: Encoding::Plain, batch: 100 },
+    Load {
+        name: "SDK, gzip, 1,000",
+        kind: Kind::Sdk,
+        encoding: Encoding::Gzip,
+        batch: 1_000,
+    },
+    Load {
+        name: "SDK, gzip, 100",
+        kind: Kind::Sdk,
+        encoding: Encoding::Gzip,
+        batch: 100,
+    },
+    Load {
+        name: "SDK, zstd, 1,000",
+        kind: Kind::Sdk,
+        encoding: Encoding::Zstd,
+        batch: 1_000,
+    },
+    Load {
+        name: "SDK, plain, 1,000",
+        kind: Kind::Sdk,
+        encoding: Encoding::Plain,
+        batch: 1_000,
+    },
+    Load {
+        name: "Node, records, 100",
+        kind: Kind::Legacy,
+        encoding: Encoding::Plain,
+        batch: 100,
+    },
+    Load {
+        name: "Node, signals, 100",
+        kind: Kind::Signals,
+        encoding: Encoding::Plain,
+        batch: 100,
+    },
 ];
 
 pub(crate) fn measure() -> Result<(), Error> {
     report::head();
     for load in &LOADS {
         let bodies = load.bodies(EVENTS / load.batch)?;
-        let runs = (0..RUNS).map(|_| run(load, &bodies)).collect::<Result<Vec<_>, _>>()?;
+        let runs = (0..RUNS)
+            .map(|_| run(load, &bodies))
+            .collect::<Result<Vec<_>, _>>()?;
         report::row(load.name, &runs);
     }
     report::foot(EVENTS, RUNS, CONNECTIONS);
@@ -93,7 +125,11 @@ fn send(load: &Load, bodies: &[Vec<u8>], server: &Server) -> Result<Vec<f64>, Er
         let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(connection)).collect();
         let mut latencies = Vec::new();
         for thread in threads {
-            latencies.extend(thread.join().map_err(|_| "a connection's thread panicked")??);
+            latencies.extend(
+                thread
+                    .join()
+                    .map_err(|_| "a connection's thread panicked")??,
+            );
         }
         Ok(latencies)
     })

@@ -94,7 +94,13 @@ impl Stat {
         // The program's name, in brackets, may hold spaces.
         let (_, rest) = stat.rsplit_once(") ").ok_or("no stat")?;
         let fields: Vec<&str> = rest.split(' ').collect();
-        let ticks = |at: usize| fields.get(at).ok_or("no ticks")?.parse::<f64>().map_err(Error::from);
+        let ticks = |at: usize| {
+            fields
+                .get(at)
+                .ok_or("no ticks")?
+                .parse::<f64>()
+                .map_err(Error::from)
+        };
         Ok(Self {
             state: (*fields.first().ok_or("no state")?).to_owned(),
             cpu: (ticks(11)? + ticks(12)?) / TICKS_PER_SECOND,

@@ -48,8 +48,8 @@
 //!
 //! # Segments
 //!
-//! Any Parquet reader reads `segments/*.parquet`; since the columns of members differ from file to file, DuckDB is told
-//! `union_by_name = true`. Rows are sorted by `time`, then by `id`; row groups hold at most 32,768 rows;
+//! Any Parquet reader reads `segments/*.parquet`; since the columns of members differ from file to file, `DuckDB` is
+//! told `union_by_name = true`. Rows are sorted by `time`, then by `id`; row groups hold at most 32,768 rows;
 //! columns whose values differ are compressed with zstd; pages have an offset index. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as decimal
 //! microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
 //!
@@ -81,8 +81,8 @@
 //! A query takes the row groups and the batches in memory, newest first, by one code. It passes over what the range of
 //! time leaves out, over rows that an index of actors leaves out, and over row groups whose dictionary has no value
 //! that is looked for. Columns are decoded only where the filter or the answer needs them, filters and groups look at
-//! each value of a dictionary once, and of the rows that are shown only the pages that hold them are decompressed. One
-//! thread answers a query: on two cores, the other is left to ingest.
+//! each value of a dictionary once, and of the rows that are shown only the pages that hold them are decompressed. Two
+//! threads count for a histogram or for groups, one searches; ingest has its own.
 
 mod backup;
 mod check;

@@ -8,16 +8,16 @@ use sqreen::protocol::Timestamp;
 
 use super::{Asked, Found, Place, Terms};
 use crate::store::{Field, Histogram};
-use crate::ui::text::{counted, day, grouped, moment, short, stamp};
+use crate::ui::text::{counted, day, grouped, range, short, stamp};
 
 /// Of the bars, in pixels.
 const HEIGHT: u64 = 120;
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 /// The most labels of the axis.
-const TICKS: i64 = 5;
-const STEPS: [i64; 17] = [
-    1, 2, 5, 15, 30, 60, 120, 300, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
+const TICKS: i64 = 8;
+const STEPS: [i64; 18] = [
+    1, 2, 5, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
     604_800,
 ];
 
@@ -88,7 +88,7 @@ pub(super) fn chart(place: &Place, asked: &Asked, terms: &Terms, found: &Found) 
                 (axis(from, to))
             }
             figcaption {
-                span { (counted(total, "event")) ", " (moment(from)) " – " (moment(to)) " UTC, " (width(histogram.bucket)) " a bar" }
+                span { (counted(total, "event")) ", " (range(from, to)) " UTC, " (width(histogram.bucket)) " a bar" }
                 @if let Some(by) = &asked.by { (legend(by, &layers, terms)) }
             }
         }
@@ -136,7 +136,7 @@ fn ways(place: &Place, histogram: &Histogram, layers: &[Layer<'_>], end: i64) ->
             a tabindex="-1" href=(place.with(&[("last", ""), ("from", &stamp(from)), ("to", &stamp(to))])) {
                 rect.way x=(at) y="0" width="1" height=(HEIGHT) {
                     title {
-                        (moment(from)) " – " (moment(to)) ": " (counted(*count, "event"))
+                        (range(from, to)) ": " (counted(*count, "event"))
                         @if many { @for layer in layers {
                             @let count = layer.counts.get(at).copied().unwrap_or_default();
                             @if count > 0 { "\n" (short(layer.name)) ": " (grouped(count)) }

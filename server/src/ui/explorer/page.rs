@@ -37,18 +37,39 @@ pub(crate) fn page(
         .map(|(asked, found)| (asked, found.span));
     html! {
         (form::steering(place, more, problem))
-        (form::ranges(place, counted))
         @match reading {
-            Err(Unread::Wrong(_)) => p { a href=(place.path()) { "Start again without a filter" } },
+            Err(Unread::Wrong(_)) => {
+                (form::ranges(place, None))
+                p { a href=(place.with(&STATE.map(|name| (name, "")))) { "Start again without a filter" } }
+            },
             Err(Unread::Failed) => {
                 p role="alert" {
-                    "The event store cannot be read now. The server's log says why; events are still being taken in. "
+                    "The event store cannot be read now. The server's log says why. "
                     a href=(place.here()) { "Try again" }
                 }
             },
-            Ok((asked, found)) => (events(app, listing, asked, found, empty)),
+            // A chart of nothing would hide what to do next.
+            Ok((_, found)) if found.page.events.is_empty() && !asks(place) => (empty),
+            Ok((asked, found)) => {
+                (form::ranges(place, counted))
+                (events(app, listing, asked, found, empty))
+            },
         }
     }
+}
+
+/// The parameters that a page may have.
+const STATE: [&str; 8] = [
+    "filter", "last", "from", "to", "by", "group", "limit", "cursor",
+];
+
+/// Whether the page asks for less than all there is.
+fn asks(place: &Place) -> bool {
+    let asks = |name: &str| !place.value(name).is_empty();
+    !place.own().is_empty()
+        || ["filter", "last", "from", "to", "cursor"]
+            .into_iter()
+            .any(asks)
 }
 
 fn events(
@@ -125,11 +146,8 @@ fn export(asked: &Asked, format: &str) -> String {
 }
 
 fn empty(place: &Place) -> Markup {
-    let asks = ["filter", "last", "from", "to", "cursor"]
-        .iter()
-        .any(|name| !place.value(name).is_empty());
     html! {
-        @if asks {
+        @if asks(place) {
             p {
                 "No event matches. "
                 @if !place.value("last").is_empty() || !place.value("from").is_empty() || !place.value("to").is_empty() {

@@ -127,7 +127,7 @@ async fn broken_bodies_have_the_status_that_fits() {
         ignored(client).await,
         json!([row("body:too_large", 1), row("body:unreadable", 9)])
     );
-    // All of the deepest nesting is read, and half a surrogate pair spoils nothing.
+    // All of the deepest nesting is read, counted from each element, and half a surrogate pair spoils nothing.
     let (status, _) = post(
         client,
         &ours,

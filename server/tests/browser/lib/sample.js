@@ -43,6 +43,9 @@ export async function fill(server) {
   );
   const view = (nth) => record("page.viewed", { time: ago(nth * 40), client_ip: CAFE });
   await blog.send(...Array.from({ length: 30 }, (_, nth) => view(nth)));
+  const outcomes = { instance: "i-1", tracked: 1_260, accepted: 1_234, duplicate: 3, pending: 5 };
+  await shop.beat({ ...outcomes, rejected: { too_large: 8 }, dropped: { queue_full: 10 } });
+  await long.beat({ ...outcomes, tracked: 9, accepted: 1, pending: 0, rejected: {}, dropped: { [LONG]: 5 } });
   const block = (action) => server.api("POST", "actions", { duration_s: 3600, comment: "by hand", ...action });
   await block({ action: "block_ip", ip_cidr: [CAFE] });
   await block({ action: "block_ip", ip_cidr: ["192.0.2.0/24", "2001:db8:1::/48"], comment: LONG, dry_run: true });
@@ -58,8 +61,12 @@ export const PAGES = [
   { name: "sign-in", path: "/", status: 401, stranger: true },
   { name: "events", path: "/" },
   { name: "events-older", path: "/?filter=app:shop&limit=2" },
-  { name: "events-none-match", path: "/?filter=name:no.such.event" },
-  { name: "events-refused", path: "/?filter=ip:nowhere", status: 400 },
+  { name: "events-grouped", path: "/?last=6h&by=name&group=ip" },
+  { name: "events-coloured", path: "/?last=24h&by=properties.amount&group=user" },
+  { name: "events-none-match", path: "/?filter=name:no.such.event&last=1h" },
+  { name: "events-refused", path: "/?filter=name:x+colour:red", status: 400 },
+  { name: "delivery", path: "/delivery" },
+  { name: "apps", path: "/apps" },
   { name: "actor-address", path: `/actor?ip=${CAFE}` },
   { name: "actor-user", path: `/actor?user.email=${ANN}&user.shop=north` },
   { name: "actor-long", path: `/actor?user.${LONG.slice(0, 128)}=${LONG}` },
@@ -72,4 +79,6 @@ export const PAGES = [
 export const EMPTY_PAGES = [
   { name: "events-none", path: "/" },
   { name: "actions-none", path: "/actions" },
+  { name: "delivery-none", path: "/delivery" },
+  { name: "apps-none", path: "/apps" },
 ];

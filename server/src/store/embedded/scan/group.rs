@@ -7,10 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use super::tally::{NONE, Number, Tally};
-use super::{Part, Scan, ScanError, parts};
+use super::{Part, Scan, ScanError, each_part, parts};
 use crate::store::embedded::filter::Plan;
-use crate::store::embedded::reader::Reader;
-use crate::store::embedded::segment::SegmentError;
 use crate::store::embedded::texts::Texts;
 use crate::store::embedded::view::View;
 use crate::store::filter::{Dimension, Field, JsonField};
@@ -35,40 +33,46 @@ pub(in crate::store::embedded) fn groups(
     let parts = parts(view, query.range);
     let mut tally = Tally::default();
     let (mut events, mut absent, mut remembered) = (0, 0, 0);
-    let mut valued: Vec<Option<Valued>> = Vec::new();
-    for part in &parts {
-        let (rows, numbers) = values(part, &looking, query, &mut tally)?;
-        tally.shrink(|_| {});
-        events += rows.len() as u64;
-        absent += numbers.iter().filter(|number| **number == NONE).count() as u64;
-        remembered += rows.len();
-        valued.push((remembered <= REMEMBERED_ROWS).then_some((rows, numbers)));
-    }
+    let mut valued: Vec<Option<Valued>> = vec![None; parts.len()];
+    each_part(
+        &parts,
+        |_, part| values(part, &looking, query),
+        |at, (rows, texts)| {
+            let numbers = tally.count(&query.by, &texts);
+            tally.shrink(|_| {});
+            events += rows.len() as u64;
+            absent += numbers.iter().filter(|number| **number == NONE).count() as u64;
+            remembered += rows.len();
+            if let Some(valued) = valued.get_mut(at).filter(|_| remembered <= REMEMBERED_ROWS) {
+                *valued = Some((rows, numbers));
+            }
+        },
+    )?;
     let top = tally.top(query.limit);
-    let mut sums = Sums::new(&top);
-    for (part, valued) in parts.iter().zip(valued) {
-        let (rows, numbers) = match valued {
-            Some(valued) => valued,
-            None => {
-                let mut again = Tally::default();
-                let (rows, numbers) = values(part, &looking, query, &mut again)?;
-                let known: HashMap<Number, Number> = again.renumbered(&tally);
-                let number = |number| known.get(&number).copied().unwrap_or(NONE);
-                (rows, numbers.into_iter().map(number).collect())
-            }
-        };
-        let (mut kept, mut places) = (Vec::new(), Vec::new());
-        for (row, number) in rows.into_iter().zip(numbers) {
-            if let Some(place) = sums.places.get(&number) {
-                kept.push(row);
-                places.push(*place);
-            }
-        }
-        if !kept.is_empty() {
-            sums.add(&part.open()?, &kept, &places)
-                .map_err(|error| part.failed(error))?;
-        }
-    }
+    let numbers = top.iter().map(|(_, number, _)| *number);
+    let places: HashMap<Number, usize> = numbers.zip(0..).collect();
+    let mut sums = Sums::new(top.len());
+    each_part(
+        &parts,
+        |at, part| {
+            let (rows, numbers) = match valued.get(at) {
+                Some(Some((rows, numbers))) => (rows.clone(), numbers.clone()),
+                _ => {
+                    let (rows, texts) = values(part, &looking, query)?;
+                    let mut again = Tally::default();
+                    let numbers = again.count(&query.by, &texts);
+                    let known = again.renumbered(&tally);
+                    let number = |number| known.get(&number).copied().unwrap_or(NONE);
+                    (rows, numbers.into_iter().map(number).collect())
+                }
+            };
+            let of_top = rows.into_iter().zip(numbers);
+            let of_top = of_top.filter_map(|(row, number)| Some((row, *places.get(&number)?)));
+            let (rows, places): (Vec<u32>, Vec<usize>) = of_top.unzip();
+            Facts::read(part, &rows, places)
+        },
+        |_, facts| sums.add(&facts),
+    )?;
     let (values, exact) = tally.values();
     let values = Distinct {
         count: values as u64,
@@ -82,25 +86,49 @@ pub(in crate::store::embedded) fn groups(
     })
 }
 
-/// The rows of a part that are meant, with their values, which are counted.
+/// The rows of a part that are meant, and their values.
 fn values(
     part: &Part<'_>,
     looking: &Scan<'_>,
     query: &GroupQuery,
-    tally: &mut Tally,
-) -> Result<Valued, ScanError> {
+) -> Result<(Vec<u32>, Texts), ScanError> {
     let failed = |error| part.failed(error);
     let reader = part.open()?;
     let rows = looking.candidates(part, &reader, None)?;
     let rows = reader.select(looking.plan, &rows).map_err(failed)?;
     let texts = reader.field(&query.by, &rows).map_err(failed)?;
-    let numbers = tally.count(&query.by, &texts);
-    Ok((rows, numbers))
+    Ok((rows, texts))
+}
+
+/// What is summed up of rows, each of the group at its place.
+#[derive(Default)]
+struct Facts {
+    places: Vec<usize>,
+    times: Vec<i64>,
+    ips: Texts,
+    users: Texts,
+}
+
+impl Facts {
+    fn read(part: &Part<'_>, rows: &[u32], places: Vec<usize>) -> Result<Self, ScanError> {
+        if rows.is_empty() {
+            return Ok(Self::default());
+        }
+        let reader = part.open()?;
+        let failed = |error| part.failed(error);
+        let ip = Field::Dimension(Dimension::Ip);
+        let user = Field::Json(JsonField::User, Vec::new());
+        Ok(Self {
+            places,
+            times: reader.times(rows).map_err(failed)?,
+            ips: reader.field(&ip, rows).map_err(failed)?,
+            users: reader.field(&user, rows).map_err(failed)?,
+        })
+    }
 }
 
 /// What there is of each of the values.
 struct Sums {
-    places: HashMap<Number, usize>,
     groups: Vec<Sum>,
     hasher: RandomState,
     /// How many addresses and users may still be told apart.
@@ -115,40 +143,29 @@ struct Sum {
 }
 
 impl Sums {
-    fn new(top: &[(&str, Number, u64)]) -> Self {
-        let numbers = top.iter().map(|(_, number, _)| *number);
-        let groups = top.iter().map(|_| Sum {
+    fn new(groups: usize) -> Self {
+        let sum = || Sum {
             ips: Set::default(),
             users: Set::default(),
             first: i64::MAX,
             last: i64::MIN,
-        });
+        };
         Self {
-            places: numbers.zip(0..).collect(),
-            groups: groups.collect(),
+            groups: std::iter::repeat_with(sum).take(groups).collect(),
             hasher: RandomState::new(),
             left: MOST_DISTINCT,
         }
     }
 
-    /// Adds the rows, each to the group at its place.
-    fn add(
-        &mut self,
-        reader: &Reader<'_>,
-        rows: &[u32],
-        places: &[usize],
-    ) -> Result<(), SegmentError> {
-        for (time, place) in reader.times(rows)?.into_iter().zip(places) {
+    fn add(&mut self, facts: &Facts) {
+        for (time, place) in facts.times.iter().zip(&facts.places) {
             if let Some(sum) = self.groups.get_mut(*place) {
-                sum.first = sum.first.min(time);
-                sum.last = sum.last.max(time);
+                sum.first = sum.first.min(*time);
+                sum.last = sum.last.max(*time);
             }
         }
-        let ips = reader.field(&Field::Dimension(Dimension::Ip), rows)?;
-        self.tell_apart(&ips, places, |sum| &mut sum.ips);
-        let users = reader.field(&Field::Json(JsonField::User, Vec::new()), rows)?;
-        self.tell_apart(&users, places, |sum| &mut sum.users);
-        Ok(())
+        self.tell_apart(&facts.ips, &facts.places, |sum| &mut sum.ips);
+        self.tell_apart(&facts.users, &facts.places, |sum| &mut sum.users);
     }
 
     fn tell_apart(&mut self, texts: &Texts, places: &[usize], set: fn(&mut Sum) -> &mut Set) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::tally::{NONE, Number, Tally};
-use super::{Scan, ScanError, parts};
+use super::{Part, Scan, ScanError, each_part, parts};
 use crate::store::embedded::filter::Plan;
 use crate::store::embedded::view::View;
 use crate::store::query::{Breakdown, Histogram, HistogramQuery, Series};
@@ -19,18 +19,17 @@ pub(in crate::store::embedded) fn histogram(
     let looking = Scan::new(&plan, range);
     let mut counts = vec![0_u64; buckets];
     let mut values = ByValue::new(buckets);
-    for part in parts(view, range) {
+    let work = |part: &Part<'_>| {
         let (min, max) = (part.min_time, part.max_time);
         let bucket = query
             .bucket_of(min)
             .filter(|bucket| range.covers(min, max) && query.bucket_of(max) == Some(*bucket));
         if let (Some(bucket), None, true) = (bucket, &query.by, plan.takes_all()) {
-            add(&mut counts, bucket, part.rows as u64);
-            continue;
+            return Ok((vec![bucket; part.rows], None));
         }
         let failed = |error| part.failed(error);
         let reader = part.open()?;
-        let rows = looking.candidates(&part, &reader, None)?;
+        let rows = looking.candidates(part, &reader, None)?;
         let rows = reader.select(&plan, &rows).map_err(failed)?;
         let places: Vec<usize> = match bucket {
             // The times make no difference.
@@ -41,16 +40,23 @@ pub(in crate::store::embedded) fn histogram(
                 places.map(|place| place.unwrap_or(buckets)).collect()
             }
         };
-        for run in places.chunk_by(|one, next| one == next) {
-            let bucket = run.first().copied().unwrap_or(buckets);
-            add(&mut counts, bucket, run.len() as u64);
-        }
-        if let Some(by) = &query.by {
-            let texts = reader.field(by, &rows).map_err(failed)?;
-            let numbers = values.tally.count(by, &texts);
-            values.add(&numbers, &places);
-        }
-    }
+        let by = query.by.as_ref().map(|by| reader.field(by, &rows));
+        Ok((places, by.transpose().map_err(failed)?))
+    };
+    each_part(
+        &parts(view, range),
+        |_, part| work(part),
+        |_, (places, texts)| {
+            for run in places.chunk_by(|one, next| one == next) {
+                let bucket = run.first().copied().unwrap_or(buckets);
+                add(&mut counts, bucket, run.len() as u64);
+            }
+            if let (Some(by), Some(texts)) = (&query.by, texts) {
+                let numbers = values.tally.count(by, &texts);
+                values.add(&numbers, &places);
+            }
+        },
+    )?;
     let breakdown = query.by.is_some().then(|| values.finish(query.series));
     Ok(Histogram {
         from: query.from,

@@ -8,7 +8,9 @@ mod actors;
 mod column;
 mod columns;
 mod crc;
+mod error;
 mod events;
+mod group;
 mod hybrid;
 mod pages;
 mod read;
@@ -18,5 +20,7 @@ mod shred;
 mod write;
 
 pub(super) use self::crc::file_crc;
-pub(super) use self::read::{GroupReader, Segment, SegmentError};
+pub(super) use self::error::SegmentError;
+pub(super) use self::group::GroupReader;
+pub(super) use self::read::Segment;
 pub(super) use self::write::{FileWriter, GROUP_ROWS, write};
