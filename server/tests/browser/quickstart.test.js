@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { signIn, visit } from "./lib/browser.js";
+import { PASSWORD, signIn, visit } from "./lib/browser.js";
 import { tabTo } from "./lib/checks.js";
 import { startQuickstart, until } from "./lib/programs.js";
 
@@ -105,6 +105,7 @@ test("an address is blocked from one of its events, and served again once that i
 
 for (const width of [380, 1600]) {
   test(`someone signs in, finds a user, blocks and unblocks by keyboard alone, ${width} px wide`, async () => {
+    await quickstart.addPerson(`keys-${width}`, "operator", PASSWORD);
     await visit(quickstart, { width }, async (page, visit) => {
       const press = async (target) => {
         await tabTo(page, target);
@@ -114,8 +115,10 @@ for (const width of [380, 1600]) {
       const cell = page.locator("#events tr:first-child td").filter({ hasText: ANN });
       visit.expect("answer: / 401");
       await page.goto("/");
-      await tabTo(page, page.getByLabel("API token"));
-      await page.keyboard.type(quickstart.apiToken);
+      await tabTo(page, page.getByLabel("Name"));
+      await page.keyboard.type(`keys-${width}`);
+      await tabTo(page, page.getByLabel("Password"));
+      await page.keyboard.type(PASSWORD);
       await page.keyboard.press("Enter");
       await page.getByRole("search").waitFor();
 

@@ -1,8 +1,8 @@
-// How someone comes in: by the link that was printed, or by the API token.
+// How someone comes in: by the link that was printed, and then by name and password.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { visit } from "./lib/browser.js";
+import { ADMIN, PASSWORD, signIn, visit } from "./lib/browser.js";
 import { startQuickstart, startServer } from "./lib/programs.js";
 
 const server = await startServer();
@@ -10,38 +10,73 @@ after(() => server.stop());
 
 const events = (page) => page.getByRole("search");
 
-test("the printed link signs in once, and then the API token does", async () => {
-  await visit(server, {}, async (page) => {
-    await page.goto(server.explorer);
-    await events(page).waitFor();
-    await page.getByRole("link", { name: "Actions" }).click();
-    await page.getByRole("heading", { name: "Block an address" }).waitFor();
+test("the printed link makes the first admin, once, who then signs in by password", async () => {
+  const state = await signIn(server);
+  await visit(server, { state }, async (page) => {
+    await page.goto("/");
+    await page.getByRole("link", { name: "Account" }).click();
+    await page.getByText("Your role is admin.").waitFor();
   });
 
   await visit(server, {}, async (page, visit) => {
-    visit.expect("answer: /signin 401");
+    visit.expect("answer: /signin/link 401");
     await page.goto(server.explorer);
-    await page.getByText("This link has been used.").waitFor();
+    await page.getByText("This link has been used").waitFor();
     assert.equal(await events(page).count(), 0);
 
+    visit.expect("answer: /actions 401");
+    await page.goto("/actions");
     visit.expect("answer: /signin 401");
-    await page.getByLabel("API token").fill("a guess");
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("This is not the API token.").waitFor();
+    await enter(page, ADMIN, "a guess of the password");
+    await page.getByText("The name or the password is wrong.").waitFor();
+    await enter(page, ADMIN, PASSWORD);
+    await page.getByRole("heading", { name: "Block an address" }).waitFor();
+    assert.equal(new URL(page.url()).pathname, "/actions", "what was asked for");
 
-    await page.getByLabel("API token").fill(server.apiToken);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await events(page).waitFor();
-    assert.equal(new URL(page.url()).pathname, "/");
+    await page.getByRole("link", { name: "Account" }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("You have signed out.").waitFor();
+    visit.expect("answer: / 401");
+    await page.goto("/");
   });
 });
 
+test("someone who is added chooses a password, and sees what their role allows", async () => {
+  const state = await signIn({ url: server.url, explorer: `${server.url}/signin` });
+  let link;
+  await visit(server, { state }, async (page) => {
+    await page.goto("/people");
+    await page.getByLabel("Name, an e-mail address or a login").fill("bob@example.com");
+    await page.getByLabel("Role", { exact: true }).selectOption("viewer");
+    await page.getByRole("button", { name: "Add" }).click();
+    link = await page.getByRole("link", { name: /signin/ }).getAttribute("href");
+    await page.goto("/audit");
+    await page.getByText("person added").first().waitFor();
+  });
+  await visit(server, {}, async (page, visit) => {
+    await page.goto(link);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await events(page).waitFor();
+    visit.expect("answer: /people 403");
+    await page.goto("/people");
+    await page.getByText("it takes the role admin").waitFor();
+  });
+});
+
+/** Fills in the form to sign in, and sends it. */
+async function enter(page, name, password) {
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
 test("nobody sees a page without signing in", async () => {
-  for (const path of ["/", "/actions", "/actor?ip=198.51.100.7", "/delivery", "/apps", "/export?format=csv"]) {
+  for (const path of ["/", "/actions", "/actor?ip=198.51.100.7", "/delivery", "/apps", "/export?format=csv", "/people", "/audit"]) {
     await visit(server, {}, async (page, visit) => {
       visit.expect(`answer: ${path.split("?")[0]} 401`);
       await page.goto(path);
-      await page.getByLabel("API token").waitFor();
+      await page.getByLabel("Password").waitFor();
       assert.equal(await page.getByRole("navigation").count(), 0);
     });
   }

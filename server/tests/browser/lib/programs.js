@@ -107,6 +107,16 @@ class Program {
     return text && JSON.parse(text);
   }
 
+  /** Adds someone who signs in with this password. */
+  async addPerson(name, role, password) {
+    const { id } = await this.api("POST", "people", { name, role });
+    const { link } = await this.api("POST", `people/${id}/password-link`);
+    const code = new URL(link, this.url).searchParams.get("code");
+    const body = new URLSearchParams({ code, password });
+    const answer = await fetch(`${this.url}/signin/link`, { method: "POST", body, redirect: "manual" });
+    assert.equal(answer.status, 303);
+  }
+
   /** Waits until this many events are stored. */
   stored(count) {
     return until(`${count} events are stored`, async () => {

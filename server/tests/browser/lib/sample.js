@@ -47,6 +47,7 @@ export async function fill(server) {
   await shop.beat({ ...outcomes, rejected: { too_large: 8 }, dropped: { queue_full: 10 } });
   await long.beat({ ...outcomes, tracked: 9, accepted: 1, pending: 0, rejected: {}, dropped: { [LONG]: 5 } });
   const block = (action) => server.api("POST", "actions", { duration_s: 3600, comment: "by hand", ...action });
+  await server.api("POST", "people", { name: LONG.slice(0, 128), role: "operator" });
   await block({ action: "block_ip", ip_cidr: [CAFE] });
   await block({ action: "block_ip", ip_cidr: ["192.0.2.0/24", "2001:db8:1::/48"], comment: LONG, dry_run: true });
   await block({ action: "redirect_user", users: [odd], url: `https://shop.example/${LONG}`, app: "shop" });
@@ -66,6 +67,9 @@ export const PAGES = [
   { name: "events-none-match", path: "/?filter=name:no.such.event&last=1h" },
   { name: "events-refused", path: "/?filter=name:x+colour:red", status: 400 },
   { name: "delivery", path: "/delivery" },
+  { name: "account", path: "/account" },
+  { name: "people", path: "/people" },
+  { name: "audit", path: "/audit" },
   { name: "apps", path: "/apps" },
   { name: "actor-address", path: `/actor?ip=${CAFE}` },
   { name: "actor-user", path: `/actor?user.email=${ANN}&user.shop=north` },
