@@ -48,6 +48,15 @@ impl Caller {
         }
     }
 
+    /// Whoever has the link that the start printed.
+    pub(crate) fn first_link(client: Client) -> Self {
+        Self {
+            name: "the printed link".into(),
+            role: Role::Admin,
+            ip: client.ip,
+        }
+    }
+
     pub(super) fn token(id: Option<Id>, role: Role, client: Client) -> Self {
         let name = match id {
             Some(id) => format!("token {id}"),

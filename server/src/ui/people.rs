@@ -130,7 +130,8 @@ fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
             form.signin method="post" action=(PATH) {
                 (csrf(reader))
                 label { "Name, an e-mail address or a login" input name="name" autocomplete="off" autocapitalize="none" required; }
-                label { "Role" (roles(Role::Viewer)) }
+                label for="role" { "Role" }
+                (roles(Some("role"), "Role", Role::Viewer))
                 button { "Add" }
             }
         }
@@ -157,7 +158,7 @@ fn row(person: &PersonRecord, reader: &Reader) -> Markup {
             td data-label="Role" {
                 form.inline method="post" action=(path) {
                     (csrf(reader))
-                    label { span { "Role of " (person.name) } (roles(person.role)) }
+                    (roles(None, &format!("Role of {}", person.name), person.role))
                     button.small { "Change" }
                 }
             }
@@ -180,9 +181,9 @@ fn row(person: &PersonRecord, reader: &Reader) -> Markup {
     }
 }
 
-fn roles(chosen: Role) -> Markup {
+fn roles(id: Option<&str>, name: &str, chosen: Role) -> Markup {
     html! {
-        select name="role" {
+        select id=[id] name="role" aria-label=(name) {
             @for role in Role::ALL {
                 option value=(role.name()) selected[role == chosen] { (role.name()) }
             }

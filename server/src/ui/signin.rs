@@ -171,7 +171,7 @@ pub(super) async fn set_password(
     let (is_first, new) = (person.is_none(), name.to_owned());
     let set = move || {
         if is_first {
-            let by = Caller::stranger(client);
+            let by = Caller::first_link(client);
             shared.people.add_first(&new, hash, &by)
         } else {
             let set = shared.people.use_link(&code, &hash, client);

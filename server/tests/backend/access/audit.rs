@@ -54,7 +54,7 @@ async fn who_did_what_is_in_the_log() {
         .collect();
     let token = "token of the configuration";
     let expected = [
-        ("a stranger", "person_added"),
+        ("the printed link", "person_added"),
         (ADMIN, "sign_in"),
         ("a stranger", "sign_in_failed"),
         (ADMIN, "action_created"),
