@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    ActionDraft, AllowDraft, Id, Kind, Origin, Settings, SqliteState, StateError, StateStore,
-    Targets, TokenKind, TokenRecord,
+    ActionDraft, AllowDraft, Id, Kind, Origin, PersonRecord, Role, SessionRecord, Settings,
+    SqliteState, StateError, StateStore, Targets, TokenKind, TokenRecord,
 };
 
 type Check = fn(&dyn StateStore);
@@ -15,9 +15,10 @@ type Check = fn(&dyn StateStore);
 /// Runs each check on a fresh store, opens it again, and runs what must hold then.
 fn conforms(open: impl Fn(&Path) -> Arc<dyn StateStore>) {
     let dir = tempfile::tempdir().unwrap();
-    let checks: [(Check, Check); 5] = [
+    let checks: [(Check, Check); 6] = [
         (tokens_are_kept, tokens_stay),
         (apps_are_kept_once, apps_stay),
+        (people_are_kept, people_stay),
         (settings_are_kept, settings_stay),
         (actions_are_kept_with_their_history, actions_stay),
         (the_allow_list_is_kept, the_allow_list_stays),
@@ -49,6 +50,7 @@ fn token(kind: TokenKind, app: Option<&str>, hash: u8) -> TokenRecord {
         id: format!("{hash:016x}").parse().unwrap(),
         kind,
         app: app.map(str::to_owned),
+        role: (kind == TokenKind::Api).then_some(Role::Operator),
         hash: [hash; 32],
         comment: "ä".to_owned(),
         created_at: 10,
@@ -105,6 +107,113 @@ fn settings_are_kept(store: &dyn StateStore) {
 fn settings_stay(store: &dyn StateStore) {
     let settings = store.settings().unwrap();
     assert!(settings.dry_run && !settings.allow_critical_ips);
+}
+
+fn person(name: &str, password: Option<&str>) -> PersonRecord {
+    PersonRecord {
+        id: Id::random().unwrap(),
+        name: name.to_owned(),
+        role: Role::Viewer,
+        password: password.map(str::to_owned),
+        created_at: 10,
+        signed_in_at: None,
+        disabled_at: None,
+    }
+}
+
+fn session(person: &PersonRecord, hash: u8, at: i64) -> SessionRecord {
+    SessionRecord {
+        id: Id::random().unwrap(),
+        hash: [hash; 32],
+        person: person.id,
+        created_at: at,
+        used_at: at,
+        ip: Some("192.0.2.1".to_owned()),
+        browser: "ä".to_owned(),
+    }
+}
+
+/// The first bytes of the hashes of the sessions.
+fn sessions(store: &dyn StateStore) -> Vec<u8> {
+    let sessions = store.sessions().unwrap();
+    sessions.iter().map(|session| session.hash[0]).collect()
+}
+
+fn people_are_kept(store: &dyn StateStore) {
+    let (ann, bob) = (person("ann", None), person("bob", Some("hash")));
+    assert!(store.add_person(&ann).unwrap());
+    assert!(store.add_person(&bob).unwrap());
+    let namesake = person("ANN", None);
+    assert!(
+        !store.add_person(&namesake).unwrap(),
+        "names differ in more than case"
+    );
+    store.set_role(ann.id, Role::Admin).unwrap();
+    store.note_sign_in(ann.id, 20).unwrap();
+
+    store.add_link(&[1; 32], ann.id, 100).unwrap();
+    store.add_link(&[2; 32], ann.id, 100).unwrap();
+    assert_eq!(store.link(&[1; 32], 50).unwrap(), None, "only the last");
+    assert_eq!(store.link(&[2; 32], 100).unwrap(), None, "until it expires");
+    assert_eq!(store.link(&[2; 32], 99).unwrap(), Some(ann.id));
+
+    for (person, hash, at) in [(&ann, 1, 10), (&bob, 2, 20), (&bob, 3, 30), (&bob, 4, 40)] {
+        store.add_session(&session(person, hash, at), 2).unwrap();
+    }
+    assert_eq!(
+        sessions(store),
+        [1, 3, 4],
+        "the oldest of the person made room"
+    );
+    let used = store.use_link(&[2; 32], 99, "new").unwrap();
+    assert_eq!(used, Some(ann.id));
+    assert_eq!(store.use_link(&[2; 32], 99, "newer").unwrap(), None, "once");
+    assert_eq!(sessions(store), [3, 4], "those of before have ended");
+    let third = store.sessions().unwrap()[0].id;
+    store.end_session(third, ann.id).unwrap();
+    assert_eq!(sessions(store), [3, 4], "only one's own");
+    store.note_session_use(third, 50).unwrap();
+    store.expire_sessions(0, 45).unwrap();
+    assert_eq!(sessions(store), [3], "not used since");
+    store.expire_sessions(31, 0).unwrap();
+    assert!(sessions(store).is_empty(), "began too long ago");
+    store.add_session(&session(&bob, 5, 60), 2).unwrap();
+    store.add_link(&[3; 32], bob.id, 100).unwrap();
+    store.set_disabled(bob.id, Some(70)).unwrap();
+    assert!(sessions(store).is_empty());
+    assert_eq!(store.link(&[3; 32], 99).unwrap(), None);
+    store.add_session(&session(&ann, 6, 60), 2).unwrap();
+}
+
+fn people_stay(store: &dyn StateStore) {
+    let people = store.people().unwrap();
+    let told: Vec<_> = people
+        .iter()
+        .map(|person| {
+            let PersonRecord {
+                name,
+                role,
+                password,
+                signed_in_at,
+                disabled_at,
+                ..
+            } = person;
+            (
+                name.as_str(),
+                *role,
+                password.as_deref(),
+                *signed_in_at,
+                *disabled_at,
+            )
+        })
+        .collect();
+    let expected = [
+        ("ann", Role::Admin, Some("new"), Some(20), None),
+        ("bob", Role::Viewer, Some("hash"), None, Some(70)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(sessions(store), [6]);
+    assert_eq!(store.sessions().unwrap()[0].person, people[0].id);
 }
 
 fn draft(net: &str, duration: Option<i64>) -> ActionDraft {
