@@ -298,23 +298,29 @@ impl People {
         id: Id,
         password: &str,
         by: &Caller,
-    ) -> Result<(), PersonError> {
+    ) -> Result<PersonRecord, PersonError> {
         let _writer = self.write();
         let person = self.with_id(id).ok_or(PersonError::Unknown)?;
         self.state.set_password(id, password)?;
         self.note(by, Event::PasswordSet, &person, None);
         self.read()?;
-        Ok(())
+        self.with_id(id).ok_or(PersonError::Unknown)
     }
 
-    /// Begins a session, and answers what its cookie is to hold. Blocks.
+    /// Begins a session, and answers what its cookie is to hold; nothing if the person was disabled, or has another
+    /// password, since they proved who they are. Blocks.
     pub(crate) fn begin(
         &self,
         person: &PersonRecord,
         client: Client,
         browser: &str,
-    ) -> Result<Secret, StateError> {
+    ) -> Result<Option<Secret>, StateError> {
         let _writer = self.write();
+        let same =
+            |now: &PersonRecord| now.password == person.password && now.disabled_at.is_none();
+        if !self.with_id(person.id).as_ref().is_some_and(same) {
+            return Ok(None);
+        }
         let cookie = Secret(random_hex().map_err(|_| StateError::Random)?);
         let now = now();
         let end = browser.floor_char_boundary(MOST_BROWSER);
@@ -332,7 +338,7 @@ impl People {
         self.state.note_sign_in(person.id, now)?;
         self.note(&caller(person, client), Event::SignIn, person, None);
         self.read()?;
-        Ok(cookie)
+        Ok(Some(cookie))
     }
 
     /// Who has this cookie.
@@ -489,7 +495,7 @@ mod tests {
         let people = People::open(Arc::new(state)).unwrap();
         let by = Caller::command_line();
         let ann = people.add("ann", Role::Viewer, None, &by).unwrap();
-        let cookie = people.begin(&ann, CLIENT, "").unwrap();
+        let cookie = people.begin(&ann, CLIENT, "").unwrap().unwrap();
         let live = Arc::clone(people.known().sessions.values().next().unwrap());
         let began = live.record.created_at;
         assert!(live.is_live(began + IDLE - 1));
@@ -505,18 +511,37 @@ mod tests {
     }
 
     #[test]
+    fn who_was_disabled_or_has_another_password_begins_no_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = SqliteState::open(&dir.path().join("state.sqlite")).unwrap();
+        let people = People::open(Arc::new(state)).unwrap();
+        let by = Caller::command_line();
+        let before = people.add("ann", Role::Viewer, None, &by).unwrap();
+        people.set_password(before.id, "hash", &by).unwrap();
+        assert!(people.begin(&before, CLIENT, "").unwrap().is_none());
+        let after = people.with_id(before.id).unwrap();
+        assert!(people.begin(&after, CLIENT, "").unwrap().is_some());
+        let change = PersonChange {
+            disabled: Some(true),
+            ..PersonChange::default()
+        };
+        people.change(after.id, change, &by).unwrap();
+        assert!(people.begin(&after, CLIENT, "").unwrap().is_none());
+    }
+
+    #[test]
     fn a_person_has_a_bounded_number_of_sessions() {
         let dir = tempfile::tempdir().unwrap();
         let state = SqliteState::open(&dir.path().join("state.sqlite")).unwrap();
         let people = People::open(Arc::new(state)).unwrap();
         let by = Caller::command_line();
         let ann = people.add("ann", Role::Viewer, None, &by).unwrap();
-        let first = people.begin(&ann, CLIENT, "").unwrap();
+        let first = people.begin(&ann, CLIENT, "").unwrap().unwrap();
         for _ in 1..MOST_SESSIONS {
-            people.begin(&ann, CLIENT, "").unwrap();
+            people.begin(&ann, CLIENT, "").unwrap().unwrap();
         }
         assert!(people.reader(&first.0, CLIENT).is_some());
-        people.begin(&ann, CLIENT, "").unwrap();
+        people.begin(&ann, CLIENT, "").unwrap().unwrap();
         assert!(people.reader(&first.0, CLIENT).is_none());
         assert_eq!(people.sessions(ann.id).len(), MOST_SESSIONS);
     }

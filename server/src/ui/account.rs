@@ -34,8 +34,8 @@ pub(super) async fn set_password(
     let name = &reader.caller.name;
     // As often as anyone may sign in, so that who finds a session cannot guess the password here.
     let found = app.signin.person(&app.people, name, old, from.client());
-    let person = match found.await {
-        Ok(person) => person,
+    match found.await {
+        Ok(_) => {}
         Err(SignInError::Wrong) => {
             return refuse(StatusCode::FORBIDDEN, "The present password is another.");
         }
@@ -47,7 +47,7 @@ pub(super) async fn set_password(
             let wrong = "Too many people sign in at this moment. Try again.";
             return refuse(StatusCode::SERVICE_UNAVAILABLE, wrong);
         }
-    };
+    }
     if let Err(error) = check_password(&new.0, name) {
         return refuse(StatusCode::BAD_REQUEST, &error.to_string());
     }
@@ -58,7 +58,7 @@ pub(super) async fn set_password(
     let (shared, by) = (Arc::clone(&app), reader.caller.clone());
     let id = reader.person;
     match blocking(move || shared.people.set_password(id, &hash, &by)).await {
-        Ok(Ok(())) => signin::begin(&app, &person, &from, Redirect::to(PATH)).await,
+        Ok(Ok(person)) => signin::begin(&app, &person, &from, Redirect::to(PATH)).await,
         Ok(Err(error)) => signin::unavailable(&error),
         Err(error) => signin::unavailable(&error),
     }

@@ -238,7 +238,11 @@ async fn session(
     let (shared, person, client) = (Arc::clone(app), person.clone(), from.client);
     let begin = move || shared.people.begin(&person, client, &browser);
     let secret = match blocking(begin).await {
-        Ok(Ok(secret)) => secret,
+        Ok(Ok(Some(secret))) => secret,
+        Ok(Ok(None)) => {
+            let form = form(Some("Your access has changed. Sign in again."), "", None);
+            return Err((StatusCode::UNAUTHORIZED, form).into_response());
+        }
         Ok(Err(error)) => return Err(unavailable(&error)),
         Err(error) => return Err(unavailable(&error)),
     };
