@@ -55,12 +55,11 @@ function dialog() {
     text.textContent = meaning;
     list.append(term, text);
   }
-  const form = document.createElement("form");
-  form.method = "dialog";
   const close = document.createElement("button");
+  close.type = "button";
   close.textContent = "Close";
-  form.append(close);
-  help.append(list, form);
+  close.addEventListener("click", () => help.close());
+  help.append(list, close);
   document.body.append(help);
   return help;
 }

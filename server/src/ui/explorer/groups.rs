@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::{Found, Terms};
+use super::Terms;
 use crate::store::{Dimension, Distinct, Field, Group, Groups};
 use crate::ui::actor::Actor;
 use crate::ui::text::{counted, grouped, share, short, time};
 
-pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms, found: &Found) -> Markup {
+pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms) -> Markup {
     let shown = groups.rows.len() as u64;
     let more = groups.values.count.saturating_sub(shown);
     let name = by.to_string();
@@ -35,7 +35,7 @@ pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms, found: &Found) -
                 @if groups.absent > 0 {
                     (terms.without(by, &html! { (counted(groups.absent, "event")) " without it" })) ". "
                 }
-                "Of the " (counted(found.histogram.counts.iter().sum(), "event")) " of the chart."
+    "Of " (counted(groups.events, "event")) " in all."
             }
         }
     }
