@@ -13,7 +13,7 @@ export function keys() {
   const input = document.querySelector("#filter");
   const help = dialog();
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select, dialog");
+    const typing = event.target.closest("input, textarea, select, dialog[open]");
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = {
       "/": input && (() => (input.focus(), input.select())),
