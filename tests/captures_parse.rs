@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqreen::protocol::{
     ActionsPack, BatchElement, BatchRequest, BeatRequest, BeatResponse, LoginRequest,
-    LoginResponse, SdkCall, Signal, names,
+    LoginResponse, SdkCall, SdkEvent, Signal, names,
 };
 
 const CAPTURES: [(&str, &str); 4] = [
@@ -50,7 +50,7 @@ fn events(capture: &str) -> Vec<String> {
                     match element {
                         BatchElement::RequestRecord(record) => {
                             assert!(record.request.is_some() && record.client_ip.is_some());
-                            let calls = record.observed.sdk.iter().map(|event| event.call());
+                            let calls = record.observed.sdk.into_iter().map(SdkEvent::into_call);
                             events.extend(calls.filter_map(|call| tracked(call.unwrap())));
                         }
                         BatchElement::Other(other) => assert!(other["event_type"].is_string()),

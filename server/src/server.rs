@@ -5,7 +5,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::body::HttpBody;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 
 use crate::actions::Actions;
 use crate::auth::Tokens;
@@ -83,7 +87,7 @@ impl Server {
             ready: Readiness::new(&config.data_dir),
             sessions: Sessions::new(),
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
-            explorer: Explorer::new(config.demo_explorer_link).map_err(in_dir)?,
+            explorer: Explorer::new(config.demo_explorer_link, config.https).map_err(in_dir)?,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
             scans: api::Scans::new(),
         };
@@ -94,13 +98,16 @@ impl Server {
 
     /// All endpoints, to be served at the root.
     pub fn router(&self) -> Router {
+        let shared = || Arc::clone(&self.shared);
         Router::new()
-            .merge(ingest::router())
             .merge(api::router())
             .merge(ui::router())
+            .layer(from_fn_with_state(shared(), bodies_in_time))
+            // It has a time for bodies of its own, and answers that old agents understand.
+            .merge(ingest::router())
             .merge(metrics::router())
-            .layer(from_fn_with_state(Arc::clone(&self.shared), metrics::count))
-            .with_state(Arc::clone(&self.shared))
+            .layer(from_fn_with_state(shared(), metrics::count))
+            .with_state(shared())
     }
 
     /// The ingest token, if it was made by this start; it cannot be had again.
@@ -161,6 +168,21 @@ impl Server {
     }
 }
 
+/// Answers 408 where a body does not come in time, so that slow clients hold no connection for ever.
+async fn bodies_in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(app.intake.body_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let text = "body: took too long\n";
+            let close = [(header::CONNECTION, "close")];
+            (StatusCode::REQUEST_TIMEOUT, close, text).into_response()
+        }
+    }
+}
+
 /// How often changes to tokens by another process are looked for.
 const TOKENS_EVERY: Duration = Duration::from_millis(500);
 
@@ -171,15 +193,7 @@ async fn watch_tokens(server: Weak<Shared>) {
         let Some(shared) = server.upgrade() else {
             return;
         };
-        let refreshed = blocking(move || {
-            let ended = shared.tokens.refresh()?;
-            if !ended.is_empty() {
-                shared.sessions.close_of(&ended);
-                shared.explorer.end_of(&ended);
-                tracing::info!(tokens = ended.len(), "tokens revoked");
-            }
-            Ok(())
-        });
+        let refreshed = blocking(move || shared.tokens.refresh());
         match refreshed.await {
             Ok(Err(StateError::Closed)) | Err(_) => return,
             Ok(Err(error)) => tracing::warn!(%error, "tokens not read again"),

@@ -1,14 +1,13 @@
 //! The agents that are logged in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::actions::{Audience, Delivery};
-use crate::auth::random_hex;
+use crate::auth::{Revocation, random_hex};
 use crate::ingest::RulePack;
-use crate::state::Id;
 
 /// What the server knows of an agent since its login.
 #[derive(Debug, Default)]
@@ -29,8 +28,8 @@ pub(crate) struct Agent {
     /// The rules that it is given.
     pub(crate) rules: RulePack,
     pub(crate) delivery: Arc<Delivery>,
-    /// The token that it showed; none for one of the configuration.
-    pub(crate) token: Option<Id>,
+    /// Of the token that it showed.
+    pub(crate) revocation: Revocation,
 }
 
 impl Agent {
@@ -58,6 +57,13 @@ struct Session {
     heard: Instant,
 }
 
+impl Session {
+    /// Whether it has neither been silent for too long nor lost its token.
+    fn is_live(&self, now: Instant, silence: Duration) -> bool {
+        now.duration_since(self.heard) < silence && !self.agent.revocation.is_revoked()
+    }
+}
+
 impl Sessions {
     /// The most sessions at a time; the longest silent one makes room for another.
     const LIMIT: usize = 20_000;
@@ -82,7 +88,7 @@ impl Sessions {
         };
         let mut live = self.lock();
         if live.len() >= self.limit {
-            live.retain(|_, session| now.duration_since(session.heard) < self.silence);
+            live.retain(|_, session| session.is_live(now, self.silence));
         }
         if live.len() >= self.limit {
             let silent = live.iter().min_by_key(|(_, session)| session.heard);
@@ -99,7 +105,7 @@ impl Sessions {
         let now = Instant::now();
         let mut live = self.lock();
         let session = live.get_mut(key)?;
-        if now.duration_since(session.heard) >= self.silence {
+        if !session.is_live(now, self.silence) {
             live.remove(key);
             return None;
         }
@@ -111,13 +117,14 @@ impl Sessions {
     pub(crate) fn agents(&self, limit: usize) -> Vec<(Arc<Agent>, Duration)> {
         let now = Instant::now();
         let live = self.lock();
-        let silences = live.values().map(|session| {
+        let sessions = live
+            .values()
+            .filter(|session| session.is_live(now, self.silence));
+        let silences = sessions.map(|session| {
             let silence = now.duration_since(session.heard);
             (Arc::clone(&session.agent), silence)
         });
-        let mut agents: Vec<_> = silences
-            .filter(|(_, silence)| *silence < self.silence)
-            .collect();
+        let mut agents: Vec<_> = silences.collect();
         drop(live);
         agents.sort_by_key(|(_, silence)| std::cmp::Reverse(*silence));
         agents.truncate(limit);
@@ -130,7 +137,7 @@ impl Sessions {
         let live = self.lock();
         let live = live
             .values()
-            .filter(|session| now.duration_since(session.heard) < self.silence);
+            .filter(|session| session.is_live(now, self.silence));
         live.fold((0, 0), |(sessions, streams), session| {
             let open = session.agent.delivery.open_streams() as u64;
             (sessions + 1, streams + open)
@@ -139,12 +146,6 @@ impl Sessions {
 
     pub(crate) fn close(&self, key: &str) {
         self.lock().remove(key);
-    }
-
-    /// Ends the sessions that began with these tokens.
-    pub(crate) fn close_of(&self, tokens: &HashSet<Id>) {
-        let is_of = |agent: &Agent| agent.token.is_some_and(|token| tokens.contains(&token));
-        self.lock().retain(|_, session| !is_of(&session.agent));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::beat::Status;
+use super::element::Element;
 use super::lenient;
 use super::record::RequestRecord;
 
@@ -47,15 +48,20 @@ impl BatchElement {
 
 impl<'de> Deserialize<'de> for BatchElement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let is_record = value.get(EVENT_TYPE).and_then(Value::as_str) == Some(REQUEST_RECORD);
-        Ok(if is_record {
-            match RequestRecord::deserialize(&value) {
-                Ok(record) => Self::RequestRecord(Box::new(record)),
-                Err(_) => Self::Other(value),
-            }
-        } else {
-            Self::Other(value)
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Kind {
+            #[serde(deserialize_with = "lenient::text")]
+            event_type: Option<String>,
+        }
+        let element = Element::deserialize(deserializer)?;
+        let kind: Kind = element.read().unwrap_or_default();
+        let record = (kind.event_type.as_deref() == Some(REQUEST_RECORD))
+            .then(|| element.read().ok())
+            .flatten();
+        Ok(match record {
+            Some(record) => Self::RequestRecord(Box::new(record)),
+            None => Self::Other(element.value()?),
         })
     }
 }

@@ -36,6 +36,7 @@
 mod action;
 mod batch;
 mod beat;
+mod element;
 mod lenient;
 mod login;
 mod outcome;

@@ -23,18 +23,18 @@ pub struct RequestRecord {
     pub client_ip: Option<String>,
     /// The request.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object",
         skip_serializing_if = "Option::is_none"
     )]
     pub request: Option<RequestInfo>,
     /// The response; absent when the request was abandoned or is not answered yet.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object",
         skip_serializing_if = "Option::is_none"
     )]
     pub response: Option<ResponseInfo>,
     /// What happened.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object_or_default")]
     pub observed: Observed,
 }
 
@@ -118,7 +118,7 @@ pub struct RequestInfo {
     pub endpoint: Option<String>,
     /// Parameters by where they were found.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object_or_default",
         skip_serializing_if = "Parameters::is_empty"
     )]
     pub parameters: Parameters,
@@ -130,19 +130,19 @@ pub struct RequestInfo {
 pub struct Parameters {
     /// Of the query string.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object_or_default",
         skip_serializing_if = "Map::is_empty"
     )]
     pub query: Map<String, Value>,
     /// Of a form body.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object_or_default",
         skip_serializing_if = "Map::is_empty"
     )]
     pub form: Map<String, Value>,
     /// This SDK: of the route's placeholders.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object_or_default",
         skip_serializing_if = "Map::is_empty"
     )]
     pub path: Map<String, Value>,
@@ -197,7 +197,7 @@ pub struct ResponseInfo {
 #[serde(default)]
 pub struct Observed {
     /// SDK calls, in order.
-    #[serde(deserialize_with = "lenient::elements")]
+    #[serde(deserialize_with = "lenient::objects")]
     pub sdk: Vec<SdkEvent>,
     /// Attacks and exceptions seen by the old agents' engine.
     #[serde(flatten)]

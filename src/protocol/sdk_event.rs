@@ -34,7 +34,7 @@ pub mod names {
     }
 }
 
-/// An SDK call as it stands in a request record; [`call`](Self::call) reads its arguments.
+/// An SDK call as it stands in a request record; [`into_call`](Self::into_call) reads its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SdkEvent {
@@ -45,13 +45,13 @@ pub struct SdkEvent {
     )]
     pub id: Option<String>,
     /// When it happened.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::time")]
     pub time: Option<Timestamp>,
     /// `track`, `identify`, `auth_track` or `signup_track`.
     #[serde(deserialize_with = "lenient::text_or_empty")]
     pub name: String,
     /// The call's positional arguments.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::array")]
     pub args: Vec<Value>,
 }
 
@@ -61,19 +61,19 @@ pub struct SdkEvent {
 pub struct TrackOptions {
     /// The event's dimensions.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object_or_default",
         skip_serializing_if = "Map::is_empty"
     )]
     pub properties: Map<String, Value>,
     /// Who did it.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::object",
         skip_serializing_if = "Option::is_none"
     )]
     pub user_identifiers: Option<Map<String, Value>>,
     /// When it happened, if the app said so.
     #[serde(
-        deserialize_with = "lenient::or_ignore",
+        deserialize_with = "lenient::time",
         skip_serializing_if = "Option::is_none"
     )]
     pub timestamp: Option<Timestamp>,
@@ -141,32 +141,31 @@ impl SdkEvent {
     /// # Errors
     ///
     /// An unknown call, or one whose name or identifiers are not there.
-    pub fn call(&self) -> Result<SdkCall, SdkEventError> {
+    pub fn into_call(self) -> Result<SdkCall, SdkEventError> {
+        let mut args = self.args.into_iter();
         match self.name.as_str() {
             Self::TRACK | Self::AUTH_TRACK | Self::SIGNUP_TRACK => {
-                let name = self.args.first().and_then(Value::as_str);
+                let Some(Value::String(name)) = args.next() else {
+                    return Err(SdkEventError::Argument("event name"));
+                };
+                let options = args.next().filter(Value::is_object);
+                let options = options.and_then(|options| TrackOptions::deserialize(options).ok());
                 Ok(SdkCall::Track {
-                    name: name
-                        .ok_or(SdkEventError::Argument("event name"))?
-                        .to_owned(),
-                    options: self.options(),
+                    name,
+                    options: options.unwrap_or_default(),
                 })
             }
             Self::IDENTIFY => {
-                let object = |i| self.args.get(i).and_then(Value::as_object).cloned();
+                let mut object = || match args.next() {
+                    Some(Value::Object(object)) => Some(object),
+                    _ => None,
+                };
                 Ok(SdkCall::Identify {
-                    identifiers: object(0).ok_or(SdkEventError::Argument("user identifiers"))?,
-                    traits: object(1).unwrap_or_default(),
+                    identifiers: object().ok_or(SdkEventError::Argument("user identifiers"))?,
+                    traits: object().unwrap_or_default(),
                 })
             }
-            other => Err(SdkEventError::UnknownCall(other.to_owned())),
+            _ => Err(SdkEventError::UnknownCall(self.name)),
         }
-    }
-
-    fn options(&self) -> TrackOptions {
-        let options = self.args.get(1).filter(|options| options.is_object());
-        options
-            .and_then(|options| TrackOptions::deserialize(options).ok())
-            .unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::element::Element;
 use super::lenient;
 use super::record::{RequestInfo, ResponseInfo};
 use super::timestamp::Timestamp;
@@ -23,20 +24,37 @@ pub enum Signal {
 
 impl<'de> Deserialize<'de> for Signal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let text = |key| value.get(key).and_then(Value::as_str);
-        let is_metric = text("type") == Some("metric")
-            || text("payload_schema").is_some_and(|schema| schema.starts_with("metric"));
-        let read = if value.get("data").is_some_and(Value::is_array) {
-            Trace::deserialize(&value).map(|trace| Self::Trace(Box::new(trace)))
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Kind {
+            #[serde(rename = "type", deserialize_with = "lenient::text")]
+            kind: Option<String>,
+            #[serde(deserialize_with = "lenient::text")]
+            payload_schema: Option<String>,
+            #[serde(deserialize_with = "lenient::text")]
+            signal_name: Option<String>,
+            #[serde(deserialize_with = "lenient::is_array")]
+            data: bool,
+        }
+        let element = Element::deserialize(deserializer)?;
+        let kind: Kind = element.read().unwrap_or_default();
+        let is_metric = kind.kind.as_deref() == Some("metric")
+            || kind
+                .payload_schema
+                .is_some_and(|schema| schema.starts_with("metric"));
+        let read = if kind.data {
+            element.read().ok().map(Self::Trace)
         } else if is_metric {
-            MetricSignal::deserialize(&value).map(|metric| Self::Metric(Box::new(metric)))
-        } else if text("signal_name").is_some() {
-            Point::deserialize(&value).map(|point| Self::Point(Box::new(point)))
+            element.read().ok().map(Self::Metric)
+        } else if kind.signal_name.is_some() {
+            element.read().ok().map(Self::Point)
         } else {
-            return Ok(Self::Other(value));
+            None
         };
-        Ok(read.unwrap_or(Self::Other(value)))
+        match read {
+            Some(signal) => Ok(signal),
+            None => element.value().map(Self::Other),
+        }
     }
 }
 
@@ -45,18 +63,18 @@ impl<'de> Deserialize<'de> for Signal {
 #[serde(default)]
 pub struct Trace {
     /// Who did it.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object_or_default")]
     pub actor: Actor,
     /// The agent; Node wraps it in `infra`.
     pub location_infra: Value,
     /// The HTTP request and response.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object_or_default")]
     pub context: HttpContext,
     /// The request's time.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::time")]
     pub time: Option<Timestamp>,
     /// What happened.
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::array")]
     pub data: Vec<Signal>,
 }
 
@@ -71,10 +89,10 @@ pub struct Actor {
     #[serde(deserialize_with = "lenient::text")]
     pub user_agent: Option<String>,
     /// From `identify`.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object")]
     pub identifiers: Option<Map<String, Value>>,
     /// From `identify`.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object")]
     pub traits: Option<Map<String, Value>>,
 }
 
@@ -83,10 +101,10 @@ pub struct Actor {
 #[serde(default)]
 pub struct HttpContext {
     /// The request.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object_or_default")]
     pub request: RequestInfo,
     /// The response; Python leaves it out for requests it blocked.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object")]
     pub response: Option<ResponseInfo>,
 }
 
@@ -103,12 +121,12 @@ pub struct Point {
     #[serde(deserialize_with = "lenient::text")]
     pub payload_schema: Option<String>,
     /// Its own time.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::time")]
     pub time: Option<Timestamp>,
     /// For SDK calls, read as [`TrackOptions`](super::TrackOptions).
     pub payload: Value,
     /// Who did it, for points outside of a trace.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::object")]
     pub actor: Option<Actor>,
 }
 
@@ -120,7 +138,7 @@ pub struct MetricSignal {
     #[serde(deserialize_with = "lenient::text_or_empty")]
     pub signal_name: String,
     /// Start of the period.
-    #[serde(deserialize_with = "lenient::or_ignore")]
+    #[serde(deserialize_with = "lenient::time")]
     pub time: Option<Timestamp>,
     /// The counts.
     pub payload: Value,

@@ -14,7 +14,7 @@ pub struct Stored {
 
 impl Stored {
     pub fn new(record: &RequestRecord, event: &SdkEvent) -> Self {
-        let SdkCall::Track { name, options } = event.call().unwrap() else {
+        let SdkCall::Track { name, options } = event.clone().into_call().unwrap() else {
             panic!("{event:?} has an id but is no event");
         };
         Self {

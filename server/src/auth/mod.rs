@@ -10,7 +10,7 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::tokens::{NewToken, Tokens};
+pub(crate) use self::tokens::{NewToken, Revocation, Tokens};
 
 /// The SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sqreen::protocol::Timestamp;
@@ -17,17 +17,29 @@ const USE_STEP: i64 = 60 * 60 * 1_000_000;
 /// The most applications that are kept; agents of further ones are served all the same.
 const MAX_APPS: usize = 10_000;
 
+/// Whether a token was revoked. What begins with the token keeps it, so that it ends with the token, even if it began
+/// just while the token was revoked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Revocation(Arc<AtomicBool>);
+
+impl Revocation {
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What a token opens.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
-    /// Names the token; none for one of the configuration, which cannot be revoked.
-    pub(crate) id: Option<Id>,
+    pub(crate) revocation: Revocation,
     /// The one application that it is for.
     pub(crate) app: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
 struct Live {
+    /// None for a token of the configuration, which cannot be revoked.
+    id: Option<Id>,
     grant: Grant,
     kind: TokenKind,
     /// When it was used last, in microseconds since the Unix epoch; 0 for never.
@@ -111,8 +123,9 @@ impl Tokens {
         ];
         let configured = configured.into_iter().filter_map(|(kind, token)| {
             let live = Live {
+                id: None,
                 grant: Grant {
-                    id: None,
+                    revocation: Revocation::default(),
                     app: None,
                 },
                 kind,
@@ -162,42 +175,40 @@ impl Tokens {
 
     /// Stores the application, if it is new. Blocks then.
     pub(crate) fn add_app(&self, name: &str) -> Result<(), StateError> {
-        let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
-        if apps.contains(name) {
-            return Ok(());
-        }
-        if apps.len() >= MAX_APPS {
-            tracing::warn!(app = name, limit = MAX_APPS, "application not listed");
-            return Ok(());
-        }
         self.state.add_app(name, Timestamp::now().as_micros())?;
-        apps.insert(name.to_owned());
-        tracing::info!(app = name, "new application");
+        let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
+        if apps.insert(name.to_owned()) {
+            tracing::info!(app = name, "new application");
+        }
+        if apps.len() == MAX_APPS {
+            tracing::warn!(
+                limit = MAX_APPS,
+                "further applications are served, and not listed"
+            );
+        }
         Ok(())
     }
 
-    /// Says whether the application is stored.
-    pub(crate) fn has_app(&self, name: &str) -> bool {
+    /// Says whether the application is stored, or there is no room for it.
+    pub(crate) fn knows_app(&self, name: &str) -> bool {
         let apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
-        apps.contains(name)
+        apps.contains(name) || apps.len() >= MAX_APPS
     }
 
-    /// Takes in what another process changed, such as `sqreen-server token`; answers the tokens that are revoked
-    /// since. Notes the last uses. Blocks.
-    pub(crate) fn refresh(&self) -> Result<HashSet<Id>, StateError> {
+    /// Takes in what another process changed, such as `sqreen-server token`, and notes the last uses. Blocks.
+    pub(crate) fn refresh(&self) -> Result<(), StateError> {
         self.note_uses()?;
         let found = self.state.version()?;
-        {
-            let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-            if std::mem::replace(&mut *version, found) == found {
-                return Ok(HashSet::new());
-            }
+        let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+        if *version != found {
+            self.read()?;
+            *version = found;
         }
-        self.read()
+        Ok(())
     }
 
-    /// Reads the tokens of the store; answers those that are no longer in force.
-    fn read(&self) -> Result<HashSet<Id>, StateError> {
+    /// Reads the tokens of the store.
+    fn read(&self) -> Result<(), StateError> {
         let records = self.state.tokens()?;
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut *live);
@@ -209,11 +220,13 @@ impl Tokens {
             let kept = before.get(&hash).map(Arc::clone);
             live.insert(hash, kept.unwrap_or_else(|| Arc::new(record.into())));
         }
-        let ended = before
-            .iter()
-            .filter(|(hash, _)| !live.contains_key(*hash))
-            .filter_map(|(_, token)| token.grant.id);
-        Ok(ended.collect())
+        for (_, ended) in before.iter().filter(|(hash, _)| !live.contains_key(*hash)) {
+            ended.grant.revocation.0.store(true, Ordering::Relaxed);
+            if let Some(id) = ended.id {
+                tracing::info!(%id, "token revoked");
+            }
+        }
+        Ok(())
     }
 
     fn note_uses(&self) -> Result<(), StateError> {
@@ -221,7 +234,7 @@ impl Tokens {
         for token in tokens {
             let used = token.used_at.load(Ordering::Relaxed);
             let used = used.saturating_sub(used.rem_euclid(USE_STEP));
-            if let Some(id) = token.grant.id
+            if let Some(id) = token.id
                 && used > token.noted_at.load(Ordering::Relaxed)
             {
                 self.state.note_token_use(id, used)?;
@@ -240,8 +253,9 @@ impl From<TokenRecord> for Live {
     fn from(record: TokenRecord) -> Self {
         let used_at = record.used_at.unwrap_or_default();
         Self {
+            id: Some(record.id),
             grant: Grant {
-                id: Some(record.id),
+                revocation: Revocation::default(),
                 app: record.app.map(Arc::from),
             },
             kind: record.kind,

@@ -15,7 +15,8 @@ pub(super) fn of(command: Command) -> String {
     for command in commands {
         for usage in command.usage() {
             let name = command.name();
-            let _ = writeln!(text, "  sqreen-server {name} {usage}");
+            let line = format!("  sqreen-server {name} {usage}");
+            let _ = writeln!(text, "{}", line.trim_end());
         }
         let _ = writeln!(text, "      {}\n", command.about());
     }

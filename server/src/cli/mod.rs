@@ -1,7 +1,7 @@
 //! The program `sqreen-server`: its subcommands, their arguments and what they print.
 //!
 //! Arguments are read by hand, not by clap: one table of settings serves flags, environment and file, which clap knows
-//! nothing of, and the first build stays short.
+//! nothing of, and it would add 7 s of processor time to the first build, where the TOML parser adds 1 s.
 
 mod args;
 mod backup;
@@ -16,6 +16,7 @@ mod token;
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use self::args::Args;
@@ -67,7 +68,6 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// Tells an error with its causes.
-#[expect(clippy::print_stderr, reason = "errors of a program go there")]
 fn complain(error: &dyn Error) {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -75,13 +75,12 @@ fn complain(error: &dyn Error) {
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    eprintln!("error: {text}");
+    // Nobody may be there to hear it.
+    let _ = writeln!(std::io::stderr(), "error: {text}");
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "these lines are what the program is asked for"
-)]
+/// Prints a line of what the program is asked for.
 fn print(text: &str) {
-    println!("{text}");
+    // A reader that has gone, such as `head`, is no reason to end.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }

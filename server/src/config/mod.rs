@@ -23,6 +23,7 @@ pub struct ServerConfig {
     pub(crate) ingest_token: Option<String>,
     pub(crate) api_token: Option<String>,
     pub(crate) demo_explorer_link: bool,
+    pub(crate) https: bool,
     pub(crate) store: StoreOptions,
     pub(crate) ingest: IngestLimits,
 }
@@ -35,6 +36,7 @@ impl ServerConfig {
             ingest_token: None,
             api_token: None,
             demo_explorer_link: false,
+            https: false,
             store: StoreOptions::new(),
             ingest: IngestLimits::new(),
         }
@@ -66,6 +68,13 @@ impl ServerConfig {
         self
     }
 
+    /// Says that browsers reach the server by HTTPS, so that they send the cookie of the Event Explorer by nothing
+    /// else. Default: they may not.
+    pub fn https(mut self, only: bool) -> Self {
+        self.https = only;
+        self
+    }
+
     /// Options of the event store.
     pub fn store(mut self, options: StoreOptions) -> Self {
         self.store = options;
@@ -81,6 +90,7 @@ impl fmt::Debug for ServerConfig {
             .field("ingest_token", &hidden(&self.ingest_token))
             .field("api_token", &hidden(&self.api_token))
             .field("demo_explorer_link", &self.demo_explorer_link)
+            .field("https", &self.https)
             .field("store", &self.store)
             .field("ingest", &self.ingest)
             .finish()

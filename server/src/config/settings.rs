@@ -58,6 +58,7 @@ impl Settings {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err("tls_cert, tls_key: one is given without the other");
         }
+        self.server.https = self.tls_cert.is_some();
         match (self.rate_limit, self.rate_burst) {
             (Some(limit), burst) => {
                 let burst = burst.unwrap_or(limit.saturating_mul(10));
@@ -84,8 +85,7 @@ pub(crate) struct Setting {
     pub(crate) help: &'static str,
     /// A secret has no flag, since arguments can be seen by every process, and is never shown.
     pub(crate) secret: bool,
-    /// Takes the value over; `None` if it is not what is expected.
-    pub(super) set: fn(&mut Settings, &str) -> Option<()>,
+    pub(super) set: Set,
 }
 
 impl Setting {
@@ -111,259 +111,249 @@ fn above_zero(text: &str) -> Option<Duration> {
     duration(text).filter(|time| !time.is_zero())
 }
 
+fn small_count(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|count| *count > 0)
+}
+
+fn put<T>(place: &mut T, value: Option<T>) -> Option<()> {
+    *place = value?;
+    Some(())
+}
+
+/// Takes a value over; `None` if it is not what is expected.
+type Set = fn(&mut Settings, &str) -> Option<()>;
+
+const fn plain(
+    key: &'static str,
+    default: &'static str,
+    expected: &'static str,
+    help: &'static str,
+    set: Set,
+) -> Setting {
+    Setting {
+        key,
+        default,
+        expected,
+        help,
+        secret: false,
+        set,
+    }
+}
+
+const fn secret(
+    key: &'static str,
+    default: &'static str,
+    expected: &'static str,
+    help: &'static str,
+    set: Set,
+) -> Setting {
+    Setting {
+        secret: true,
+        ..plain(key, default, expected, help, set)
+    }
+}
+
 /// All settings, in the order of the help.
 pub(crate) static TABLE: [Setting; 22] = [
-    Setting {
-        key: "addr",
-        default: "127.0.0.1:8620",
-        expected: "an IP address and port such as 127.0.0.1:8620",
-        help: "IP address and port to listen on",
-        secret: false,
-        set: |s, text| {
-            s.addr = text.parse().ok()?;
-            Some(())
+    plain(
+        "addr",
+        "127.0.0.1:8620",
+        "an IP address and port such as 127.0.0.1:8620",
+        "IP address and port to listen on",
+        |s, text| put(&mut s.addr, text.parse().ok()),
+    ),
+    plain(
+        "data_dir",
+        "sqreen-data",
+        "a directory",
+        "where everything is kept",
+        |s, text| put(&mut s.server.data_dir, Some(text.into())),
+    ),
+    secret(
+        "ingest_token",
+        "",
+        "a token",
+        "a token that agents of any application log in with, beside those of `token`",
+        |s, text| put(&mut s.server.ingest_token, Some(Some(text.to_owned()))),
+    ),
+    secret(
+        "api_token",
+        "",
+        "a token",
+        "a token of /api/v1, /metrics and the Event Explorer, beside those of `token`",
+        |s, text| put(&mut s.server.api_token, Some(Some(text.to_owned()))),
+    ),
+    plain(
+        "log",
+        "info",
+        "one of error, warn, info, debug, trace and off",
+        "the least level that is told on standard error",
+        |s, text| put(&mut s.log, text.parse().ok()),
+    ),
+    plain(
+        "log_format",
+        "text",
+        "text or json",
+        "text, or json: one object a line",
+        |s, text| {
+            put(
+                &mut s.log_format,
+                match text {
+                    "text" => Some(LogFormat::Text),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
+                },
+            )
         },
-    },
-    Setting {
-        key: "data_dir",
-        default: "sqreen-data",
-        expected: "a directory",
-        help: "where everything is kept",
-        secret: false,
-        set: |s, text| {
-            s.server.data_dir = text.into();
-            Some(())
+    ),
+    plain(
+        "tls_cert",
+        "",
+        "a file",
+        "PEM file with the certificate and its chain: serve HTTPS; read again when it changes",
+        |s, text| put(&mut s.tls_cert, Some(Some(text.into()))),
+    ),
+    plain(
+        "tls_key",
+        "",
+        "a file",
+        "PEM file with the certificate's private key",
+        |s, text| put(&mut s.tls_key, Some(Some(text.into()))),
+    ),
+    plain(
+        "max_connections",
+        "8192",
+        COUNT,
+        "connections that are served at a time; further ones wait",
+        |s, text| put(&mut s.max_connections, count(text)),
+    ),
+    plain(
+        "header_timeout",
+        "30s",
+        TIME,
+        "time for a handshake, for the headers of a request, and between two requests",
+        |s, text| put(&mut s.header_timeout, above_zero(text)),
+    ),
+    plain(
+        "body_timeout",
+        "30s",
+        TIME,
+        "time for the body of a request",
+        |s, text| put(&mut s.server.ingest.body_timeout, above_zero(text)),
+    ),
+    plain(
+        "rate_limit",
+        "",
+        COUNT,
+        "events of one application per second; beyond it agents that can wait are told to",
+        |s, text| put(&mut s.rate_limit, small_count(text).map(Some)),
+    ),
+    plain(
+        "rate_burst",
+        "",
+        COUNT,
+        "events that may come at once after silence; ten times rate_limit where it is not given",
+        |s, text| put(&mut s.rate_burst, small_count(text).map(Some)),
+    ),
+    plain(
+        "drain_delay",
+        "0s",
+        TIME,
+        "after SIGTERM, how long it goes on serving while /readyz says 503",
+        |s, text| put(&mut s.drain_delay, duration(text)),
+    ),
+    plain(
+        "drain_time",
+        "5s",
+        TIME,
+        "after that, how long requests under way get to finish",
+        |s, text| put(&mut s.drain_time, duration(text)),
+    ),
+    plain(
+        "retention_age",
+        "",
+        TIME,
+        "events older than this are deleted, a whole segment at a time",
+        |s, text| {
+            put(
+                &mut s.server.store.retention_age,
+                above_zero(text).map(Some),
+            )
         },
-    },
-    Setting {
-        key: "ingest_token",
-        default: "",
-        expected: "a token",
-        help: "a token that agents of any application log in with, beside those of `token`",
-        secret: true,
-        set: |s, text| {
-            s.server.ingest_token = Some(text.to_owned());
-            Some(())
+    ),
+    plain(
+        "retention_size",
+        "",
+        SIZE,
+        "the oldest segments are deleted while all take more than this",
+        |s, text| put(&mut s.server.store.retention_bytes, size(text).map(Some)),
+    ),
+    plain(
+        "seal_rows",
+        "100000",
+        COUNT,
+        "events in memory that make a segment",
+        |s, text| put(&mut s.server.store.seal_rows, count(text)),
+    ),
+    plain(
+        "seal_bytes",
+        "64MiB",
+        SIZE,
+        "bytes of events in memory that make a segment",
+        |s, text| {
+            put(
+                &mut s.server.store.seal_bytes,
+                size(text).and_then(|size| usize::try_from(size).ok()),
+            )
         },
-    },
-    Setting {
-        key: "api_token",
-        default: "",
-        expected: "a token",
-        help: "a token of /api/v1, /metrics and the Event Explorer, beside those of `token`",
-        secret: true,
-        set: |s, text| {
-            s.server.api_token = Some(text.to_owned());
-            Some(())
-        },
-    },
-    Setting {
-        key: "log",
-        default: "info",
-        expected: "one of error, warn, info, debug, trace and off",
-        help: "the least level that is told on standard error",
-        secret: false,
-        set: |s, text| {
-            s.log = text.parse().ok()?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "log_format",
-        default: "text",
-        expected: "text or json",
-        help: "text, or json: one object a line",
-        secret: false,
-        set: |s, text| {
-            s.log_format = match text {
-                "text" => LogFormat::Text,
-                "json" => LogFormat::Json,
-                _ => return None,
-            };
-            Some(())
-        },
-    },
-    Setting {
-        key: "tls_cert",
-        default: "",
-        expected: "a file",
-        help: "PEM file with the certificate and its chain: serve HTTPS; read again when it changes",
-        secret: false,
-        set: |s, text| {
-            s.tls_cert = Some(text.into());
-            Some(())
-        },
-    },
-    Setting {
-        key: "tls_key",
-        default: "",
-        expected: "a file",
-        help: "PEM file with the certificate's private key",
-        secret: false,
-        set: |s, text| {
-            s.tls_key = Some(text.into());
-            Some(())
-        },
-    },
-    Setting {
-        key: "max_connections",
-        default: "8192",
-        expected: COUNT,
-        help: "connections that are served at a time; further ones wait",
-        secret: false,
-        set: |s, text| {
-            s.max_connections = count(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "header_timeout",
-        default: "30s",
-        expected: TIME,
-        help: "time for a handshake, for the headers of a request, and between two requests",
-        secret: false,
-        set: |s, text| {
-            s.header_timeout = above_zero(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "body_timeout",
-        default: "30s",
-        expected: TIME,
-        help: "time for the body of a request of an agent",
-        secret: false,
-        set: |s, text| {
-            s.server.ingest.body_timeout = above_zero(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "rate_limit",
-        default: "",
-        expected: COUNT,
-        help: "events of one application per second; beyond it agents that can wait are told to",
-        secret: false,
-        set: |s, text| {
-            s.rate_limit = Some(u32::try_from(count(text)?).ok()?);
-            Some(())
-        },
-    },
-    Setting {
-        key: "rate_burst",
-        default: "",
-        expected: COUNT,
-        help: "events that may come at once after silence; ten times rate_limit where it is not given",
-        secret: false,
-        set: |s, text| {
-            s.rate_burst = Some(u32::try_from(count(text)?).ok()?);
-            Some(())
-        },
-    },
-    Setting {
-        key: "drain_delay",
-        default: "0s",
-        expected: TIME,
-        help: "after SIGTERM, how long it goes on serving while /readyz says 503",
-        secret: false,
-        set: |s, text| {
-            s.drain_delay = duration(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "drain_time",
-        default: "5s",
-        expected: TIME,
-        help: "after that, how long requests under way get to finish",
-        secret: false,
-        set: |s, text| {
-            s.drain_time = duration(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "retention_age",
-        default: "",
-        expected: TIME,
-        help: "events older than this are deleted, a whole segment at a time",
-        secret: false,
-        set: |s, text| {
-            s.server.store.retention_age = Some(above_zero(text)?);
-            Some(())
-        },
-    },
-    Setting {
-        key: "retention_size",
-        default: "",
-        expected: SIZE,
-        help: "the oldest segments are deleted while all take more than this",
-        secret: false,
-        set: |s, text| {
-            s.server.store.retention_bytes = Some(size(text)?);
-            Some(())
-        },
-    },
-    Setting {
-        key: "seal_rows",
-        default: "100000",
-        expected: COUNT,
-        help: "events in memory that make a segment",
-        secret: false,
-        set: |s, text| {
-            s.server.store.seal_rows = count(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "seal_bytes",
-        default: "64MiB",
-        expected: SIZE,
-        help: "bytes of events in memory that make a segment",
-        secret: false,
-        set: |s, text| {
-            s.server.store.seal_bytes = usize::try_from(size(text)?).ok()?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "seal_age",
-        default: "1h",
-        expected: TIME,
-        help: "time after which events in memory make a segment, however few they are",
-        secret: false,
-        set: |s, text| {
-            s.server.store.seal_age = above_zero(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "dedupe_window",
-        default: "24h",
-        expected: TIME,
-        help: "how long an event that is sent again is known by its id",
-        secret: false,
-        set: |s, text| {
-            s.server.store.dedupe_window = duration(text)?;
-            Some(())
-        },
-    },
-    Setting {
-        key: "dedupe_ids",
-        default: "4000000",
-        expected: COUNT,
-        help: "the most ids that are remembered for that, at 20 to 40 bytes each",
-        secret: false,
-        set: |s, text| {
-            s.server.store.dedupe_ids = count(text)?;
-            Some(())
-        },
-    },
+    ),
+    plain(
+        "seal_age",
+        "1h",
+        TIME,
+        "time after which events in memory make a segment, however few they are",
+        |s, text| put(&mut s.server.store.seal_age, above_zero(text)),
+    ),
+    plain(
+        "dedupe_window",
+        "24h",
+        TIME,
+        "how long an event that is sent again is known by its id",
+        |s, text| put(&mut s.server.store.dedupe_window, duration(text)),
+    ),
+    plain(
+        "dedupe_ids",
+        "4000000",
+        COUNT,
+        "the most ids that are remembered for that, at 11 to 15 bytes each",
+        |s, text| put(&mut s.server.store.dedupe_ids, count(text)),
+    ),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_readme_tells_every_setting_and_its_default() {
+        let readme = include_str!("../../../README.md");
+        for setting in &TABLE {
+            let key = format!("`{}`", setting.key);
+            let told = readme.lines().find(|line| {
+                line.starts_with("| ")
+                    && line
+                        .split('|')
+                        .nth(1)
+                        .is_some_and(|keys| keys.contains(&key))
+            });
+            let told = told.unwrap_or_else(|| panic!("{key} is not told"));
+            let default = format!("`{}`", setting.default);
+            assert!(
+                setting.default.is_empty() || told.contains(&default),
+                "{told}"
+            );
+        }
+    }
 
     #[test]
     fn the_defaults_told_are_those_that_hold() {

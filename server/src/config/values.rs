@@ -25,9 +25,9 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     of_unit(text, &TIMES).map(Duration::from_secs)
 }
 
-/// A number with its unit, such as `64MiB`.
+/// A number above 0 with its unit, such as `64MiB`.
 pub(super) fn size(text: &str) -> Option<u64> {
-    of_unit(text, &SIZES)
+    of_unit(text, &SIZES).filter(|size| *size > 0)
 }
 
 fn of_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -49,6 +49,6 @@ mod tests {
         for text in ["", "d", "90", "-1d", "1.5h", "1m", "1 x", "99999999999999y"] {
             assert_eq!(duration(text), None, "{text:?}");
         }
-        assert_eq!(size("64MB"), None);
+        assert_eq!((size("64MB"), size("0B")), (None, None));
     }
 }

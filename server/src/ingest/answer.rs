@@ -36,14 +36,14 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// What to count a body as, if it is lost for good when its agent does not come again with another.
+    /// What to count a body as, if its agent may not come again with it.
     pub(super) fn loses(&self) -> Option<&'static str> {
         match self {
             Self::TooLarge(_) => Some("body:too_large"),
             Self::Body(_) | Self::Encoding(_) => Some("body:unreadable"),
-            Self::Token | Self::Session | Self::Slow(_) | Self::Busy(_) | Self::Unavailable(_) => {
-                None
-            }
+            Self::Slow(_) => Some("body:slow"),
+            Self::Unavailable(_) => Some("body:unavailable"),
+            Self::Token | Self::Session | Self::Busy(_) => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 
 use super::answer::Refusal;
 use super::json;
@@ -147,8 +147,13 @@ async fn receive(
 }
 
 impl Body {
-    /// Decodes and parses the body, and makes `use_of` it; an empty one reads as the default.
-    pub(super) async fn read<T, R, F>(self, app: &App, use_of: F) -> Result<R, Refusal>
+    /// Decodes and parses the body, and makes `use_of` it; an empty one reads as the default. Whoever holds the permit
+    /// keeps others from being read.
+    pub(super) async fn read<T, R, F>(
+        self,
+        app: &App,
+        use_of: F,
+    ) -> Result<(R, SemaphorePermit<'_>), Refusal>
     where
         T: DeserializeOwned + Default,
         R: Send + 'static,
@@ -156,7 +161,7 @@ impl Body {
     {
         let permit = app.intake.reading.acquire().await.map_err(closing)?;
         if self.encoding == Encoding::Identity && self.bytes.len() <= INLINE {
-            return json::parse(&self.bytes).map(use_of);
+            return Ok((use_of(json::parse(&self.bytes)?), permit));
         }
         let parsed = |body: &Self, lane| Ok::<T, Failure>(json::parse(&body.decode(lane)?)?);
         let usual = blocking(move || match parsed(&self, USUAL) {
@@ -165,16 +170,17 @@ impl Body {
             Err(Failure::Refused(refusal)) => Err(refusal),
         });
         let (body, use_of) = match usual.await?? {
-            Ok(used) => return Ok(used),
+            Ok(used) => return Ok((used, permit)),
             Err(larger) => larger,
         };
         drop(permit);
+        let permit = app.intake.reading_large.acquire().await.map_err(closing)?;
         let large = app.intake.large.run(move || match parsed(&body, LARGE) {
             Ok(body) => Ok(use_of(body)),
             Err(Failure::Large) => Err(too_large()),
             Err(Failure::Refused(refusal)) => Err(refusal),
         });
-        large.await?
+        Ok((large.await??, permit))
     }
 
     fn decode(&self, lane: Lane) -> Result<Cow<'_, [u8]>, Failure> {
@@ -220,7 +226,7 @@ fn too_large() -> Refusal {
     ))
 }
 
-fn closing<E>(_: E) -> Refusal {
+pub(super) fn closing<E>(_: E) -> Refusal {
     Refusal::Unavailable("the server is closing".to_owned())
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn login(
     token: Token,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let login = body.read(&app, |login: LoginRequest| login).await?;
+    let (login, _) = body.read(&app, |login: LoginRequest| login).await?;
     let features = features(&login);
     let keep = |text: &str| Some(cut(text, MAX_TEXT).to_owned()).filter(|text| !text.is_empty());
     let label = format!("{}/{}", login.agent_type, login.agent_version);
@@ -52,7 +52,7 @@ pub(super) async fn login(
         rules: RulePack::of(&login),
         capable: login.capabilities.is_some(),
         delivery: Arc::default(),
-        token: token.id,
+        revocation: token.revocation,
     };
     tracing::info!(
         app = agent.app,
@@ -124,9 +124,12 @@ fn additions(capabilities: &Capabilities) -> SqreenRsFeatures {
 pub(super) async fn beat(
     State(app): State<App>,
     Session(agent): Session,
-    body: Body,
+    body: Result<Body, Refusal>,
 ) -> Result<Json<BeatResponse>, Refusal> {
-    let beat = body.read(&app, |beat: BeatRequest| beat).await?;
+    let read = async || body?.read(&app, |beat: BeatRequest| beat).await;
+    let (beat, _) = read()
+        .await
+        .inspect_err(|refusal| events::lost(&app, &agent, refusal))?;
     events::counts(&app, &agent, &beat.metrics).await?;
     log_results(&agent, &beat.command_results);
     if let Some(state) = beat.actions {

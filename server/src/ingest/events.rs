@@ -11,9 +11,10 @@ use sqreen::protocol::{
     BatchElement, BatchRequest, BatchResponse, Metric, MetricsRequest, RequestRecord, Signal,
     Status, Verdict, VerdictKind,
 };
+use tokio::sync::SemaphorePermit;
 
 use super::answer::{self, Refusal};
-use super::body::Body;
+use super::body::{Body, closing};
 use super::ignored::Kinds;
 use super::normalise::{Normalised, Normaliser, Row};
 use super::session::Session;
@@ -25,10 +26,10 @@ type Sent = Result<Body, Refusal>;
 
 pub(super) async fn batch(State(app): State<App>, Session(agent): Session, sent: Sent) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, batch: BatchRequest| {
-        for element in &batch.batch {
+        for element in batch.batch {
             match element {
-                BatchElement::RequestRecord(record) => normaliser.record(record),
-                other @ BatchElement::Other(_) => normaliser.other(other),
+                BatchElement::RequestRecord(record) => normaliser.record(*record),
+                other @ BatchElement::Other(_) => normaliser.other(&other),
             }
         }
         batch.verdicts
@@ -52,7 +53,7 @@ pub(super) async fn record(
     Session(agent): Session,
     sent: Sent,
 ) -> Response {
-    let read = |normaliser: &mut Normaliser<'_>, record: RequestRecord| normaliser.record(&record);
+    let read = |normaliser: &mut Normaliser<'_>, record: RequestRecord| normaliser.record(record);
     plain(&app, &agent, take(&app, &agent, sent, read).await)
 }
 
@@ -104,7 +105,7 @@ pub(super) async fn counts(app: &App, agent: &Agent, metrics: &[Metric]) -> Resu
     for metric in metrics {
         normaliser.metric(metric);
     }
-    keep(app, agent, normaliser.finish()).await.map(drop)
+    keep(app, agent, normaliser.finish(), None).await.map(drop)
 }
 
 fn plain(app: &App, agent: &Agent, taken: Result<(Outcome, ()), Refusal>) -> Response {
@@ -114,20 +115,25 @@ fn plain(app: &App, agent: &Agent, taken: Result<(Outcome, ()), Refusal>) -> Res
     }
 }
 
-/// Answers a body whose events are not taken. Those of agents that do not come again are lost, which is counted.
-pub(super) fn refuse(app: &App, agent: &Agent, refusal: Refusal) -> Response {
-    let (Some(kind), false) = (refusal.loses(), agent.capable) else {
-        return refusal.into_response();
-    };
-    let (name, host) = (&agent.app, &agent.hostname);
-    tracing::warn!(app = name, host, ?refusal, "events of an old agent lost");
-    app.intake
-        .ignored
-        .add(name, &agent.agent_type, &Kinds::one(kind));
+fn refuse(app: &App, agent: &Agent, refusal: Refusal) -> Response {
+    lost(app, agent, &refusal);
     match refusal {
-        // It would send the same again for ever.
-        Refusal::TooLarge(_) => answer::ok(),
+        // An old agent would send the same again for ever.
+        Refusal::TooLarge(_) if !agent.capable => answer::ok(),
         refusal => refusal.into_response(),
+    }
+}
+
+/// Counts a body that is not taken from an agent that does not come again, or not for long.
+pub(super) fn lost(app: &App, agent: &Agent, refusal: &Refusal) {
+    if agent.capable {
+        return;
+    }
+    if let Some(kind) = refusal.loses() {
+        let (name, host) = (&agent.app, &agent.hostname);
+        tracing::warn!(app = name, host, kind, "body of an old agent refused");
+        let ignored = &app.intake.ignored;
+        ignored.add(name, &agent.agent_type, &Kinds::one(kind));
     }
 }
 
@@ -154,18 +160,25 @@ where
         app.intake.rates.admit(&agent.app).map_err(Refusal::Busy)?;
     }
     let reader = Arc::clone(agent);
-    let (normalised, rest) = sent?
+    let ((normalised, rest), reading) = sent?
         .read(app, move |body| {
             let mut normaliser = Normaliser::new(&reader);
             let rest = read(&mut normaliser, body);
             (normaliser.finish(), rest)
         })
         .await?;
-    Ok((keep(app, agent, normalised).await?, rest))
+    let outcome = keep(app, agent, normalised, Some(reading)).await?;
+    Ok((outcome, rest))
 }
 
-/// Stores what a body came to, and then counts what was left out of it.
-async fn keep(app: &App, agent: &Agent, normalised: Normalised) -> Result<Outcome, Refusal> {
+/// Stores what a body came to, and then counts what was left out of it. While the store is busy, other bodies are not
+/// read, so that no more events wait in memory.
+async fn keep(
+    app: &App,
+    agent: &Agent,
+    normalised: Normalised,
+    reading: Option<SemaphorePermit<'_>>,
+) -> Result<Outcome, Refusal> {
     if !normalised.proxies.is_empty() {
         app.actions.note_proxies(&agent.app, normalised.proxies);
     }
@@ -186,6 +199,14 @@ async fn keep(app: &App, agent: &Agent, normalised: Normalised) -> Result<Outcom
     }
     app.metrics.reject(outcome.verdicts.len());
     if !events.is_empty() {
+        let kib = u32::try_from(normalised.stored.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        let _storing = app
+            .intake
+            .storing
+            .acquire_many(kib)
+            .await
+            .map_err(closing)?;
+        drop(reading);
         let verdicts = app.store.append(events).await?;
         app.intake.rates.charge(&agent.app, verdicts.len() as u64);
         for (id, verdict) in ids.into_iter().zip(verdicts) {

@@ -58,19 +58,26 @@ impl Default for IngestLimits {
 /// What the agents' endpoints share.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    pub(super) body_timeout: Duration,
+    pub(crate) body_timeout: Duration,
     pub(crate) ignored: Ignored,
     pub(crate) rates: Rates,
     /// KiB of memory for bodies that are still arriving and are no longer small.
     pub(super) arriving: Arc<Semaphore>,
-    /// How many bodies are decoded and read at a time; others wait.
+    /// How many bodies are decoded and read at a time, or wait for the store; others are not read yet.
     pub(super) reading: Semaphore,
     pub(super) large: LargeReader,
+    /// How many large bodies are read, or wait for the store.
+    pub(super) reading_large: Semaphore,
+    /// KiB of events that are on their way to the store: fewer than it takes, so that it refuses none of agents that
+    /// do not come again.
+    pub(super) storing: Semaphore,
 }
 
 impl Intake {
     const ARRIVING_KIB: usize = 64 << 10;
     const READING: usize = 8;
+    const READING_LARGE: usize = 2;
+    const STORING_KIB: usize = 96 << 10;
 
     pub(crate) fn new(limits: &IngestLimits) -> io::Result<Self> {
         Ok(Self {
@@ -80,6 +87,8 @@ impl Intake {
             arriving: Arc::new(Semaphore::new(Self::ARRIVING_KIB)),
             reading: Semaphore::new(Self::READING),
             large: LargeReader::start()?,
+            reading_large: Semaphore::new(Self::READING_LARGE),
+            storing: Semaphore::new(Self::STORING_KIB),
         })
     }
 }

@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Refusal;
 
-/// The most levels of nesting, by `serde_json`.
-const MAX_DEPTH: usize = 128;
+/// The most levels of nesting of a body, or of an element of a batch: `serde_json` ends at the next.
+const MAX_DEPTH: usize = 127;
 /// What an object, an array and a further element of either take in memory at most, in bytes, texts aside: the first
 /// member of an object makes room for eleven, the first element of an array for four.
 const OBJECT: usize = 700;

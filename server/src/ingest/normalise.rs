@@ -50,6 +50,8 @@ pub(super) struct Normaliser<'a> {
 #[derive(Debug)]
 pub(super) struct Normalised {
     pub(super) rows: Vec<Row>,
+    /// Bytes that the events take stored.
+    pub(super) stored: usize,
     /// Addresses that passed requests on.
     pub(super) proxies: BTreeSet<IpAddr>,
     pub(super) ignored: Kinds,
@@ -78,8 +80,16 @@ struct Sent<'a> {
     name: &'a str,
     time: Option<Timestamp>,
     options: TrackOptions,
-    /// Its content as text, for the id.
+    /// Its content as text, to derive an id from; empty where it has an id.
     content: String,
+}
+
+/// The content of an event of this id, if it is of use.
+fn content(id: Option<&str>, text: impl FnOnce() -> Option<String>) -> String {
+    match id.map(str::parse::<EventId>) {
+        Some(Ok(_)) => String::new(),
+        _ => text().unwrap_or_default(),
+    }
 }
 
 impl<'a> Normaliser<'a> {
@@ -98,6 +108,7 @@ impl<'a> Normaliser<'a> {
     pub(super) fn finish(self) -> Normalised {
         Normalised {
             rows: self.rows,
+            stored: self.stored,
             proxies: self.proxies,
             ignored: self.ignored,
         }
@@ -122,50 +133,50 @@ impl<'a> Normaliser<'a> {
         }
     }
 
-    pub(super) fn record(&mut self, record: &RequestRecord) {
-        self.note_proxy(record);
+    pub(super) fn record(&mut self, mut record: RequestRecord) {
+        self.note_proxy(&record);
         self.observed(&record.observed);
-        let calls: Vec<_> = record
-            .observed
-            .sdk
-            .iter()
-            .map(|call| (call, call.call()))
-            .collect();
-        let identify = calls.iter().rev().find_map(|(_, call)| match call {
-            Ok(SdkCall::Identify {
-                identifiers,
-                traits,
-            }) => Some((identifiers, traits)),
-            _ => None,
-        });
+        let mut identify = None;
+        let mut calls = Vec::new();
+        for mut sent in std::mem::take(&mut record.observed.sdk) {
+            let (id, time) = (sent.id.take(), sent.time);
+            let content = content(id.as_deref(), || serde_json::to_string(&sent.args).ok());
+            match sent.into_call() {
+                Ok(SdkCall::Identify {
+                    identifiers,
+                    traits,
+                }) => identify = Some((identifiers, traits)),
+                call => calls.push((id, time, content, call)),
+            }
+        }
         let mut facts = Facts {
             ip: record.client_ip.as_deref(),
             request: record.request.as_ref(),
             user_agent: record.request.as_ref().and_then(|request| request.user_agent.as_deref()),
             response: record.response.as_ref(),
-            user: identify.map(|(identifiers, _)| identifiers),
-            traits: identify.map(|(_, traits)| traits),
+            user: identify.as_ref().map(|(identifiers, _)| identifiers),
+            traits: identify.as_ref().map(|(_, traits)| traits),
             time: None,
             body_is_asked_for: calls.iter().any(
-                |(_, call)| matches!(call, Ok(SdkCall::Track { options, .. }) if options.collect_body),
+                |(.., call)| matches!(call, Ok(SdkCall::Track { options, .. }) if options.collect_body),
             ),
             ordinals: HashMap::new(),
         };
-        for (sent, call) in &calls {
+        for (id, time, content, call) in calls {
             match call {
                 Ok(SdkCall::Identify { .. }) => {}
                 Ok(SdkCall::Track { name, options }) => self.event(
                     &mut facts,
                     Sent {
-                        id: sent.id.as_deref(),
-                        name,
-                        time: sent.time,
-                        options: options.clone(),
-                        content: serde_json::to_string(&sent.args).unwrap_or_default(),
+                        id: id.as_deref(),
+                        name: &name,
+                        time,
+                        options,
+                        content,
                     },
                 ),
-                Err(error) => match &sent.id {
-                    Some(id) => self.refuse(id.clone(), error.to_string()),
+                Err(error) => match id {
+                    Some(id) => self.refuse(id, error.to_string()),
                     None => self.ignore("sdk_call", 1),
                 },
             }

@@ -8,9 +8,9 @@ use axum::http::request::Parts;
 use sqreen::protocol::{HEADER_API_KEY, HEADER_APP_NAME, HEADER_SESSION_KEY};
 
 use super::answer::Refusal;
+use crate::auth::Revocation;
 use crate::server::{App, blocking};
 use crate::sessions::Agent;
-use crate::state::Id;
 
 /// The application of agents that name none.
 const DEFAULT_APP: &str = "default";
@@ -29,10 +29,10 @@ impl FromRequestParts<App> for Session {
             return app.sessions.hear(key).map(Self).ok_or(Refusal::Session);
         }
         if parts.headers.contains_key(HEADER_API_KEY) {
-            let Token { app, id } = Token::from_request_parts(parts, app).await?;
+            let Token { app, revocation } = Token::from_request_parts(parts, app).await?;
             return Ok(Self(Arc::new(Agent {
                 app,
-                token: id,
+                revocation,
                 ..Agent::default()
             })));
         }
@@ -49,8 +49,7 @@ impl FromRequestParts<App> for Session {
 pub(super) struct Token {
     /// The application that it is for.
     pub(super) app: String,
-    /// The token; none for one of the configuration.
-    pub(super) id: Option<Id>,
+    pub(super) revocation: Revocation,
 }
 
 impl FromRequestParts<App> for Token {
@@ -65,7 +64,7 @@ impl FromRequestParts<App> for Token {
                 .filter(|name| !name.is_empty())
                 .map_or(DEFAULT_APP, |name| cut(name, MAX_APP)),
         };
-        if !app.tokens.has_app(name) {
+        if !app.tokens.knows_app(name) {
             let (tokens, name) = (Arc::clone(app), name.to_owned());
             // It is known by its events, too: that it cannot be listed now is no reason to refuse it.
             if let Err(error) = blocking(move || tokens.tokens.add_app(&name)).await? {
@@ -74,7 +73,7 @@ impl FromRequestParts<App> for Token {
         }
         Ok(Self {
             app: name.to_owned(),
-            id: grant.id,
+            revocation: grant.revocation,
         })
     }
 }

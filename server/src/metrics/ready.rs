@@ -17,12 +17,13 @@ use crate::server::{App, Shared, blocking};
 use crate::store::StoreStats;
 
 /// An answer is good for so long: whoever asks more often costs the disk nothing.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_secs(5);
 
 /// After events could not be stored, and none was since, for how long no more are asked for.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// What is written to see whether the disk takes it, in bytes: about as much as a batch makes.
+/// What is written to see whether the disk takes it, in bytes: about as much as a batch makes. Where events are
+/// stored, nothing needs to be tried.
 const PROBE: usize = 256 << 10;
 
 /// Whether the server can do its work.
@@ -69,16 +70,17 @@ impl Readiness {
             return reasons.clone();
         }
         let stats = shared.store.stats();
+        let stored = stats.stored_events > last.stats.stored_events;
         if stats.failed_appends > last.stats.failed_appends {
             last.failed = Some(Instant::now());
-        } else if stats.stored_events > last.stats.stored_events {
+        } else if stored {
             last.failed = None;
         }
         last.stats = stats;
         let mut reasons = Vec::new();
         if last.failed.is_some_and(|at| at.elapsed() < AFTER_FAILURE) {
             reasons.push("events could not be stored just now");
-        } else if let Err(error) = self.probe() {
+        } else if !stored && let Err(error) = self.probe() {
             tracing::warn!(%error, "the disk takes no writes");
             reasons.push("the disk takes no writes");
         }

@@ -10,6 +10,8 @@
 mod actions;
 mod allowlist;
 mod apps;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod migrations;
 mod model;

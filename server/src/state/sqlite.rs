@@ -127,7 +127,6 @@ impl StateStore for SqliteState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::settings::SettingStore;
 
     #[test]
     fn a_file_of_a_newer_server_is_refused_and_left_alone() {
@@ -169,14 +168,5 @@ mod tests {
             pragma("synchronous").unwrap(),
             rusqlite::types::Value::Integer(2)
         );
-    }
-
-    #[test]
-    fn a_closed_store_refuses() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = SqliteState::open(&dir.path().join("state.sqlite")).unwrap();
-        store.close().unwrap();
-        store.close().unwrap();
-        assert!(matches!(store.settings(), Err(StateError::Closed)));
     }
 }

@@ -244,7 +244,7 @@ impl StoredEvent {
 
 /// Reads a field that is there as `Some`, even if it is `null`: serde alone would make both `None`, and an explicit
 /// `null` body would not survive the store.
-pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -1,6 +1,6 @@
 //! Who may see the Event Explorer: signing in by token or by link, and the session cookie.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,9 +11,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{explorer, page};
 use crate::api::Params;
-use crate::auth::{Secret, TokenHash, digest, random_hex};
+use crate::auth::{Revocation, Secret, TokenHash, digest, random_hex};
 use crate::server::App;
-use crate::state::Id;
 
 const COOKIE: &str = "sqreen_explorer";
 
@@ -23,6 +22,8 @@ pub(crate) struct Explorer {
     code: Secret,
     /// Whether the link works more than once.
     lasting: bool,
+    /// Whether browsers send the cookie by HTTPS alone.
+    https: bool,
     readers: Mutex<Readers>,
 }
 
@@ -36,13 +37,13 @@ struct Readers {
 #[derive(Debug)]
 struct Session {
     began: Instant,
-    /// The token that it began with; none for a link or a token of the configuration.
-    token: Option<Id>,
+    /// Of the token that it began with.
+    revocation: Revocation,
 }
 
 impl Session {
     fn is_live(&self) -> bool {
-        self.began.elapsed() < Explorer::LIFETIME
+        self.began.elapsed() < Explorer::LIFETIME && !self.revocation.is_revoked()
     }
 }
 
@@ -51,10 +52,11 @@ impl Explorer {
     /// The most sessions; the oldest makes room for another.
     const LIMIT: usize = 1_000;
 
-    pub(crate) fn new(lasting: bool) -> io::Result<Self> {
+    pub(crate) fn new(lasting: bool, https: bool) -> io::Result<Self> {
         Ok(Self {
             code: Secret(random_hex()?),
             lasting,
+            https,
             readers: Mutex::default(),
         })
     }
@@ -85,11 +87,13 @@ impl Explorer {
     }
 
     /// Begins a session and returns its reader and its `Set-Cookie`.
-    fn begin(&self, token: Option<Id>) -> Option<(Reader, HeaderValue)> {
+    fn begin(&self, revocation: Revocation) -> Option<(Reader, HeaderValue)> {
         let id = random_hex().ok()?;
         let reader = Reader::of(&id);
         let seconds = Self::LIFETIME.as_secs();
-        let cookie = format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
+        let secure = if self.https { "; Secure" } else { "" };
+        let cookie =
+            format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}");
         let mut readers = self.lock();
         readers.sessions.retain(|_, session| session.is_live());
         if readers.sessions.len() >= Self::LIMIT {
@@ -102,14 +106,8 @@ impl Explorer {
             }
         }
         let began = Instant::now();
-        readers.sessions.insert(id, Session { began, token });
+        readers.sessions.insert(id, Session { began, revocation });
         Some((reader, HeaderValue::try_from(cookie).ok()?))
-    }
-
-    /// Ends the sessions that began with these tokens.
-    pub(crate) fn end_of(&self, tokens: &HashSet<Id>) {
-        let is_of = |session: &Session| session.token.is_some_and(|token| tokens.contains(&token));
-        self.lock().sessions.retain(|_, session| !is_of(session));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Readers> {
@@ -148,7 +146,7 @@ pub(super) async fn by_link(State(app): State<App>, Query(params): Query<Params>
         if !app.explorer.takes_code(code) {
             return refuse("This link has been used. Sign in with the API token.");
         }
-        let Some((reader, cookie)) = app.explorer.begin(None) else {
+        let Some((reader, cookie)) = app.explorer.begin(Revocation::default()) else {
             return refuse("No session can begin now. Try again.");
         };
         return with_cookie(explorer::page(&app, &reader, &Params::new()).await, cookie);
@@ -164,7 +162,7 @@ pub(super) async fn by_form(State(app): State<App>, Form(params): Form<Params>) 
 fn by_token(app: &App, params: &Params) -> Response {
     match value(params, "token") {
         Some(token) => match app.tokens.api(token.trim()) {
-            Some(grant) => match app.explorer.begin(grant.id) {
+            Some(grant) => match app.explorer.begin(grant.revocation) {
                 Some((_, cookie)) => with_cookie(Redirect::to("/").into_response(), cookie),
                 None => refuse("No session can begin now. Try again."),
             },

@@ -8,19 +8,27 @@ use sqreen_server::store::{
     Verdict,
 };
 
-use crate::{checks, naive, oracle};
+use crate::{checks, grouping, naive, oracle, search};
 
 /// Runs each check on a fresh store, which `open` makes in an empty directory.
 fn conforms<S: EventStore>(open: impl Fn(&Path) -> S) {
     let dir = tempfile::tempdir().unwrap();
     let mut number = 0;
-    let checks: [fn(&dyn EventStore); 11] = [
+    let checks: [fn(&dyn EventStore); 19] = [
         checks::verdicts_tell_new_from_known,
         checks::one_of_many_concurrent_copies_is_accepted,
         checks::pages_hold_every_event_once,
         checks::pages_stay_stable_while_events_arrive,
         naive::filters_agree_with_a_naive_evaluator,
         naive::histograms_agree_with_a_naive_count,
+        grouping::groups_agree_with_a_naive_count,
+        grouping::histograms_by_field_agree_with_a_naive_count,
+        grouping::wrong_groups_and_series_are_refused,
+        search::a_search_hands_out_in_order_and_tells_of_progress,
+        search::a_search_that_is_cancelled_ends_and_can_go_on,
+        search::what_arrives_during_a_search_is_not_part_of_it,
+        search::every_event_is_exported_in_bounded_steps,
+        search::followers_learn_of_what_is_accepted,
         oracle::random_filters_agree_with_a_plain_reading,
         checks::odd_values_come_back_as_they_were,
         checks::wrong_queries_are_refused,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use sqreen_server::store::{EmbeddedStore, EventStore, StoreError, StoreOptions, Verdict};
@@ -99,8 +100,14 @@ fn append_until_killed(dir: &Path) {
                 loop {
                     let start =
                         next.fetch_add(20, std::sync::atomic::Ordering::Relaxed) + 1_000_000;
-                    // Where a batch of the life before was stored but not acknowledged, its ids are known.
-                    append(&store, events(start..start + 20)).unwrap();
+                    // Where a batch of the life before was stored but not acknowledged, its ids are known: it was
+                    // received within the window.
+                    let mut events = events(start..start + 20);
+                    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+                    for event in &mut events {
+                        event.received = now.as_micros() as i64;
+                    }
+                    append(&store, events).unwrap();
                     println!("acknowledged {start}");
                 }
             });

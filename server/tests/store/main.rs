@@ -4,11 +4,14 @@ mod checks;
 mod conformance;
 mod damage;
 mod durability;
+mod grouping;
 mod language;
 mod maintenance;
 mod naive;
 mod oracle;
+mod readers;
 mod sealing;
+mod search;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

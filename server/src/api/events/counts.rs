@@ -22,6 +22,9 @@ const DAY: i64 = 86_400 * SECOND;
 /// The most buckets that a histogram has whose width nobody chose.
 const BUCKETS: i64 = 60;
 
+/// Some ten years, in seconds.
+const MAX_BUCKET_S: usize = 3_660 * 86_400;
+
 const DEFAULT_SERIES: usize = 10;
 const DEFAULT_GROUPS: usize = 20;
 
@@ -60,11 +63,10 @@ pub(super) async fn histogram(
     let (filter, range) = (given.filter()?, given.range()?);
     let to = range.to.unwrap_or_else(|| Timestamp::now().as_micros());
     let from = range.from.unwrap_or_else(|| to.saturating_sub(DAY));
-    let chosen = given.number("bucket_s", usize::MAX)?;
-    let chosen = chosen.map(|seconds| {
-        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        seconds.saturating_mul(SECOND)
-    });
+    let chosen = given.number("bucket_s", MAX_BUCKET_S)?;
+    let chosen = chosen
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .map(|seconds| seconds.saturating_mul(SECOND));
     let by = given.field("by")?;
     let series = given.number("series", HistogramQuery::MAX_SERIES)?;
     if by.is_none() && series.is_some() {

@@ -9,14 +9,15 @@ use parquet::errors::ParquetError;
 
 use super::files::Layout;
 use super::hot::BatchBuilder;
-use super::segment::{Columns, FileWriter, GROUP_ROWS};
+use super::segment::{FileWriter, GROUP_ROWS};
 use super::snapshot::{Snapshot, anew, read_segment};
 use super::transfer::{Format, Sum};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 
-/// Writes the events of a range of times, in microseconds since the Unix epoch, to a file, which is replaced as a whole. The directory
-/// may be in use by a server. Events come segment by segment, by time within each, those of the journal last.
+/// Writes the events of a range of times, in microseconds since the Unix epoch, to a file, which gets its name once it
+/// is whole. A server may work on the directory. Events come segment by segment, by time within each, those of the
+/// journal last.
 pub(crate) fn export(
     dir: &Path,
     file: &Path,
@@ -82,7 +83,7 @@ impl Out {
             Format::Lines => Self::Lines(BufWriter::new(file)),
             Format::Parquet => {
                 // Without columns for members of JSON, which rows that are yet to come would decide.
-                let writer = FileWriter::new(file, Columns::choose(&[])?)?;
+                let writer = FileWriter::new(file, &[])?;
                 Self::Parquet(Box::new(writer), BatchBuilder::default())
             }
         })

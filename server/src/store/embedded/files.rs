@@ -1,10 +1,11 @@
-//! The layout of a data directory, and the file operations whose order matters.
+//! The layout of a data directory.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::disk;
 use crate::store::error::StoreError;
 
 /// Where everything lies.
@@ -26,9 +27,16 @@ impl Layout {
     /// Makes the folders where they are missing.
     pub(super) fn create(root: &Path) -> Result<Self, StoreError> {
         let layout = Self::of(root);
+        let new = root.ancestors().take_while(|dir| !dir.exists());
+        let new: Vec<&Path> = new.collect();
         for dir in [&layout.journal, &layout.segments] {
             fs::create_dir_all(dir)
                 .map_err(|error| StoreError::io("creating the data directory", dir, error))?;
+        }
+        for parent in new.iter().rev().filter_map(|dir| dir.parent()) {
+            // The parent of a relative name is the present directory.
+            let is_here = parent.as_os_str().is_empty();
+            sync_dir(if is_here { Path::new(".") } else { parent })?;
         }
         sync_dir(root)?;
         Ok(layout)
@@ -129,19 +137,13 @@ pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// Makes the appearance, the new name or the end of files in the folder durable.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    // Elsewhere a folder cannot be opened as a file, and the file system orders names itself.
-    if cfg!(unix) {
-        File::open(dir)
-            .and_then(|file| file.sync_all())
-            .map_err(|error| StoreError::io("syncing the folder", dir, error))?;
-    }
-    Ok(())
+    disk::sync_dir(dir).map_err(|error| StoreError::io("syncing the folder", dir, error))
 }
 
 /// Renames a damaged file so that nothing reads it again, and somebody can look at it.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let aside = damaged_name(path);
-    fs::rename(path, &aside)
+    disk::rename(path, &aside)
         .map_err(|error| StoreError::io("setting a damaged file aside", path, error))?;
     if let Some(dir) = path.parent() {
         sync_dir(dir)?;

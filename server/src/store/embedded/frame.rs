@@ -4,11 +4,11 @@
 //!
 //! | bytes | |
 //! |---|---|
-//! | 4 | `F5 'S' 'J' '1'`; `F5` occurs in no UTF-8 text |
+//! | 4 | `F5 'S' 'J' '2'`; `F5` occurs in no UTF-8 text |
 //! | 4 | length of the payload |
 //! | 4 | length of the payload decompressed |
 //! | 4 | CRC-32 of the journal's number (8 bytes), the frame's offset (8 bytes), the two lengths and the payload |
-//! | … | the rows as JSON, each ended by a newline, compressed by zstd |
+//! | … | the rows, each with its length (4 bytes) before it, compressed by zstd |
 //!
 //! The number and the offset are part of the checksum so that no frame is taken for another: neither one left over
 //! on disk from an older file, nor one that an event carries in its text.
@@ -16,11 +16,21 @@
 use memchr::memmem;
 use zstd::bulk::{Compressor, Decompressor};
 
-const MAGIC: [u8; 4] = [0xf5, b'S', b'J', b'1'];
+const MAGIC: [u8; 4] = [0xf5, b'S', b'J', b'2'];
 const HEADER: usize = 16;
 
 /// The most bytes that a frame may claim to hold decompressed: what it makes a reader allocate.
 pub(super) const MAX_RAW: usize = 64 << 20;
+
+/// The format of a journal without good frames, if it is another than the one that this module reads: that must not
+/// pass for damage, which is cut off.
+pub(super) fn other_version(data: &[u8]) -> Option<char> {
+    let [.., this] = MAGIC;
+    match *data {
+        [0xf5, b'S', b'J', version, ..] if version != this => Some(char::from(version)),
+        _ => None,
+    }
+}
 
 /// Writes a frame of the raw rows into the buffer, which is cleared first.
 pub(super) fn encode(

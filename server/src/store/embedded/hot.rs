@@ -1,4 +1,4 @@
-//! Rows in memory: the text that the journal holds, and beside it what filters ask for.
+//! Rows in memory: the bytes that the journal holds, and beside them what filters ask for.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::row::{self, RowHead};
+use super::row::{self, Field, NotARow, Row};
 use crate::store::error::StoreError;
 use crate::store::event::{EventId, StoredEvent};
 
@@ -16,7 +16,10 @@ const MERGED_ROWS: usize = 4096;
 /// Batches grow to this many bytes by merging.
 const MERGED_BYTES: usize = 4 << 20;
 
-/// One row: its keys, and where its text lies.
+/// Bytes of the length before each row.
+const LENGTH: usize = size_of::<u32>();
+
+/// One row: its keys, and where its bytes lie.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HotRow {
     pub(super) time: i64,
@@ -31,7 +34,7 @@ pub(super) struct HotRow {
 /// Rows that arrived together, or were merged; never changed once made.
 #[derive(Clone, Debug)]
 pub(super) struct HotBatch {
-    /// The rows as JSON, each ended by a newline: the raw content of a journal frame.
+    /// The rows, each with its length before it: the raw content of a journal frame.
     bytes: Bytes,
     rows: Vec<HotRow>,
     /// The applications and names, each once.
@@ -58,8 +61,12 @@ impl HotBatch {
         (self.min_time, self.max_time)
     }
 
-    /// The row's JSON.
-    pub(super) fn text(&self, row: &HotRow) -> &[u8] {
+    /// The row, taken apart.
+    pub(super) fn row(&self, row: &HotRow) -> Result<Row<'_>, NotARow> {
+        Row::read(self.row_bytes(row))
+    }
+
+    fn row_bytes(&self, row: &HotRow) -> &[u8] {
         self.bytes
             .get(row.start as usize..row.end as usize)
             .unwrap_or_default()
@@ -72,7 +79,8 @@ impl HotBatch {
 
     /// The whole event of a row.
     pub(super) fn event(&self, row: &HotRow) -> Result<StoredEvent, StoreError> {
-        serde_json::from_slice(self.text(row)).map_err(|error| {
+        let read = self.row(row).and_then(|row| row.event());
+        read.map_err(|error| {
             StoreError::Internal(format!("row {} cannot be read back: {error}", row.id))
         })
     }
@@ -90,10 +98,21 @@ pub(super) struct BatchBuilder {
     bytes: Vec<u8>,
     rows: Vec<HotRow>,
     symbols: Vec<Arc<str>>,
-    places: HashMap<Arc<str>, u32>,
+    places: HashMap<Arc<str>, u32, foldhash::fast::RandomState>,
+    /// Used again for each row.
+    json: Vec<u8>,
 }
 
 impl BatchBuilder {
+    /// One for this many rows and bytes.
+    pub(super) fn with_capacity(rows: usize, bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            rows: Vec::with_capacity(rows),
+            ..Self::default()
+        }
+    }
+
     /// The rows so far.
     pub(super) fn rows(&self) -> usize {
         self.rows.len()
@@ -110,25 +129,40 @@ impl BatchBuilder {
         event: &StoredEvent,
         index: usize,
     ) -> Result<(), StoreError> {
-        let start = self.bytes.len();
-        row::encode(event, index, &mut self.bytes)?;
+        let start = self.start_row();
+        row::encode(event, index, &mut self.bytes, &mut self.json)?;
         let (app, name) = (self.symbol(&event.app), self.symbol(&event.name));
         self.end_row(start, event.time, event.id, event.ip, app, name);
         Ok(())
     }
 
-    /// Adds a line of a journal, if `take` says so by its id and when it was received.
-    pub(super) fn push_line_if(
+    /// Adds the rows of a journal's frame that `take` takes by their ids and when they were received; says whether all
+    /// could be read.
+    pub(super) fn push_frame(
         &mut self,
-        line: &[u8],
+        raw: &[u8],
+        mut take: impl FnMut(EventId, i64) -> bool,
+    ) -> bool {
+        let mut all_read = true;
+        for row in split(raw) {
+            all_read &= row.and_then(|row| self.push_row_if(row, &mut take)).is_ok();
+        }
+        all_read
+    }
+
+    fn push_row_if(
+        &mut self,
+        bytes: &[u8],
         take: impl FnOnce(EventId, i64) -> bool,
-    ) -> Result<(), serde_json::Error> {
-        let head: RowHead<'_> = serde_json::from_slice(line)?;
-        if take(head.id, head.received) {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(line);
-            let (app, name) = (self.symbol(&head.app), self.symbol(&head.name));
-            self.end_row(start, head.time, head.id, head.ip, app, name);
+    ) -> Result<(), NotARow> {
+        let row = Row::read(bytes)?;
+        let app = row.text(Field::App)?.ok_or(NotARow)?;
+        let name = row.text(Field::Name)?.ok_or(NotARow)?;
+        if take(row.id, row.received) {
+            let start = self.start_row();
+            self.bytes.extend_from_slice(bytes);
+            let (app, name) = (self.symbol(app), self.symbol(name));
+            self.end_row(start, row.time, row.id, row.ip(), app, name);
         }
         Ok(())
     }
@@ -147,8 +181,8 @@ impl BatchBuilder {
             .enumerate()
             .filter(|(place, _)| keep(*place))
         {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(batch.text(row));
+            let start = self.start_row();
+            self.bytes.extend_from_slice(batch.row_bytes(row));
             self.end_row(
                 start,
                 row.time,
@@ -182,6 +216,12 @@ impl BatchBuilder {
         }
     }
 
+    /// Leaves room for the row's length, and returns where the row starts.
+    fn start_row(&mut self) -> usize {
+        self.bytes.extend_from_slice(&[0; LENGTH]);
+        self.bytes.len()
+    }
+
     fn end_row(
         &mut self,
         start: usize,
@@ -193,7 +233,10 @@ impl BatchBuilder {
     ) {
         // A batch is at most one journal frame, which is far below 4 GiB.
         let (start, end) = (start as u32, self.bytes.len() as u32);
-        self.bytes.push(b'\n');
+        let length = (start as usize - LENGTH)..start as usize;
+        if let Some(length) = self.bytes.get_mut(length) {
+            length.copy_from_slice(&(end - start).to_le_bytes());
+        }
         self.rows.push(HotRow {
             time,
             id,
@@ -217,6 +260,25 @@ impl BatchBuilder {
     }
 }
 
+/// The rows of a frame; the last one is an error if the frame does not end with it.
+fn split(mut raw: &[u8]) -> impl Iterator<Item = Result<&[u8], NotARow>> {
+    std::iter::from_fn(move || {
+        if raw.is_empty() {
+            return None;
+        }
+        let row = row::take(&mut raw).and_then(|length| {
+            let length = u32::from_le_bytes(length) as usize;
+            let (row, rest) = raw.split_at_checked(length).ok_or(NotARow)?;
+            raw = rest;
+            Ok(row)
+        });
+        if row.is_err() {
+            raw = &[];
+        }
+        Some(row)
+    })
+}
+
 /// Merges the batch with the newest of the list, as long as these are no larger: so the list stays short (it grows
 /// with the logarithm of the rows until batches are full) and a row is copied a few times at most.
 ///
@@ -237,9 +299,7 @@ pub(super) fn merge(list: &[Arc<HotBatch>], batch: HotBatch) -> (usize, Arc<HotB
     if merged.is_empty() {
         return (remain, Arc::new(batch));
     }
-    let mut builder = BatchBuilder::default();
-    builder.bytes.reserve_exact(bytes);
-    builder.rows.reserve_exact(rows);
+    let mut builder = BatchBuilder::with_capacity(rows, bytes);
     for part in merged {
         builder.extend(part, |_| true);
     }

@@ -1,12 +1,7 @@
 //! Reading rows in memory, one field at a time.
 
-use std::borrow::Cow;
-
-use bytes::Bytes;
-use serde_json::value::RawValue;
-
 use super::hot::{HotBatch, HotRow};
-use super::row::{Row, Text};
+use super::row::{Field, Row};
 use super::segment::SegmentError;
 use super::texts::{ABSENT, Texts, Values, place_within};
 use crate::store::event::{EventId, StoredEvent};
@@ -43,22 +38,22 @@ impl<'a> HotReader<'a> {
         dimension: Dimension,
         rows: &[u32],
     ) -> Result<Texts, SegmentError> {
-        let text = |pick: fn(Row<'a>) -> Option<Text<'a>>| self.texts(rows, pick);
+        let text = |field| self.texts(rows, field);
         match dimension {
             Dimension::App => Ok(self.symbols(rows, |(app, _)| app)),
             Dimension::Name => Ok(self.symbols(rows, |(_, name)| name)),
             Dimension::Ip => Ok(Texts::of_numbers(self.rows(rows).map(|row| row.ip))),
-            Dimension::Method => text(|row| row.method),
-            Dimension::Path => text(|row| row.path),
-            Dimension::Route => text(|row| row.route),
-            Dimension::Host => text(|row| row.host),
-            Dimension::Scheme => text(|row| row.scheme),
-            Dimension::UserAgent => text(|row| row.user_agent),
-            Dimension::Referer => text(|row| row.referer),
-            Dimension::RequestId => text(|row| row.request_id),
-            Dimension::Agent => text(|row| row.agent),
-            Dimension::Hostname => text(|row| row.hostname),
-            Dimension::Environment => text(|row| row.environment),
+            Dimension::Method => text(Field::Method),
+            Dimension::Path => text(Field::Path),
+            Dimension::Route => text(Field::Route),
+            Dimension::Host => text(Field::Host),
+            Dimension::Scheme => text(Field::Scheme),
+            Dimension::UserAgent => text(Field::UserAgent),
+            Dimension::Referer => text(Field::Referer),
+            Dimension::RequestId => text(Field::RequestId),
+            Dimension::Agent => text(Field::Agent),
+            Dimension::Hostname => text(Field::Hostname),
+            Dimension::Environment => text(Field::Environment),
             Dimension::Status => self.numbers(rows, |row| row.status),
             Dimension::Aggregated => self.numbers(rows, |row| Some(row.aggregated)),
         }
@@ -66,17 +61,7 @@ impl<'a> HotReader<'a> {
 
     /// The JSON of a field.
     pub(super) fn json(&self, field: JsonField, rows: &[u32]) -> Result<Texts, SegmentError> {
-        let pick: fn(Row<'a>) -> Option<&'a RawValue> = match field {
-            JsonField::User => |row| row.user,
-            JsonField::Params => |row| row.params,
-            JsonField::Body => |row| row.body,
-            JsonField::Properties => |row| row.properties,
-            JsonField::Traits => |row| row.traits,
-            JsonField::Headers => |row| row.headers,
-        };
-        self.texts(rows, |row| {
-            pick(row).map(|json| Text(Cow::Borrowed(json.get())))
-        })
+        self.texts(rows, field.into())
     }
 
     fn symbols(&self, rows: &[u32], pick: fn((&'a str, &'a str)) -> &'a str) -> Texts {
@@ -106,45 +91,29 @@ impl<'a> HotReader<'a> {
         Ok(Texts::of_numbers(numbers))
     }
 
-    fn texts(
-        &self,
-        rows: &[u32],
-        pick: impl Fn(Row<'a>) -> Option<Text<'a>>,
-    ) -> Result<Texts, SegmentError> {
+    fn texts(&self, rows: &[u32], field: Field) -> Result<Texts, SegmentError> {
         let bytes = self.0.bytes();
         let mut texts = Texts {
             codes: Vec::with_capacity(rows.len()),
             values: Values::default(),
         };
         texts.values.buffer(bytes.clone());
-        // Texts that JSON escapes: they lie in buffers of their own, which come last.
-        let mut escaped: Vec<(usize, Bytes)> = Vec::new();
         for row in self.rows(rows) {
-            let code = match pick(self.row(row)?) {
+            let code = match self.row(row)?.field(field) {
                 None => ABSENT,
-                Some(Text(Cow::Borrowed(text))) => {
-                    let (start, end) = place_within(bytes, text.as_bytes())
+                Some(text) => {
+                    let (start, end) = place_within(bytes, text)
                         .ok_or_else(|| unreadable(&"a text lies elsewhere"))?;
                     texts.values.push(start, end)
                 }
-                Some(Text(Cow::Owned(text))) => {
-                    escaped.push((texts.codes.len(), text.into()));
-                    ABSENT
-                }
             };
             texts.codes.push(code);
-        }
-        for (place, text) in escaped {
-            let code = texts.values.push_owned(text);
-            if let Some(place) = texts.codes.get_mut(place) {
-                *place = code;
-            }
         }
         Ok(texts)
     }
 
     fn row(&self, row: &HotRow) -> Result<Row<'a>, SegmentError> {
-        serde_json::from_slice(self.0.text(row)).map_err(|error| unreadable(&error))
+        self.0.row(row).map_err(|error| unreadable(&error))
     }
 }
 

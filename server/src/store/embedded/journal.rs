@@ -1,11 +1,12 @@
 //! The journal that is being written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use zstd::bulk::Compressor;
 
+use super::disk;
 use super::files::{Layout, sync_dir};
 use super::frame;
 use crate::store::error::StoreError;
@@ -36,14 +37,11 @@ impl Journal {
     /// Starts a new, empty journal.
     pub(super) fn create(layout: &Layout, number: u64) -> Result<Self, StoreError> {
         let path = layout.journal_file(number);
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
+        let file = disk::create_new(&path)
             .map_err(|error| StoreError::io("creating the journal", &path, error))?;
         if let Err(error) = sync_dir(&layout.journal) {
             // The number is needed for the next attempt. Whether the removal works, nothing was written there.
-            drop(fs::remove_file(&path));
+            drop(disk::remove(&path));
             return Err(error);
         }
         Self::over(file, path, number, 0)
@@ -106,7 +104,7 @@ impl Journal {
         if let Err(error) = self
             .file
             .write_all(&self.buffer)
-            .and_then(|()| self.file.sync_data())
+            .and_then(|()| disk::sync(&self.file, &self.path))
         {
             if let Err(error) = self.repair() {
                 tracing::warn!(%error, "the journal cannot be repaired yet; the next append tries again");
@@ -120,7 +118,7 @@ impl Journal {
     fn repair(&mut self) -> io::Result<()> {
         self.dirty = true;
         self.file.set_len(self.len)?;
-        self.file.sync_all()?;
+        disk::sync(&self.file, &self.path)?;
         self.dirty = false;
         Ok(())
     }

@@ -1,12 +1,16 @@
 //! Finding a value within JSON text, without reading the rest of it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memmem::Finder;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::row::Text;
+/// A text that borrows where it can: serde borrows a `Cow` in a field of its own, but never one inside a tuple.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The names on the way to a value.
 #[derive(Debug)]

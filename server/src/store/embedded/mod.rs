@@ -20,9 +20,14 @@
 //!   journal. If sealing stays behind, hot rows grow to twice their number and then appends wait, or answer
 //!   [`StoreError::Overloaded`] where sealing fails. So the rows in memory are at most four times
 //!   [`StoreOptions::seal_rows`] or [`StoreOptions::seal_bytes`], whichever is reached first.
-//! - **Duplicates.** The ids of the last 24 hours are in memory and recognised without fail; they are read back from
-//!   the journal and the segments at the start. See [`StoreOptions::dedupe_window`] and
-//!   [`StoreOptions::dedupe_ids`] for the bounds.
+//!   Rows that stay in memory for [`StoreOptions::seal_age`] are sealed however few they are.
+//! - **Look after.** Every second the same thread deletes the segments that [`StoreOptions::retention_age`] and
+//!   [`StoreOptions::retention_bytes`] leave no room for, and makes small neighbours one, which is named by the first
+//!   and the last number that it stands for: `segments/00000003-00000010-9d2b70aa.parquet`. A file that readers still
+//!   use goes when the last of them is done. See `maintain`.
+//! - **Duplicates.** The ids of the last 24 hours are recognised without fail; prints of them are in memory, and read
+//!   back from the journal and the segments at the start. A new id is taken for a known one with a chance of one in
+//!   10^15. See [`StoreOptions::dedupe_window`] and [`StoreOptions::dedupe_ids`] for the bounds.
 //! - **Damage.** A journal's end that was never finished is cut off; a damaged frame is skipped, those behind it are
 //!   kept, and a copy of the file is left as `….journal.damaged`. A damaged segment is renamed `….parquet.damaged`,
 //!   and the rest serves. [`StoreStats`] counts all of it. The checksum of a segment, part of its name, is compared
@@ -30,15 +35,23 @@
 //!
 //! # Durability
 //!
-//! The points at which something is synced, in order: the folders when they are made; a new journal's folder before
-//! its first frame; the journal after each frame, before the answer; a segment's file before it is named; its folder
-//! before the journal is removed; the journal's folder after that.
+//! The points at which something is synced, in order: the folders when they are made, and those above them that are
+//! made with them; a new journal's folder before its first frame; the journal after each frame, before the answer; a
+//! segment's file before it is named; its folder before the journal, or the segments that it takes the place of, are
+//! removed; the journal's folder after that. All of it goes through `disk`, whose tests record this order, and open
+//! what each loss of power would leave.
+//!
+//! # Beside a server
+//!
+//! `backup`, `check` and `export` of the program read the directory while a server works on it; see `snapshot` for
+//! why nothing is missed. `import` opens the store itself, and so needs the directory for itself.
 //!
 //! # Segments
 //!
-//! Any Parquet reader reads `segments/*.parquet`. Rows are sorted by `time`, then by `id`; row groups hold 32,768
-//! rows, pages 4,096; compression is zstd. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as
-//! decimal microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
+//! Any Parquet reader reads `segments/*.parquet`; since the columns of members differ from file to file, `DuckDB` is
+//! told `union_by_name = true`. Rows are sorted by `time`, then by `id`; row groups hold at most 32,768 rows;
+//! columns whose values differ are compressed with zstd; pages have an offset index. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as decimal
+//! microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
 //!
 //! | column | type | |
 //! |---|---|---|
@@ -52,10 +65,29 @@
 //! | `params`, `body`, `properties`, `traits`, `headers` | UTF-8, nullable | JSON |
 //! | `agent`, `hostname`, `environment` | UTF-8, nullable | |
 //! | `aggregated` | boolean | |
+//! | `properties.<member>`, `user.<member>` | UTF-8, nullable | JSON of the member, for those that recur |
+//!
+//! Members get a column if one of a hundred of the rows (of a sample of some 4,096) has them with a value that is no
+//! object and no array, of 256 bytes on average at most, under a name of 64 bytes at most: the 32 most frequent ones of
+//! properties, and 8 of users. The JSON stays whole beside them. Where most values of a column differ it is coded
+//! plainly, in pages of 1,024 rows, otherwise by a dictionary.
+//!
+//! Between the row groups and the footer lie two indexes, where other readers pass over them: in which rows an address
+//! stands, and in which an identifier of a user, whatever its name. `sqreen.index.ip` and `sqreen.index.user` say
+//! where, as `offset:length:bits`.
+//!
+//! # Queries
+//!
+//! A query takes the row groups and the batches in memory, newest first, by one code. It passes over what the range of
+//! time leaves out, over rows that an index of actors leaves out, and over row groups whose dictionary has no value
+//! that is looked for. Columns are decoded only where the filter or the answer needs them, filters and groups look at
+//! each value of a dictionary once, and of the rows that are shown only the pages that hold them are decompressed. Two
+//! threads count for a histogram or for groups, one searches; ingest has its own.
 
 mod backup;
 mod check;
 mod dedupe;
+mod disk;
 mod export;
 mod files;
 mod filter;

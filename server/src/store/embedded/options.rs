@@ -23,7 +23,7 @@ pub struct StoreOptions {
     pub retention_bytes: Option<u64>,
     /// How long the id of an event is remembered, to recognise it if it is sent again. Default 24 hours.
     pub dedupe_window: Duration,
-    /// The most ids that are remembered, at 20 to 40 bytes of memory each; beyond it the oldest are forgotten, and
+    /// The most ids that are remembered, at 11 to 15 bytes of memory each; beyond it the oldest eighth is forgotten, and
     /// counted in [`StoreStats::dedupe_forgotten`](crate::store::StoreStats::dedupe_forgotten). Default 4,000,000.
     pub dedupe_ids: usize,
 }

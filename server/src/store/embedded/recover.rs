@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::dedupe::DedupeWindow;
+use super::disk;
 use super::files::{
     Layout, Numbers, damaged_name, journal_number, list, segment_name, set_aside, sync_dir,
 };
@@ -212,18 +213,10 @@ fn read_journal(
     let oldest = dedupe.horizon(now).min(now);
     let mut batches = Vec::new();
     let report = frame::scan(number, &data, |raw| {
-        let mut all_read = true;
         let mut builder = BatchBuilder::default();
-        for line in raw
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            all_read &= builder
-                .push_line_if(line, |id, received| {
-                    dedupe.insert(id, received.clamp(oldest, now))
-                })
-                .is_ok();
-        }
+        let all_read = builder.push_frame(raw, |id, received| {
+            dedupe.insert(id, received.clamp(oldest, now))
+        });
         let batch = builder.finish();
         if !batch.is_empty() {
             let (remain, batch) = merge(&batches, batch);
@@ -233,6 +226,14 @@ fn read_journal(
         all_read
     })
     .map_err(|error| StoreError::io("reading the journal", path, error))?;
+    if report.good_len == 0
+        && let Some(version) = frame::other_version(&data)
+    {
+        return Err(StoreError::Internal(format!(
+            "journal {} is of format {version}, which this version of the server does not read",
+            path.display()
+        )));
+    }
     if report.torn_bytes > 0 {
         tracing::info!(
             journal = number,
@@ -260,5 +261,5 @@ fn keep_copy(path: &Path, number: u64, report: ScanReport) {
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
-    fs::remove_file(path).map_err(|error| StoreError::io("removing a leftover", path, error))
+    disk::remove(path).map_err(|error| StoreError::io("removing a leftover", path, error))
 }

@@ -1,10 +1,10 @@
 //! The sealer: one thread that turns finished journals into segments.
 
-use std::fs;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::disk;
 use super::files::{Numbers, sync_dir};
 use super::maintain;
 use super::options::StoreOptions;
@@ -89,7 +89,7 @@ fn seal(shared: &Shared, part: &Arc<SealPart>) -> Result<(), StoreError> {
         view.sealing.retain(|other| !Arc::ptr_eq(other, part));
         Arc::make_mut(&mut view.segments).push(segment);
     });
-    let removed = fs::remove_file(&part.journal)
+    let removed = disk::remove(&part.journal)
         .map_err(|error| StoreError::io("removing a sealed journal", &part.journal, error))
         .and_then(|()| sync_dir(&shared.layout.journal));
     if let Err(error) = removed {

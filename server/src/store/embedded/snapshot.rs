@@ -60,12 +60,8 @@ pub(super) fn read_journal(
 ) -> io::Result<ScanReport> {
     let data = fs::read(path)?;
     frame::scan(number, &data, |raw| {
-        let mut all_read = true;
         let mut builder = BatchBuilder::default();
-        let lines = raw.split(|byte| *byte == b'\n');
-        for line in lines.filter(|line| !line.is_empty()) {
-            all_read &= builder.push_line_if(line, |_, _| true).is_ok();
-        }
+        let all_read = builder.push_frame(raw, |_, _| true);
         visit(builder.finish());
         all_read
     })

@@ -15,6 +15,7 @@ use super::maintain;
 use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
+use super::row;
 use super::scan::{self, ScanError, Search};
 use super::sealer;
 use super::view::{Shared, View};
@@ -36,7 +37,7 @@ const MAX_APPEND_BYTES: usize = 32 << 20;
 /// also finishes those that wait.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     options: StoreOptions,
     threads: Mutex<Option<Threads>>,
     /// Held as long as the directory is in use: the system lets it go when the process ends, however it ends.
@@ -243,7 +244,7 @@ impl Drop for EmbeddedStore {
 }
 
 fn encode(events: &[StoredEvent]) -> Result<HotBatch, StoreError> {
-    let mut builder = BatchBuilder::default();
+    let mut builder = BatchBuilder::with_capacity(events.len(), events.len() * row::USUAL_BYTES);
     for (index, event) in events.iter().enumerate() {
         builder.push_event(event, index)?;
         if builder.len() > MAX_APPEND_BYTES {

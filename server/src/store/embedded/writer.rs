@@ -223,7 +223,11 @@ fn accepted(group: &[Append], verdicts: &[Vec<Verdict>]) -> HotBatch {
     {
         return append.batch.clone();
     }
-    let mut builder = BatchBuilder::default();
+    let all = || group.iter().map(|append| &append.batch);
+    let mut builder = BatchBuilder::with_capacity(
+        all().map(|batch| batch.rows().len()).sum(),
+        all().map(|batch| batch.bytes().len()).sum(),
+    );
     for (append, verdicts) in group.iter().zip(verdicts) {
         builder.extend(&append.batch, |place| {
             verdicts.get(place) == Some(&Verdict::Accepted)

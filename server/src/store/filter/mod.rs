@@ -19,49 +19,12 @@ pub use self::field::{Dimension, Field, JsonField};
 ///
 /// An event without the field meets no [`Test`] on it, and so meets the test's negation.
 ///
-/// # The language
+#[doc = include_str!("language.md")]
 ///
-/// A filter is written, by people and in the API, as in
+/// # As a type
 ///
-/// ```text
-/// name:users.login,users.signup ip:203.0.113.0/24 -user.email:bob@example.com (path^/admin or status>=500)
-/// ```
-///
-/// | | |
-/// |---|---|
-/// | `a b`, `a and b` | both hold |
-/// | `a or b` | one of them holds; it binds weaker than what stands side by side |
-/// | `-a`, `not a` | it does not hold |
-/// | `( … )` | as in arithmetic; `()` takes every event, as the empty filter does |
-/// | `field:value` | it is this value, letter by letter; `field:a,b` one of these. `ip:203.0.113.0/24` is within the network, as is `properties.peer:10.0.0.0/8` |
-/// | `field~value` | it contains the text; ASCII letters match in either case |
-/// | `field^value` | it starts with the text |
-/// | `field>1`, `>=`, `<`, `<=` | it is a number above, and so on: `status`, and numbers in JSON |
-/// | `has:field` | it is there, be it `null` |
-/// | `text` | name, path, address, user or properties contain the text |
-///
-/// Fields are those of [`Dimension`] and [`JsonField`] by their [names](Field::names), and what is within the latter:
-/// `properties.amount`, `params.query.q`, `headers.user-agent`. A text of spaces, parentheses, commas or quotes is
-/// quoted: `user_agent~"curl (x86)"`, `properties."a.b":1`; within quotes `\"` and `\\` stand for themselves, `\n`,
-/// `\r` and `\t` for the usual. A quoted value never means a network of JSON's addresses, a quoted text alone is
-/// never a keyword.
-///
-/// ```text
-/// filter = [ all { "or" all } ]
-/// all    = term { [ "and" ] term }
-/// term   = ( "-" | "not" ) term | "(" filter ")" | test
-/// test   = field ":" value { "," value } | field ( "~" | "^" ) value
-///        | field ( "<" | "<=" | ">" | ">=" ) number | "has" ":" field | value
-/// field  = name { "." ( name | quoted ) }
-/// value  = quoted | characters other than space, `"`, `(`, `)`, `,`; not `'` first
-/// name   = characters other than those, `.`, `:`, `~`, `^`, `<`, `>`, `=`, `!`
-/// quoted = `"` { any character but `"` and `\` | `\"` | `\\` | `\n` | `\r` | `\t` } `"`
-/// ```
-///
-/// Space around operators and commas means nothing. Keywords are read in either case. A text alone that is not quoted
-/// is of a name's characters and dots, begins with no `-`, and is no field. At most [`MAX_LENGTH`](Self::MAX_LENGTH)
-/// bytes, [`MAX_DEPTH`](Self::MAX_DEPTH) levels of parentheses and negations, and [`MAX_TESTS`](Self::MAX_TESTS) tests
-/// are taken, of which a text alone makes five; [`FilterError`] says what is wrong and where.
+/// The limits are [`MAX_LENGTH`](Self::MAX_LENGTH), [`MAX_DEPTH`](Self::MAX_DEPTH) and
+/// [`MAX_TESTS`](Self::MAX_TESTS); [`FilterError`] says what is wrong and where.
 ///
 /// Displayed, a filter is text that parses to the same filter, if a parser could have made it. What no parser makes,
 /// such as an `Any` of none, is displayed as something that means the same.

@@ -27,11 +27,12 @@ fn zstd_with_window(log: u32, bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A batch with an element of so many levels.
 fn nested(levels: usize) -> String {
     format!(
-        "{{\"batch\":{}{}}}",
-        "[".repeat(levels - 1),
-        "]".repeat(levels - 1)
+        "{{\"batch\":[{}{}]}}",
+        "[".repeat(levels),
+        "]".repeat(levels)
     )
 }
 
@@ -66,7 +67,7 @@ async fn broken_bodies_have_the_status_that_fits() {
     let cut = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
     for (what, encoding, body, status, reason) in [
-        ("nested", "", nested(129).into_bytes(), 400, "128 levels"),
+        ("nested", "", nested(128).into_bytes(), 400, "127 levels"),
         ("cut off", "", cut(batch), 400, "body: not the JSON"),
         (
             "cut off gzip",
@@ -126,7 +127,7 @@ async fn broken_bodies_have_the_status_that_fits() {
         ignored(client).await,
         json!([row("body:too_large", 1), row("body:unreadable", 9)])
     );
-    // All of the deepest nesting is read, and half a surrogate pair spoils nothing.
+    // All of the deepest nesting is read, counted from each element, and half a surrogate pair spoils nothing.
     let (status, _) = post(
         client,
         &ours,

@@ -79,6 +79,35 @@ async fn metrics_count_requests_and_events() {
 }
 
 #[tokio::test]
+async fn retention_is_set_by_a_flag_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = command();
+    command
+        .args([
+            "--addr",
+            "127.0.0.1:0",
+            "--seal-age",
+            "1s",
+            "--retention-age",
+            "1s",
+        ])
+        .arg("--data-dir")
+        .arg(dir.path());
+    let process = Process::run(command);
+    let client = Client::new(&process.url());
+    let session = client.login("shop").await;
+    client
+        .batch(&session, json!([record(&[(&uuid(1), "a")])]))
+        .await;
+    until("the event is deleted", async || {
+        metrics(&client).await["sqreen_store_expired_events_total"] == 1.0
+    })
+    .await;
+    assert_eq!(client.events("").await.len(), 0);
+    assert!(process.log().contains("segment deleted by retention"));
+}
+
+#[tokio::test]
 async fn the_server_is_ready_until_it_drains_and_serves_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = command();

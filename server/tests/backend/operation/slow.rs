@@ -34,6 +34,22 @@ fn headers_that_do_not_end_are_cut_off() {
 }
 
 #[test]
+fn a_body_that_does_not_end_is_answered_408() {
+    let dir = tempfile::tempdir().unwrap();
+    let process = start(dir.path(), &["--body-timeout", "1s"]);
+    for path in ["/signin", "/sqreen/v1/app-login"] {
+        let mut stream = TcpStream::connect(&process.addr).unwrap();
+        let key = "x-api-key: ingest-token-of-the-tests";
+        let kind = "content-type: application/x-www-form-urlencoded";
+        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\n{key}\r\n{kind}");
+        write!(stream, "{head}\r\ncontent-length: 100\r\n\r\ntok").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408"), "{path}: {answer}");
+    }
+}
+
+#[test]
 fn connections_beyond_the_limit_wait_for_their_turn() {
     let dir = tempfile::tempdir().unwrap();
     let process = start(dir.path(), &["--max-connections", "2"]);

@@ -4,29 +4,33 @@ use std::fs;
 use std::path::Path;
 
 use super::until;
+use crate::client::API;
 use crate::process::{Process, command};
 
 /// Writes a certificate of its own for loopback, and returns it.
-fn certificate(dir: &Path) -> reqwest::Certificate {
+fn certificate(dir: &Path) -> Vec<u8> {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
-    reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap()
+    made.cert.pem().into_bytes()
 }
 
-fn client(certificate: reqwest::Certificate) -> reqwest::Client {
+fn trusting(certificate: &[u8]) -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificate = reqwest::Certificate::from_pem(certificate).unwrap();
     reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([certificate])
-        .build()
-        .unwrap()
+}
+
+fn client(certificate: &[u8]) -> reqwest::Client {
+    trusting(certificate).build().unwrap()
 }
 
 #[tokio::test]
 async fn https_is_served_and_a_new_certificate_taken_over() {
     let dir = tempfile::tempdir().unwrap();
-    let old = client(certificate(dir.path()));
+    let old = client(&certificate(dir.path()));
     let mut command = command();
     command
         .args(["--addr", "127.0.0.1:0", "--data-dir"])
@@ -40,6 +44,13 @@ async fn https_is_served_and_a_new_certificate_taken_over() {
     assert_eq!(old.get(&url).send().await.unwrap().status(), 200);
     let plain = format!("http://{}/healthz", process.addr);
     assert!(old.get(&plain).send().await.is_err());
+    let sign_in = url.replace("healthz", &format!("signin?token={API}"));
+    let quiet = reqwest::redirect::Policy::none();
+    let browser = trusting(&fs::read(dir.path().join("cert.pem")).unwrap());
+    let browser = browser.redirect(quiet).build().unwrap();
+    let signed_in = browser.get(&sign_in).send().await.unwrap();
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.contains("; Secure"), "{cookie}");
 
     // Half of a pair is not taken over.
     let other = tempfile::tempdir().unwrap();
@@ -51,7 +62,7 @@ async fn https_is_served_and_a_new_certificate_taken_over() {
     .await;
     assert_eq!(old.get(&url).send().await.unwrap().status(), 200);
     fs::copy(other.path().join("key.pem"), dir.path().join("key.pem")).unwrap();
-    let asked = || client(new.clone()).get(&url).send();
+    let asked = || client(&new).get(&url).send();
     until("the new certificate is shown", async || {
         asked().await.is_ok()
     })

@@ -1,28 +1,27 @@
 //! Events by the values of a field.
+//!
+//! The values are counted first. Only then, and only in the rows of the most frequent ones, are addresses, users and
+//! times looked at.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
-use super::{Scan, ScanError, parts};
+use super::tally::{NONE, Number, Tally};
+use super::{Part, Scan, ScanError, each_part, parts};
 use crate::store::embedded::filter::Plan;
+use crate::store::embedded::texts::Texts;
 use crate::store::embedded::view::View;
 use crate::store::filter::{Dimension, Field, JsonField};
 use crate::store::query::{Distinct, Group, GroupQuery, Groups};
 
-#[derive(Default)]
-struct Sums {
-    events: u64,
-    ips: HashSet<Vec<u8>>,
-    users: HashSet<Vec<u8>>,
-    first: Option<i64>,
-    last: Option<i64>,
-}
+/// The most rows whose values are remembered between the two steps, at 8 bytes each; of others they are read again.
+const REMEMBERED_ROWS: usize = 4_000_000;
 
-fn exactly(count: usize) -> Distinct {
-    Distinct {
-        count: count as u64,
-        exact: true,
-    }
-}
+/// The most addresses and users that are told apart in one answer, at some 16 bytes each.
+const MOST_DISTINCT: usize = 4_000_000;
+
+/// The rows of a part that are meant, and the numbers of their values.
+type Valued = (Vec<u32>, Vec<Number>);
 
 /// Answers the most frequent values. The query is valid.
 pub(in crate::store::embedded) fn groups(
@@ -30,61 +29,215 @@ pub(in crate::store::embedded) fn groups(
     query: &GroupQuery,
 ) -> Result<Groups, ScanError> {
     let plan = Plan::new(&query.filter);
-    let (mut events, mut absent) = (0, 0);
-    let mut sums: HashMap<String, Sums> = HashMap::new();
     let looking = Scan::new(&plan, query.range);
-    for part in parts(view, query.range) {
-        let failed = |error| part.failed(error);
-        let reader = part.open()?;
-        let rows = looking.candidates(&part, &reader, None)?;
-        let rows = reader.select(&plan, &rows).map_err(failed)?;
-        let texts = reader.field(&query.by, &rows).map_err(failed)?;
-        let ips = reader
-            .field(&Field::Dimension(Dimension::Ip), &rows)
-            .map_err(failed)?;
-        let users = reader
-            .field(&Field::Json(JsonField::User, Vec::new()), &rows)
-            .map_err(failed)?;
-        let times = reader.times(&rows).map_err(failed)?;
-        for (at, time) in times.into_iter().enumerate() {
-            events += 1;
-            let value = texts.codes.get(at).and_then(|code| texts.values.get(*code));
-            let Some(value) = value else {
-                absent += 1;
-                continue;
+    let parts = parts(view, query.range);
+    let mut tally = Tally::default();
+    let (mut events, mut absent, mut remembered) = (0, 0, 0);
+    let mut valued: Vec<Option<Valued>> = vec![None; parts.len()];
+    each_part(
+        &parts,
+        |_, part| values(part, &looking, query),
+        |at, (rows, texts)| {
+            let numbers = tally.count(&query.by, &texts);
+            tally.shrink(|_| {});
+            events += rows.len() as u64;
+            absent += numbers.iter().filter(|number| **number == NONE).count() as u64;
+            remembered += rows.len();
+            if let Some(valued) = valued.get_mut(at).filter(|_| remembered <= REMEMBERED_ROWS) {
+                *valued = Some((rows, numbers));
+            }
+        },
+    )?;
+    let top = tally.top(query.limit);
+    let numbers = top.iter().map(|(_, number, _)| *number);
+    let places: HashMap<Number, usize> = numbers.zip(0..).collect();
+    let mut sums = Sums::new(top.len());
+    each_part(
+        &parts,
+        |at, part| {
+            let (rows, numbers) = match valued.get(at) {
+                Some(Some((rows, numbers))) => (rows.clone(), numbers.clone()),
+                _ => {
+                    let (rows, texts) = values(part, &looking, query)?;
+                    let mut again = Tally::default();
+                    let numbers = again.count(&query.by, &texts);
+                    let known = again.renumbered(&tally);
+                    let number = |number| known.get(&number).copied().unwrap_or(NONE);
+                    (rows, numbers.into_iter().map(number).collect())
+                }
             };
-            let sums = sums
-                .entry(String::from_utf8_lossy(value).into_owned())
-                .or_default();
-            sums.events += 1;
-            sums.first = Some(sums.first.map_or(time, |first| first.min(time)));
-            sums.last = Some(sums.last.map_or(time, |last| last.max(time)));
-            if let Some(ip) = ips.codes.get(at).and_then(|code| ips.values.get(*code)) {
-                sums.ips.insert(ip.to_vec());
-            }
-            if let Some(user) = users.codes.get(at).and_then(|code| users.values.get(*code)) {
-                sums.users.insert(user.to_vec());
-            }
-        }
-    }
-    let values = exactly(sums.len());
-    let mut rows: Vec<Group> = sums
-        .into_iter()
-        .map(|(value, sums)| Group {
-            value,
-            events: sums.events,
-            ips: exactly(sums.ips.len()),
-            users: exactly(sums.users.len()),
-            first: sums.first.unwrap_or_default(),
-            last: sums.last.unwrap_or_default(),
-        })
-        .collect();
-    rows.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.value.cmp(&b.value)));
-    rows.truncate(query.limit);
+            let of_top = rows.into_iter().zip(numbers);
+            let of_top = of_top.filter_map(|(row, number)| Some((row, *places.get(&number)?)));
+            let (rows, places): (Vec<u32>, Vec<usize>) = of_top.unzip();
+            Facts::read(part, &rows, places)
+        },
+        |_, facts| sums.add(&facts),
+    )?;
+    let (values, exact) = tally.values();
+    let values = Distinct {
+        count: values as u64,
+        exact,
+    };
     Ok(Groups {
-        rows,
+        rows: sums.finish(&top),
         values,
         events,
         absent,
     })
+}
+
+/// The rows of a part that are meant, and their values.
+fn values(
+    part: &Part<'_>,
+    looking: &Scan<'_>,
+    query: &GroupQuery,
+) -> Result<(Vec<u32>, Texts), ScanError> {
+    let failed = |error| part.failed(error);
+    let reader = part.open()?;
+    let rows = looking.candidates(part, &reader, None)?;
+    let rows = reader.select(looking.plan, &rows).map_err(failed)?;
+    let texts = reader.field(&query.by, &rows).map_err(failed)?;
+    Ok((rows, texts))
+}
+
+/// What is summed up of rows, each of the group at its place.
+#[derive(Default)]
+struct Facts {
+    places: Vec<usize>,
+    times: Vec<i64>,
+    ips: Texts,
+    users: Texts,
+}
+
+impl Facts {
+    fn read(part: &Part<'_>, rows: &[u32], places: Vec<usize>) -> Result<Self, ScanError> {
+        if rows.is_empty() {
+            return Ok(Self::default());
+        }
+        let reader = part.open()?;
+        let failed = |error| part.failed(error);
+        let ip = Field::Dimension(Dimension::Ip);
+        let user = Field::Json(JsonField::User, Vec::new());
+        Ok(Self {
+            places,
+            times: reader.times(rows).map_err(failed)?,
+            ips: reader.field(&ip, rows).map_err(failed)?,
+            users: reader.field(&user, rows).map_err(failed)?,
+        })
+    }
+}
+
+/// What there is of each of the values.
+struct Sums {
+    groups: Vec<Sum>,
+    hasher: RandomState,
+    /// How many addresses and users may still be told apart.
+    left: usize,
+}
+
+struct Sum {
+    ips: Set,
+    users: Set,
+    first: i64,
+    last: i64,
+}
+
+impl Sums {
+    fn new(groups: usize) -> Self {
+        let sum = || Sum {
+            ips: Set::default(),
+            users: Set::default(),
+            first: i64::MAX,
+            last: i64::MIN,
+        };
+        Self {
+            groups: std::iter::repeat_with(sum).take(groups).collect(),
+            hasher: RandomState::new(),
+            left: MOST_DISTINCT,
+        }
+    }
+
+    fn add(&mut self, facts: &Facts) {
+        for (time, place) in facts.times.iter().zip(&facts.places) {
+            if let Some(sum) = self.groups.get_mut(*place) {
+                sum.first = sum.first.min(*time);
+                sum.last = sum.last.max(*time);
+            }
+        }
+        self.tell_apart(&facts.ips, &facts.places, |sum| &mut sum.ips);
+        self.tell_apart(&facts.users, &facts.places, |sum| &mut sum.users);
+    }
+
+    fn tell_apart(&mut self, texts: &Texts, places: &[usize], set: fn(&mut Sum) -> &mut Set) {
+        let mut hashes: Vec<Option<u64>> = vec![None; texts.values.len()];
+        for (code, place) in texts.codes.iter().zip(places) {
+            let Some(hash) = hashes.get_mut(*code as usize) else {
+                continue;
+            };
+            let hash = *hash.get_or_insert_with(|| self.hasher.hash_one(texts.values.get(*code)));
+            if let Some(sum) = self.groups.get_mut(*place) {
+                set(sum).insert(hash, &mut self.left);
+            }
+        }
+    }
+
+    fn finish(self, top: &[(&str, Number, u64)]) -> Vec<Group> {
+        let groups = top.iter().zip(self.groups);
+        groups
+            .map(|((value, _, events), sum)| Group {
+                value: (*value).to_owned(),
+                events: *events,
+                ips: sum.ips.distinct(),
+                users: sum.users.distinct(),
+                first: sum.first,
+                last: sum.last,
+            })
+            .collect()
+    }
+}
+
+/// Hashes of what is told apart.
+#[derive(Default)]
+struct Set {
+    hashes: HashSet<u64, BuildHasherDefault<AsIs>>,
+    /// Whether some were left out.
+    full: bool,
+}
+
+impl Set {
+    fn insert(&mut self, hash: u64, left: &mut usize) {
+        if *left > 0 {
+            *left -= usize::from(self.hashes.insert(hash));
+        } else {
+            self.full |= !self.hashes.contains(&hash);
+        }
+    }
+
+    fn distinct(&self) -> Distinct {
+        Distinct {
+            count: self.hashes.len() as u64,
+            exact: !self.full,
+        }
+    }
+}
+
+/// Takes numbers that are hashes already.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only numbers come, see below; whatever else came would still be told apart by equality.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Scan, ScanError, parts};
+use super::tally::{NONE, Number, Tally};
+use super::{Part, Scan, ScanError, each_part, parts};
 use crate::store::embedded::filter::Plan;
-use crate::store::embedded::texts::{ABSENT, Texts};
 use crate::store::embedded::view::View;
 use crate::store::query::{Breakdown, Histogram, HistogramQuery, Series};
 
@@ -16,36 +16,48 @@ pub(in crate::store::embedded) fn histogram(
 ) -> Result<Histogram, ScanError> {
     let plan = Plan::new(&query.filter);
     let range = query.range();
-    let mut counts = vec![0_u64; buckets];
-    let mut by_value = ByValue::default();
     let looking = Scan::new(&plan, range);
-    for part in parts(view, range) {
+    let mut counts = vec![0_u64; buckets];
+    let mut values = ByValue::new(buckets);
+    let work = |part: &Part<'_>| {
         let (min, max) = (part.min_time, part.max_time);
-        let in_one = plan.takes_all()
-            && range.covers(min, max)
-            && query.bucket_of(min) == query.bucket_of(max);
-        if in_one && query.by.is_none() {
-            add(&mut counts, query.bucket_of(min), part.rows as u64);
-            continue;
+        let bucket = query
+            .bucket_of(min)
+            .filter(|bucket| range.covers(min, max) && query.bucket_of(max) == Some(*bucket));
+        if let (Some(bucket), None, true) = (bucket, &query.by, plan.takes_all()) {
+            return Ok((vec![bucket; part.rows], None));
         }
         let failed = |error| part.failed(error);
         let reader = part.open()?;
-        let rows = looking.candidates(&part, &reader, None)?;
+        let rows = looking.candidates(part, &reader, None)?;
         let rows = reader.select(&plan, &rows).map_err(failed)?;
-        let times = reader.times(&rows).map_err(failed)?;
-        let places: Vec<Option<usize>> = times.iter().map(|time| query.bucket_of(*time)).collect();
-        for place in &places {
-            add(&mut counts, *place, 1);
-        }
-        if let Some(by) = &query.by {
-            let texts = reader.field(by, &rows).map_err(failed)?;
-            by_value.add(&texts, &places);
-        }
-    }
-    let breakdown = query
-        .by
-        .is_some()
-        .then(|| by_value.finish(query.series, &counts));
+        let places: Vec<usize> = match bucket {
+            // The times make no difference.
+            Some(bucket) => vec![bucket; rows.len()],
+            None => {
+                let times = reader.times(&rows).map_err(failed)?;
+                let places = times.iter().map(|time| query.bucket_of(*time));
+                places.map(|place| place.unwrap_or(buckets)).collect()
+            }
+        };
+        let by = query.by.as_ref().map(|by| reader.field(by, &rows));
+        Ok((places, by.transpose().map_err(failed)?))
+    };
+    each_part(
+        &parts(view, range),
+        |_, part| work(part),
+        |_, (places, texts)| {
+            for run in places.chunk_by(|one, next| one == next) {
+                let bucket = run.first().copied().unwrap_or(buckets);
+                add(&mut counts, bucket, run.len() as u64);
+            }
+            if let (Some(by), Some(texts)) = (&query.by, texts) {
+                let numbers = values.tally.count(by, &texts);
+                values.add(&numbers, &places);
+            }
+        },
+    )?;
+    let breakdown = query.by.is_some().then(|| values.finish(query.series));
     Ok(Histogram {
         from: query.from,
         bucket: query.bucket,
@@ -54,66 +66,87 @@ pub(in crate::store::embedded) fn histogram(
     })
 }
 
-fn add(counts: &mut [u64], place: Option<usize>, rows: u64) {
-    if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+fn add(counts: &mut [u64], bucket: usize, rows: u64) {
+    if let Some(count) = counts.get_mut(bucket) {
         *count += rows;
     }
 }
 
 /// Counts by value, and of it by bucket.
-#[derive(Default)]
 struct ByValue {
-    values: HashMap<String, HashMap<usize, u64>>,
-    absent: HashMap<usize, u64>,
+    tally: Tally,
+    /// By value and bucket.
+    counts: HashMap<(Number, usize), u64>,
+    /// What was counted of values that were let go.
+    other: Vec<u64>,
+    absent: Vec<u64>,
 }
 
 impl ByValue {
-    fn add(&mut self, texts: &Texts, places: &[Option<usize>]) {
-        for (code, place) in texts.codes.iter().zip(places) {
-            let Some(place) = place else { continue };
-            let counts = match texts.values.get(*code) {
-                None => &mut self.absent,
-                Some(value) => self
-                    .values
-                    .entry(String::from_utf8_lossy(value).into_owned())
-                    .or_default(),
-            };
-            *counts.entry(*place).or_default() += 1;
+    fn new(buckets: usize) -> Self {
+        Self {
+            tally: Tally::default(),
+            counts: HashMap::new(),
+            other: vec![0; buckets],
+            absent: vec![0; buckets],
         }
-        debug_assert!(texts.values.get(ABSENT).is_none());
     }
 
-    fn finish(self, most: usize, counts: &[u64]) -> Breakdown {
-        let dense = |sparse: &HashMap<usize, u64>| {
-            let mut dense = vec![0; counts.len()];
-            for (place, count) in sparse {
-                add(&mut dense, Some(*place), *count);
-            }
-            dense
-        };
-        let mut all: Vec<Series> = self
-            .values
-            .iter()
-            .map(|(value, counts)| Series {
-                value: value.clone(),
-                counts: dense(counts),
-            })
-            .collect();
-        all.sort_by_key(|series| {
-            let events: u64 = series.counts.iter().sum();
-            (std::cmp::Reverse(events), series.value.clone())
-        });
-        let mut other = vec![0; counts.len()];
-        for series in all.iter().skip(most) {
-            for (sum, count) in other.iter_mut().zip(&series.counts) {
-                *sum += count;
+    fn add(&mut self, numbers: &[Number], places: &[usize]) {
+        let mut rows = numbers;
+        for run in places.chunk_by(|one, next| one == next) {
+            let (within, rest) = rows.split_at(run.len().min(rows.len()));
+            rows = rest;
+            let bucket = run.first().copied().unwrap_or_default();
+            let mut within = within.to_vec();
+            within.sort_unstable();
+            for same in within.chunk_by(|one, next| one == next) {
+                match same.first() {
+                    Some(&NONE) | None => add(&mut self.absent, bucket, same.len() as u64),
+                    Some(number) => {
+                        *self.counts.entry((*number, bucket)).or_default() += same.len() as u64;
+                    }
+                }
             }
         }
-        all.truncate(most);
+        let mut gone = Vec::new();
+        self.tally.shrink(|number| gone.push(number));
+        if !gone.is_empty() {
+            let other = &mut self.other;
+            self.counts.retain(|(number, bucket), count| {
+                let is_gone = gone.binary_search(number).is_ok();
+                if is_gone {
+                    add(other, *bucket, *count);
+                }
+                !is_gone
+            });
+        }
+    }
+
+    fn finish(mut self, most: usize) -> Breakdown {
+        let top = self.tally.top(most);
+        let places: HashMap<Number, usize> = (0..)
+            .zip(&top)
+            .map(|(place, (_, number, _))| (*number, place))
+            .collect();
+        let mut series: Vec<Series> = top
+            .into_iter()
+            .map(|(value, ..)| Series {
+                value: value.to_owned(),
+                counts: vec![0; self.other.len()],
+            })
+            .collect();
+        for ((number, bucket), count) in self.counts {
+            let own = places.get(&number).and_then(|place| series.get_mut(*place));
+            match own {
+                Some(series) => add(&mut series.counts, bucket, count),
+                None => add(&mut self.other, bucket, count),
+            }
+        }
         Breakdown {
-            series: all,
-            other,
-            absent: dense(&self.absent),
+            series,
+            other: self.other,
+            absent: self.absent,
         }
     }
 }

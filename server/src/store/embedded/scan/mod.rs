@@ -6,12 +6,13 @@
 mod group;
 mod histogram;
 mod search;
+mod tally;
 
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
 pub(super) use self::group::groups;
 pub(super) use self::histogram::histogram;
@@ -23,6 +24,10 @@ use super::segment::{Segment, SegmentError};
 use super::view::View;
 use crate::store::error::StoreError;
 use crate::store::query::{Cursor, TimeRange};
+
+/// The threads that count for one question; searches have one. So two cores are not held for long by one question, and
+/// ingest, which has threads of its own, gets its share from the system.
+const THREADS: usize = 2;
 
 /// Why a scan did not end.
 #[derive(Debug)]
@@ -85,8 +90,8 @@ impl<'a> Part<'a> {
 struct Scan<'a> {
     plan: &'a Plan<'a>,
     range: TimeRange,
-    /// For each segment, the rows that the actor stands in whom the filter asks for, if it does.
-    actors: RefCell<HashMap<*const Segment, Option<Rc<[u32]>>>>,
+    /// For each segment, by its first number, the rows that the actor stands in whom the filter asks for, if it does.
+    actors: Mutex<HashMap<u64, Option<Arc<[u32]>>>>,
 }
 
 impl<'a> Scan<'a> {
@@ -94,7 +99,7 @@ impl<'a> Scan<'a> {
         Self {
             plan,
             range,
-            actors: RefCell::default(),
+            actors: Mutex::default(),
         }
     }
 
@@ -118,10 +123,11 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn actor_rows(&self, segment: &Arc<Segment>) -> Result<Option<Rc<[u32]>>, SegmentError> {
-        let known = self.actors.borrow().get(&Arc::as_ptr(segment)).cloned();
-        if let Some(known) = known {
-            return Ok(known);
+    fn actor_rows(&self, segment: &Segment) -> Result<Option<Arc<[u32]>>, SegmentError> {
+        let number = segment.numbers().first;
+        let known = || self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rows) = known().get(&number) {
+            return Ok(rows.clone());
         }
         let mut rows: Option<Vec<u32>> = None;
         for matcher in self.plan.required() {
@@ -131,12 +137,43 @@ impl<'a> Scan<'a> {
                 rows = Some(found);
             }
         }
-        let rows: Option<Rc<[u32]>> = rows.map(Into::into);
-        self.actors
-            .borrow_mut()
-            .insert(Arc::as_ptr(segment), rows.clone());
+        let rows: Option<Arc<[u32]>> = rows.map(Into::into);
+        known().insert(number, rows.clone());
         Ok(rows)
     }
+}
+
+/// Works on the parts, in no order, and hands out what comes of each, with its place.
+fn each_part<T: Send>(
+    parts: &[Part<'_>],
+    work: impl Fn(usize, &Part<'_>) -> Result<T, ScanError> + Sync,
+    mut take: impl FnMut(usize, T),
+) -> Result<(), ScanError> {
+    if parts.len() < THREADS * 2 {
+        for (at, part) in parts.iter().enumerate() {
+            take(at, work(at, part)?);
+        }
+        return Ok(());
+    }
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::sync_channel(THREADS * 2);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (sender, next, work) = (sender.clone(), &next, &work);
+            scope.spawn(move || {
+                while let at = next.fetch_add(1, Ordering::Relaxed)
+                    && let Some(part) = parts.get(at)
+                    // After an error, nobody takes more.
+                    && sender.send((at, work(at, part))).is_ok()
+                {}
+            });
+        }
+        drop(sender);
+        for (at, done) in receiver {
+            take(at, done?);
+        }
+        Ok(())
+    })
 }
 
 /// The parts that the range does not exclude, the newest first.

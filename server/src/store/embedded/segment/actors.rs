@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde_json::Number;
 
+use super::error::SegmentError;
 use super::pages::read_at;
-use super::read::SegmentError;
 
 /// Keys of one bucket, about: what a lookup reads.
 const BUCKET_KEYS: usize = 16;

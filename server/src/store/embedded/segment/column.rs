@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use parquet::basic::Encoding;
 
+use super::error::SegmentError;
 use super::hybrid;
 use super::pages::{Chunk, DataPage};
-use super::read::SegmentError;
 use crate::store::embedded::texts::{ABSENT, Texts, Values};
 
 /// The values of a column's dictionary.

@@ -27,6 +27,11 @@ const MOST_IDENTIFIERS: usize = 8;
 /// hold nearly all of it, and could only be read as a whole.
 const PLAIN_PERCENT: usize = 80;
 
+/// A column of which fewer percent of the sampled values differ, and those in fewer bytes, is not compressed: codes
+/// hardly get smaller, and each column that is compressed costs a query the setting up of a decompressor.
+const COMPRESSED_PERCENT: usize = 25;
+const COMPRESSED_BYTES: usize = 64 << 10;
+
 /// Rows of one page, that is, what a query decodes to get at one row: of a column of codes, and of one of texts.
 const CODED_PAGE_ROWS: usize = 8_192;
 const PLAIN_PAGE_ROWS: usize = 1_024;
@@ -36,7 +41,7 @@ const DICTIONARY_BYTES: usize = 1 << 20;
 
 /// The columns of one segment.
 #[derive(Debug)]
-pub(in crate::store::embedded) struct Columns {
+pub(super) struct Columns {
     pub(super) schema: TypePtr,
     pub(super) properties: WriterPropertiesPtr,
     pub(super) shreds: Vec<Shred>,
@@ -44,9 +49,7 @@ pub(in crate::store::embedded) struct Columns {
 
 impl Columns {
     /// Chooses by the rows that are to be written; the same rows make the same choice.
-    pub(in crate::store::embedded) fn choose(
-        rows: &[(&HotBatch, &HotRow)],
-    ) -> Result<Self, ParquetError> {
+    pub(super) fn choose(rows: &[(&HotBatch, &HotRow)]) -> Result<Self, ParquetError> {
         let sample = rows
             .iter()
             .step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1))
@@ -73,12 +76,10 @@ impl Columns {
 }
 
 fn properties(sample: &[GroupRow<'_>], shreds: &[Shred]) -> WriterPropertiesPtr {
-    let mut plain: Vec<String> = Vec::new();
+    let mut varied: Vec<(String, Variety)> = vec![("id".to_owned(), Variety::FULL)];
     for (column, field) in Column::ALL.into_iter().zip(SCHEMA.get_fields()) {
         let values = sample.iter().filter_map(|row| row.text(column));
-        if column == Column::Id || differ(values) {
-            plain.push(field.name().to_owned());
-        }
+        varied.push((field.name().to_owned(), Variety::of(values)));
     }
     for field in [JsonField::Properties, JsonField::User] {
         let of_field = || shreds.iter().filter(|shred| shred.field == field);
@@ -89,14 +90,20 @@ fn properties(sample: &[GroupRow<'_>], shreds: &[Shred]) -> WriterPropertiesPtr 
             .collect();
         for (place, shred) in of_field().enumerate() {
             let values = rows.iter().filter_map(|row| *row.get(place)?);
-            if differ(values.map(|value| value.get().as_bytes())) {
-                plain.push(shred.name());
-            }
+            let variety = Variety::of(values.map(|value| value.get().as_bytes()));
+            varied.push((shred.name(), variety));
         }
     }
+    let zstd = Compression::ZSTD(ZstdLevel::default());
+    // Of rows that are yet to come nothing is known.
+    let usual = if sample.is_empty() {
+        zstd
+    } else {
+        Compression::UNCOMPRESSED
+    };
     let mut properties = WriterProperties::builder()
+        .set_compression(usual)
         .set_created_by(concat!("sqreen-server ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_data_page_row_count_limit(CODED_PAGE_ROWS)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         // Row groups are ended by whoever writes them.
@@ -109,11 +116,16 @@ fn properties(sample: &[GroupRow<'_>], shreds: &[Shred]) -> WriterPropertiesPtr 
             .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
             .set_column_statistics_enabled(path, EnabledStatistics::Chunk);
     }
-    for name in plain {
+    for (name, Variety { percent, bytes }) in varied {
         let path = ColumnPath::new(vec![name]);
-        properties = properties
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_data_page_row_count_limit(path, PLAIN_PAGE_ROWS);
+        if percent >= COMPRESSED_PERCENT || bytes >= COMPRESSED_BYTES {
+            properties = properties.set_column_compression(path.clone(), zstd);
+        }
+        if percent >= PLAIN_PERCENT {
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_data_page_row_count_limit(path, PLAIN_PAGE_ROWS);
+        }
     }
     Arc::new(properties.build())
 }
@@ -123,13 +135,34 @@ fn path(column: Column) -> ColumnPath {
     ColumnPath::from(field.map_or("", |field| field.name()))
 }
 
-/// Says whether most of the values differ from each other.
-fn differ<T: AsRef<[u8]>>(values: impl Iterator<Item = T>) -> bool {
-    let mut different = HashSet::new();
-    let mut all = 0;
-    for value in values {
-        all += 1;
-        different.insert(value.as_ref().to_owned());
+/// How much the values of a column differ.
+#[derive(Clone, Copy, Debug)]
+struct Variety {
+    /// How many percent of them differ from all before them.
+    percent: usize,
+    /// The bytes of those.
+    bytes: usize,
+}
+
+impl Variety {
+    const FULL: Self = Self {
+        percent: 100,
+        bytes: usize::MAX,
+    };
+
+    fn of<T: AsRef<[u8]>>(values: impl Iterator<Item = T>) -> Self {
+        let mut different = HashSet::new();
+        let (mut all, mut bytes) = (0_usize, 0);
+        for value in values {
+            let value = value.as_ref();
+            all += 1;
+            if different.insert(value.to_owned()) {
+                bytes += value.len();
+            }
+        }
+        Self {
+            percent: different.len() * 100 / all.max(1),
+            bytes,
+        }
     }
-    all > 0 && different.len() * 100 >= all * PLAIN_PERCENT
 }

@@ -6,7 +6,9 @@ use std::ops::Range;
 use parquet::data_type::{BoolType, Int32Type, Int64Type};
 use serde::de::DeserializeOwned;
 
-use super::read::{GroupReader, Segment, SegmentError};
+use super::error::SegmentError;
+use super::group::GroupReader;
+use super::read::Segment;
 use super::schema::Column;
 use crate::store::embedded::texts::Texts;
 use crate::store::event::{EventId, StoredEvent};

@@ -15,8 +15,8 @@ use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
+use super::error::SegmentError;
 use super::hybrid;
-use super::read::SegmentError;
 
 /// The bytes of a column: read as a whole, or page by page where few pages are wanted.
 pub(super) struct Window {

@@ -1,7 +1,5 @@
 //! A row that is about to be written.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
@@ -9,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::schema::Column;
 use crate::store::embedded::hot::{HotBatch, HotRow};
-use crate::store::embedded::row::{Row, Text};
+use crate::store::embedded::row::{Field, Row};
 use crate::store::filter::JsonField;
 
 /// A row, and the bytes that its texts lie in.
@@ -20,7 +18,8 @@ pub(super) struct GroupRow<'a> {
 
 impl<'a> GroupRow<'a> {
     pub(super) fn read(batch: &'a HotBatch, row: &HotRow) -> Result<Self, ParquetError> {
-        let row = serde_json::from_slice(batch.text(row))
+        let row = batch
+            .row(row)
             .map_err(|error| ParquetError::General(format!("row {}: {error}", row.id)))?;
         Ok(Self {
             bytes: batch.bytes(),
@@ -28,58 +27,47 @@ impl<'a> GroupRow<'a> {
         })
     }
 
-    /// The value of a text column, without copying where the row has it as it is.
+    /// The value of a text column, not copied.
     pub(super) fn text(&self, column: Column) -> Option<ByteArray> {
-        let text = |text: &Text<'a>| match &text.0 {
-            Cow::Borrowed(text) => self.bytes.slice_ref(text.as_bytes()).into(),
-            Cow::Owned(text) => ByteArray::from(text.as_str()),
-        };
-        let json =
-            |json: &'a RawValue| ByteArray::from(self.bytes.slice_ref(json.get().as_bytes()));
-        let row = &self.row;
-        match column {
-            Column::App => Some(text(&row.app)),
-            Column::Name => Some(text(&row.name)),
-            Column::Ip => row.ip.as_ref().map(text),
-            Column::User => row.user.map(json),
-            Column::Method => row.method.as_ref().map(text),
-            Column::Path => row.path.as_ref().map(text),
-            Column::Route => row.route.as_ref().map(text),
-            Column::Host => row.host.as_ref().map(text),
-            Column::Scheme => row.scheme.as_ref().map(text),
-            Column::UserAgent => row.user_agent.as_ref().map(text),
-            Column::Referer => row.referer.as_ref().map(text),
-            Column::RequestId => row.request_id.as_ref().map(text),
-            Column::Params => row.params.map(json),
-            Column::Body => row.body.map(json),
-            Column::Properties => row.properties.map(json),
-            Column::Traits => row.traits.map(json),
-            Column::Headers => row.headers.map(json),
-            Column::Agent => row.agent.as_ref().map(text),
-            Column::Hostname => row.hostname.as_ref().map(text),
-            Column::Environment => row.environment.as_ref().map(text),
-            Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
-                None
-            }
-        }
+        let text = self.row.field(field(column)?)?;
+        Some(self.bytes.slice_ref(text).into())
     }
 
     /// The JSON of a field.
     pub(super) fn json(&self, field: JsonField) -> Option<&'a str> {
-        let row = &self.row;
-        let json = match field {
-            JsonField::User => row.user,
-            JsonField::Params => row.params,
-            JsonField::Body => row.body,
-            JsonField::Properties => row.properties,
-            JsonField::Traits => row.traits,
-            JsonField::Headers => row.headers,
-        };
-        json.map(RawValue::get)
+        self.row.text(field.into()).ok()?
     }
 
     /// A part of the row's JSON, without copying it.
     pub(super) fn part(&self, json: &'a RawValue) -> ByteArray {
         ByteArray::from(self.bytes.slice_ref(json.get().as_bytes()))
     }
+}
+
+fn field(column: Column) -> Option<Field> {
+    Some(match column {
+        Column::App => Field::App,
+        Column::Name => Field::Name,
+        Column::Ip => Field::Ip,
+        Column::User => Field::User,
+        Column::Method => Field::Method,
+        Column::Path => Field::Path,
+        Column::Route => Field::Route,
+        Column::Host => Field::Host,
+        Column::Scheme => Field::Scheme,
+        Column::UserAgent => Field::UserAgent,
+        Column::Referer => Field::Referer,
+        Column::RequestId => Field::RequestId,
+        Column::Params => Field::Params,
+        Column::Body => Field::Body,
+        Column::Properties => Field::Properties,
+        Column::Traits => Field::Traits,
+        Column::Headers => Field::Headers,
+        Column::Agent => Field::Agent,
+        Column::Hostname => Field::Hostname,
+        Column::Environment => Field::Environment,
+        Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
+            return None;
+        }
+    })
 }

@@ -1,6 +1,6 @@
 //! Writing a segment.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter};
 use std::sync::Arc;
 
@@ -25,13 +25,18 @@ use super::schema::{
     SCHEMA_VERSION,
 };
 use super::shred::{self, Shredder};
+use crate::store::embedded::disk;
 use crate::store::embedded::files::{Layout, Numbers, SegmentName, sync_dir};
 use crate::store::embedded::hot::{HotBatch, HotRow};
+use crate::store::embedded::row::Field;
 use crate::store::error::StoreError;
 use crate::store::filter::JsonField;
 
 /// The most rows of one row group: what a query decodes at once.
 pub(in crate::store::embedded) const GROUP_ROWS: usize = 32_768;
+
+/// The most rows that are indexed by actor: their keys are held in memory. Segments stay far below; exports may not.
+const MOST_INDEXED: u32 = 1 << 20;
 
 /// Writes the rows as the segment of these numbers, sorted by time and id. When this returns it is durable under its
 /// final name. The same rows make the same file, so an attempt after a failed one leaves nothing of the first.
@@ -45,7 +50,7 @@ pub(in crate::store::embedded) fn write(
         let draft = draft.clone();
         move |error| StoreError::io(action, draft, error)
     };
-    let file = File::create(&draft).map_err(io("creating a segment"))?;
+    let file = disk::create(&draft).map_err(io("creating a segment"))?;
     let written = write_file(file, batches).map_err(|error| match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(source) => StoreError::io("writing a segment", &draft, *source),
@@ -59,17 +64,17 @@ pub(in crate::store::embedded) fn write(
         Ok(written) => written,
         Err(error) => {
             // The space may be what the disk lacks; the draft is of no use in any case.
-            drop(fs::remove_file(&draft));
+            drop(disk::remove(&draft));
             return Err(error);
         }
     };
-    file.sync_all().map_err(io("syncing a segment"))?;
+    disk::sync(&file, &draft).map_err(io("syncing a segment"))?;
     let name = SegmentName { numbers, crc };
     let path = layout.segment_file(name);
     Segment::open(&draft, name).map_err(|error| {
         StoreError::Internal(format!("segment {numbers} was not written well: {error}"))
     })?;
-    fs::rename(&draft, &path).map_err(io("naming a segment"))?;
+    disk::rename(&draft, &path).map_err(io("naming a segment"))?;
     sync_dir(&layout.segments)?;
     Segment::open(&path, name).map_err(|error| {
         StoreError::Internal(format!("segment {numbers} cannot be opened: {error}"))
@@ -83,7 +88,7 @@ fn write_file(file: File, batches: &[Arc<HotBatch>]) -> Result<(File, u32), Parq
         .flat_map(|batch| batch.rows().iter().map(|row| (&**batch, row)))
         .collect();
     order.sort_unstable_by_key(|(_, row)| (row.time, row.id));
-    let mut writer = FileWriter::new(file, Columns::choose(&order)?)?;
+    let mut writer = FileWriter::new(file, &order)?;
     // Groups of one size: a small last one would cost a query as much as a full one.
     let groups = order.len().div_ceil(GROUP_ROWS).max(1);
     for rows in order.chunks(order.len().div_ceil(groups).max(1)) {
@@ -100,16 +105,24 @@ pub(in crate::store::embedded) struct FileWriter {
     min_time: i64,
     max_time: i64,
     max_received: i64,
-    /// The keys of actors, and the rows that they stand in.
+    /// For the indexes, unless there are too many rows.
+    actors: Option<Actors>,
+}
+
+/// The keys of actors, and the rows that they stand in.
+#[derive(Debug, Default)]
+struct Actors {
     ips: Vec<(u64, u32)>,
     users: Vec<(u64, u32)>,
 }
 
 impl FileWriter {
+    /// Begins a file whose columns are chosen by a sample of its rows, or all of them.
     pub(in crate::store::embedded) fn new(
         file: File,
-        columns: Columns,
+        sample: &[(&HotBatch, &HotRow)],
     ) -> Result<Self, ParquetError> {
+        let columns = Columns::choose(sample)?;
         let sink = CrcWriter::new(BufWriter::new(file));
         let schema = Arc::clone(&columns.schema);
         let properties = Arc::clone(&columns.properties);
@@ -120,8 +133,7 @@ impl FileWriter {
             min_time: i64::MAX,
             max_time: i64::MIN,
             max_received: i64::MIN,
-            ips: Vec::new(),
-            users: Vec::new(),
+            actors: Some(Actors::default()),
         })
     }
 
@@ -172,30 +184,33 @@ impl FileWriter {
         self.min_time = self.min_time.min(row.row.time);
         self.max_time = self.max_time.max(row.row.time);
         self.max_received = self.max_received.max(row.row.received);
-        if let Some(ip) = &row.row.ip {
-            self.ips.push((actors::ip_key(&ip.0), self.rows));
+        let at = self.rows;
+        self.rows += 1;
+        let Some(actors) = self.actors.as_mut().filter(|_| at < MOST_INDEXED) else {
+            self.actors = None;
+            return;
+        };
+        if let Ok(Some(ip)) = row.row.text(Field::Ip) {
+            actors.ips.push((actors::ip_key(ip), at));
         }
         if let Some(user) = row.json(JsonField::User) {
             shred::members(user, |_, value| {
-                self.users.push((actors::json_key(value.get()), self.rows));
+                actors.users.push((actors::json_key(value.get()), at));
             });
         }
-        self.rows += 1;
     }
 
     /// Ends the file, and returns it with its checksum.
     pub(in crate::store::embedded) fn finish(mut self) -> Result<(File, u32), ParquetError> {
-        let ips = std::mem::take(&mut self.ips);
-        let ips = self.index(ips)?;
-        let users = std::mem::take(&mut self.users);
-        let users = self.index(users)?;
+        if let Some(Actors { ips, users }) = self.actors.take() {
+            self.index(KEY_IPS, ips)?;
+            self.index(KEY_USERS, users)?;
+        }
         for (key, value) in [
             (KEY_VERSION, SCHEMA_VERSION.to_owned()),
             (KEY_MIN_TIME, self.min_time.to_string()),
             (KEY_MAX_TIME, self.max_time.to_string()),
             (KEY_MAX_RECEIVED, self.max_received.to_string()),
-            (KEY_IPS, ips.to_text()),
-            (KEY_USERS, users.to_text()),
         ] {
             self.writer
                 .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
@@ -207,17 +222,18 @@ impl FileWriter {
         Ok((file, crc))
     }
 
-    /// Writes an index of actors, and returns where it lies.
-    fn index(&mut self, entries: Vec<(u64, u32)>) -> Result<ActorIndex, ParquetError> {
+    /// Writes an index of actors, and where it lies.
+    fn index(&mut self, key: &str, entries: Vec<(u64, u32)>) -> Result<(), ParquetError> {
         let (bytes, bits) = actors::build(entries);
-        let offset = self.writer.bytes_written() as u64;
-        self.writer.write_all(&bytes)?;
-        let length = u32::try_from(bytes.len())?;
-        Ok(ActorIndex {
-            offset,
-            length,
+        let index = ActorIndex {
+            offset: self.writer.bytes_written() as u64,
+            length: u32::try_from(bytes.len())?,
             bits,
-        })
+        };
+        self.writer.write_all(&bytes)?;
+        self.writer
+            .append_key_value_metadata(KeyValue::new(key.to_owned(), index.to_text()));
+        Ok(())
     }
 }
 
