@@ -123,8 +123,9 @@ for (const [by, bytes] of [["name", MAX_NAME], ["hostname", 200], ["path", 200],
       const rows = await page.locator(".groups tbody td:first-child").allInnerTexts();
       assert.equal(rows.length, 25);
       for (const link of await page.locator(".groups .v, .legend .v").all()) {
-        const test = await link.getAttribute("data-test");
-        assert.ok(new URL(await link.getAttribute("href"), server.url).searchParams.get("filter") === test, test);
+        const filter = new URL(await link.getAttribute("href"), server.url).searchParams.get("filter");
+        // Reading HTML replaces NULs.
+        assert.equal(await link.getAttribute("data-test"), filter.replaceAll("\0", "\uFFFD"));
       }
       const value = page.locator(".groups .v").first();
       const shown = (await value.innerText()).slice(0, bytes);
@@ -168,7 +169,7 @@ test("each text is shown as it is while the list goes on", async () => {
     await page.getByRole("button", { name: "Live" }).click();
     await page.getByText("live, 0 new").waitFor();
     for (const payload of PAYLOADS) await capture(payload);
-    await page.getByText(`live, ${PAYLOADS.length * 2} new`).waitFor();
+    await page.getByText(`live, ${PAYLOADS.length} new`).waitFor();
     assertShown(await text(page), MAX_NAME);
     assert.deepEqual(await page.evaluate(foreign), []);
   });
