@@ -121,6 +121,15 @@ test("groups tell one address that tries many users", async () => {
     const legend = await page.locator(".legend li").allInnerTexts();
     assert.deepEqual(legend.map((text) => text.replace(/\s+/g, " ").trim()), ["false 3 ≠", "true 2 ≠"]);
     await visit.picture(page, "explorer-groups");
+    // A user is an object: its identifiers are what is filtered by.
+    await page.goto("/?last=24h&group=user");
+    await page.locator(".groups .v").first().click();
+    await page.waitForURL(/filter=/);
+    assert.equal(await filter(page).inputValue(), `user.email:${ANN}`);
+    assert.deepEqual(await listed(page), ["cart.checkout 200", "users.login 401", "users.login 200"]);
+    await page.goto("/?last=24h&group=user");
+    await page.getByRole("link", { name: `Actor email ${ANN}` }).click();
+    await page.getByRole("heading", { name: `email ${ANN}` }).waitFor();
   });
 });
 

@@ -79,7 +79,7 @@ fn asked(actor: &Actor, place: &Place) -> Result<Asked, Problem> {
 async fn past(app: &App, actor: &Actor, place: &Place, until: i64) -> Option<Past> {
     let shared = Arc::clone(app);
     let (filter, of) = (own(actor, place), actor.clone());
-    let read = blocking(move || Past::read(&*shared.store, &of, filter, until)).await;
+    let read = blocking(move || Past::read(&*shared.store, &of, &filter, until)).await;
     match read.and_then(|read| read) {
         Ok(past) => Some(past),
         Err(error) => {

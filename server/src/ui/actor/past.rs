@@ -33,7 +33,7 @@ impl Past {
     pub(super) fn read(
         store: &dyn EventStore,
         actor: &Actor,
-        filter: Filter,
+        filter: &Filter,
         until: i64,
     ) -> Result<Self, StoreError> {
         let users = matches!(actor, Actor::Ip(_));

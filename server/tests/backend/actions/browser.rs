@@ -3,13 +3,13 @@
 use super::super::client::{API, Client, Running};
 
 /// Someone who has signed in.
-pub(super) struct Browser {
-    pub(super) client: Client,
-    pub(super) cookie: String,
+pub(crate) struct Browser {
+    pub(crate) client: Client,
+    pub(crate) cookie: String,
 }
 
 impl Browser {
-    pub(super) async fn sign_in(running: &Running) -> Self {
+    pub(crate) async fn sign_in(running: &Running) -> Self {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none());
@@ -27,7 +27,7 @@ impl Browser {
         Self { client, cookie }
     }
 
-    pub(super) async fn open(&self, path: &str) -> String {
+    pub(crate) async fn open(&self, path: &str) -> String {
         let answer = self
             .client
             .get(path)
@@ -45,7 +45,7 @@ impl Browser {
     }
 
     /// Sends a form as it is; returns status, where it leads and the page.
-    pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
         let body: Vec<_> = fields
             .iter()
             .map(|(name, value)| format!("{name}={}", encode(value)))
@@ -66,7 +66,7 @@ impl Browser {
     }
 
     /// Sends a form with the page's token.
-    pub(super) async fn send(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+    pub(crate) async fn send(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
         let csrf = csrf(&self.open("/actions").await);
         let fields: Vec<_> = fields
             .iter()

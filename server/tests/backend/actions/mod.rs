@@ -1,7 +1,7 @@
 //! Security responses: decisions, their delivery and their pages.
 
 mod actor;
-mod browser;
+pub(super) mod browser;
 mod commands;
 mod critical;
 mod decisions;
