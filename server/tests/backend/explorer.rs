@@ -1,9 +1,9 @@
 //! The Event Explorer: access, escaping, filters.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::actions::browser::Browser;
-use super::client::{Running, record, uuid};
+use super::client::{API, Client, Running, record, uuid};
 
 #[tokio::test]
 async fn the_page_shows_events_escaped_to_those_who_signed_in() {
@@ -84,4 +84,225 @@ async fn the_link_of_a_demo_shows_the_page_as_often_as_it_is_asked() {
     }
     let wrong = demo.client.get("/signin/link?code=wrong").send().await;
     assert_eq!(wrong.unwrap().status(), 401);
+}
+
+/// Stores this many events of as many properties as a busy application sends, of several users and addresses.
+async fn busy(client: &Client, session: &str, count: u64) {
+    let records: Vec<_> = (0..count)
+        .map(|n| {
+            let mut event = record(&[(&uuid(n), "cart.checkout")]);
+            event["client_ip"] = json!(format!("203.0.113.{}", n % 200));
+            event["request"]["path"] = json!("/shops/north/carts/42/checkout");
+            event["observed"]["sdk"][0]["args"][1] = json!({
+                "user_identifiers": {"email": format!("user-{n}@example.com")},
+                "properties": {"amount": n, "currency": "EUR", "items": 3, "coupon": "spring", "step": "payment"},
+            });
+            event
+        })
+        .collect();
+    client.batch(session, Value::Array(records)).await;
+}
+
+#[tokio::test]
+async fn a_full_page_stays_small() {
+    let running = Running::start().await;
+    let session = running.client.login("shop").await;
+    busy(&running.client, &session, 120).await;
+    let browser = Browser::sign_in(&running).await;
+    let page = browser
+        .open("/?filter=app%3Ashop&by=properties.amount&group=ip")
+        .await;
+    assert_eq!(page.matches("<strong>cart.checkout</strong>").count(), 50);
+    assert!(page.contains("Older events"));
+    assert!(page.len() <= 100_000, "{} bytes", page.len());
+}
+
+#[tokio::test]
+async fn the_state_of_a_page_is_checked() {
+    let running = Running::start().await;
+    let browser = Browser::sign_in(&running).await;
+    for (query, says) in [
+        ("last=2h", "last: none of 15m, 1h, 6h, 24h, 7d, 30d"),
+        ("last=1h&to=2026-11-23T10:00:00Z", "last: not together"),
+        ("by=colour", "by: at byte 0: found unknown field"),
+        ("group=ip:1", "group: at byte 2"),
+        ("from=1&to=1", "from: must be before to"),
+        ("page=2", "page: unknown parameter"),
+        ("by=ip&by=app", "by: given twice"),
+    ] {
+        let request = browser.client.get(&format!("/?{query}"));
+        let answer = request.header("cookie", &browser.cookie).send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 400, "{query}");
+        let page = answer.text().await.unwrap();
+        let (_, alert) = page.split_once("role=\"alert\">").unwrap();
+        assert!(alert.starts_with(says), "{query}: {alert}");
+        assert!(page.contains("Start again without a filter"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_has_a_page_of_its_own() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let session = client.login("shop").await;
+    // Of the same moment: only the id tells them apart.
+    let first = record(&[
+        (&uuid(1), "first"),
+        (&uuid(2), "second"),
+        (&uuid(3), "third"),
+    ]);
+    client.batch(&session, json!([first])).await;
+    let browser = Browser::sign_in(&running).await;
+    let time = "2026-11-23T10:00:00Z";
+    for (n, name) in [(1, "first"), (2, "second"), (3, "third")] {
+        let page = browser
+            .open(&format!("/event/{}?time={time}", uuid(n)))
+            .await;
+        assert!(page.contains(&format!("<title>{name}</title>")), "{page}");
+        assert!(
+            page.contains("&quot;request_id&quot;: &quot;r&quot;"),
+            "{page}"
+        );
+        assert!(page.contains(&format!("/?filter=-name%3A{name}")), "{page}");
+    }
+    for (path, status, says) in [
+        (
+            format!("/event/{}?time={time}", uuid(4)),
+            404,
+            "no such event",
+        ),
+        (
+            format!("/event/{}?time=soon", uuid(1)),
+            400,
+            "time: not the",
+        ),
+        (format!("/event/{}", uuid(1)), 400, "time: not the"),
+        (format!("/event/x?time={time}"), 400, "id: not a UUID"),
+    ] {
+        let request = browser.client.get(&path);
+        let answer = request.header("cookie", &browser.cookie).send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        assert!(answer.text().await.unwrap().contains(says), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn views_are_kept_and_their_forms_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::at(dir.path()).await;
+    let session = running.client.login("shop").await;
+    let event = record(&[(&uuid(1), "a")]);
+    running.client.batch(&session, json!([event])).await;
+    let browser = Browser::sign_in(&running).await;
+    let place = "/?filter=name%3Aa&group=ip";
+    let view = |name, place| [("name", name), ("place", place)];
+    let (status, back, _) = browser.send("/views", &view("Guesses", place)).await;
+    assert_eq!((status, back.as_str()), (303, place));
+    let long = "a".repeat(101);
+    for (name, place, status, says) in [
+        ("Guesses", "/", 409, "another view has it"),
+        (" ", "/", 400, "name: give 1 to 100"),
+        (long.as_str(), "/", 400, "name: give 1 to 100"),
+        ("b", "https://evil.example/", 400, "place: not a page"),
+        ("b", "//evil.example/", 400, "place: not a page"),
+        ("b", "/actions", 400, "place: not a page"),
+    ] {
+        let (answered, _, page) = browser.send("/views", &view(name, place)).await;
+        assert_eq!(answered, status, "{name} {place}");
+        assert!(page.contains(says), "{name} {place}: {page}");
+    }
+    let (status, ..) = browser.post("/views", &view("Forged", "/")).await;
+    assert_eq!(status, 403);
+    running.stop().await;
+
+    let running = Running::at(dir.path()).await;
+    let browser = Browser::sign_in(&running).await;
+    let page = browser.open("/").await;
+    assert!(
+        page.contains("Guesses") && !page.contains("Forged"),
+        "{page}"
+    );
+    let (before, _) = page.split_once("/remove\"").unwrap();
+    let remove = format!("{}/remove", before.rsplit('"').next().unwrap());
+    assert_eq!(browser.post(&remove, &[]).await.0, 403);
+    assert_eq!(browser.send(&remove, &[]).await.0, 303);
+    assert_eq!(browser.send(&remove, &[]).await.0, 404);
+    assert_eq!(browser.send("/views/x/remove", &[]).await.0, 404);
+    assert!(!browser.open("/").await.contains("Guesses"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_script_asks_for_is_for_those_who_signed_in() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let session = client.login("shop").await;
+    busy(client, &session, 3).await;
+    let browser = Browser::sign_in(&running).await;
+    let paths = [
+        "/export?format=csv",
+        "/live",
+        "/complete?field=name",
+        "/delivery",
+        "/apps",
+        "/event/x?time=1",
+    ];
+    for path in paths {
+        let answer = client.get(path).send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{path}");
+        assert!(!answer.text().await.unwrap().contains("checkout"), "{path}");
+    }
+    let file = browser
+        .open("/export?format=ndjson&filter=properties.amount%3A2")
+        .await;
+    let event: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(event["user"], json!({"email": "user-2@example.com"}));
+    for (path, field) in [
+        ("/export?format=pdf", "format"),
+        ("/complete?field=colour", "field"),
+        ("/complete?start=a", "field"),
+        ("/live?filter=colour%3Ared", "filter"),
+    ] {
+        let request = client.get(path).header("cookie", &browser.cookie);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["field"], field, "{path}");
+    }
+    for name in ["explorer.css", "explorer.js", "zoom.js"] {
+        let answer = client.get(&format!("/assets/{name}")).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{name}");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    }
+    let none = client.get("/assets/mod.rs").send().await.unwrap();
+    assert_eq!(none.status(), 404);
+}
+
+#[tokio::test]
+async fn delivery_tells_what_became_of_each_event() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let session = client.login("shop").await;
+    let outcomes = json!({
+        "instance": "i-1", "tracked": 1_260, "accepted": 1_234, "duplicate": 3, "pending": 5,
+        "rejected": {"too_large": 8}, "dropped": {"queue_full": 10},
+    });
+    client.beat(&session, &json!({"outcomes": outcomes})).await;
+    busy(client, &session, 1).await;
+    let browser = Browser::sign_in(&running).await;
+    let page = browser.open("/delivery").await;
+    for text in ["web-1", "rust/0.1.0", "too_large 8", "queue_full 10"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let page = browser.open("/?filter=app%3Ashop").await;
+    assert!(page.contains("of shop so far: "), "{page}");
+    assert!(page.contains("8 rejected, 10 dropped"), "{page}");
+    assert!(page.contains("(1.4 % lost)"), "{page}");
+    let page = browser.open("/apps").await;
+    assert!(page.contains("rust/0.1.0") && page.contains("/?filter=app%3Ashop"));
+    for token in [API, super::client::INGEST] {
+        assert!(!page.contains(token));
+    }
 }

@@ -115,6 +115,66 @@ for (const policy of [true, false]) {
   });
 }
 
+for (const [by, bytes] of [["name", MAX_NAME], ["hostname", 200], ["path", 200], ["user.email", 200]]) {
+  test(`each text is shown as it is among the groups by ${by}`, async () => {
+    await visit(server, { state }, async (page) => {
+      // What is longer than a table shows, or among the rarest, is elsewhere.
+      await assertClean(page, `/?by=${by}&group=${by}`);
+      const rows = await page.locator(".groups tbody td:first-child").allInnerTexts();
+      assert.equal(rows.length, 25);
+      for (const link of await page.locator(".groups .v, .legend .v").all()) {
+        const filter = new URL(await link.getAttribute("href"), server.url).searchParams.get("filter");
+        // Reading HTML replaces NULs.
+        assert.equal(await link.getAttribute("data-test"), filter.replaceAll("\0", "\uFFFD"));
+      }
+      const value = page.locator(".groups .v").first();
+      const shown = (await value.innerText()).slice(0, bytes);
+      await value.click();
+      assert.ok((await text(page)).includes(shown), shown);
+      assert.deepEqual(await page.evaluate(foreign), []);
+    });
+  });
+}
+
+test("each text is shown as it is on the page of its event", async () => {
+  const { events } = await server.api("GET", "events?limit=1000");
+  await visit(server, { state }, async (page) => {
+    for (const { id, time, referer } of events) {
+      await assertClean(page, `/event/${id}?time=${time}`);
+      const shown = await text(page);
+      assert.ok(shown.includes(asText(cut(referer, MAX_NAME))), JSON.stringify(referer));
+    }
+  });
+});
+
+test("each text is proposed as it is", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.goto("/");
+    const input = page.getByLabel("Filter", { exact: true });
+    for (const start of ["name:", 'name:"<', "path:/<", "user.email:", "hostname:", 'referer:"', "app:"]) {
+      await input.fill(start);
+      await page.locator("#proposals li").first().waitFor();
+      assert.deepEqual(await page.evaluate(foreign), [], start);
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      assert.notEqual(await input.inputValue(), start);
+      await input.fill("");
+    }
+  });
+});
+
+test("each text is shown as it is while the list goes on", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?limit=1");
+    await page.getByRole("button", { name: "Live" }).click();
+    await page.getByText("live, 0 new").waitFor();
+    for (const payload of PAYLOADS) await capture(payload);
+    await page.getByText(`live, ${PAYLOADS.length} new`).waitFor();
+    assertShown(await text(page), MAX_NAME);
+    assert.deepEqual(await page.evaluate(foreign), []);
+  });
+});
+
 test("each text is shown as it is where a page is asked for it", async () => {
   await visit(server, { state }, async (page) => {
     for (const payload of PAYLOADS) {

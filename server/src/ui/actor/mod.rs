@@ -41,10 +41,11 @@ pub(super) async fn show(
         Ok((_, found)) => past(&app, &actor, &place, found.span.1).await,
         Err(_) => None,
     };
+    let views = explorer::views(&app).await;
     let listing = Listing {
         reader: &reader,
         place: &place,
-        views: &[],
+        views: &views,
     };
     let status = explorer::status(&reading);
     (

@@ -13,7 +13,7 @@ export function keys() {
   const input = document.querySelector("#filter");
   const help = dialog();
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select, dialog");
+    const typing = event.target.closest("input, textarea, select, dialog[open]");
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = {
       "/": input && (() => (input.focus(), input.select())),
@@ -55,12 +55,11 @@ function dialog() {
     text.textContent = meaning;
     list.append(term, text);
   }
-  const form = document.createElement("form");
-  form.method = "dialog";
   const close = document.createElement("button");
+  close.type = "button";
   close.textContent = "Close";
-  form.append(close);
-  help.append(list, form);
+  close.addEventListener("click", () => help.close());
+  help.append(list, close);
   document.body.append(help);
   return help;
 }

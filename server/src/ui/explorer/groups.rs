@@ -1,13 +1,16 @@
 //! The table of groups: how many events there are of each value of a field.
 
-use maud::{Markup, html};
+use std::collections::BTreeMap;
 
-use super::{Found, Terms};
-use crate::store::{Dimension, Distinct, Field, Group, Groups};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::Terms;
+use crate::store::{Dimension, Distinct, Field, Group, Groups, JsonField};
 use crate::ui::actor::Actor;
 use crate::ui::text::{counted, grouped, share, short, time};
 
-pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms, found: &Found) -> Markup {
+pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms) -> Markup {
     let shown = groups.rows.len() as u64;
     let more = groups.values.count.saturating_sub(shown);
     let name = by.to_string();
@@ -35,7 +38,7 @@ pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms, found: &Found) -
                 @if groups.absent > 0 {
                     (terms.without(by, &html! { (counted(groups.absent, "event")) " without it" })) ". "
                 }
-                "Of the " (counted(found.histogram.counts.iter().sum(), "event")) " of the chart."
+    "Of " (counted(groups.events, "event")) " in all."
             }
         }
     }
@@ -51,7 +54,7 @@ fn row(by: &Field, group: &Group, all: u64, terms: &Terms) -> Markup {
         tr {
             td data-label="Value" { span { (terms.only(by, &group.value, &shown)) " " (actor(by, &group.value)) } }
             td.number data-label="Events" { span { (grouped(group.events)) } }
-            td.number data-label="Share" {
+            td.number.share data-label="Share" {
                 span {
                     meter min="0" max=(all) value=(group.events) aria-hidden="true" {}
                     " " (share(group.events, all))
@@ -71,15 +74,19 @@ fn distinct(distinct: Distinct) -> String {
     format!("{least}{}", grouped(distinct.count))
 }
 
-/// The way to the page of the address.
+/// The way to the page of the address, or of the user.
 fn actor(by: &Field, value: &str) -> Markup {
-    let ip = match by {
-        Field::Dimension(Dimension::Ip) => value.parse().ok(),
+    let actor = match by {
+        Field::Dimension(Dimension::Ip) => value.parse().ok().map(Actor::Ip),
+        Field::Json(JsonField::User, path) if path.is_empty() => {
+            let user: Option<BTreeMap<String, Value>> = serde_json::from_str(value).ok();
+            user.as_ref().and_then(Actor::of_user)
+        }
         _ => None,
     };
     html! {
-        @if let Some(ip) = ip {
-            a.choice href=(Actor::Ip(ip).link()) aria-label={ "Actor " (value) } { "Actor" }
+        @if let Some(actor) = actor {
+            a.choice href=(actor.link()) aria-label={ "Actor " (short(&actor.to_string())) } { "Actor" }
         }
     }
 }

@@ -85,7 +85,7 @@ pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Respons
 }
 
 /// The saved views; none if they cannot be read, so that events can be looked at nevertheless.
-async fn views(app: &App) -> Vec<SavedView> {
+pub(super) async fn views(app: &App) -> Vec<SavedView> {
     let shared = Arc::clone(app);
     match blocking(move || shared.state.views()).await {
         Ok(Ok(views)) => views,

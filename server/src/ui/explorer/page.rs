@@ -85,7 +85,7 @@ fn events(
         (chart::chart(place, asked, &terms, found))
         (delivery::completeness(app, asked.apps()))
         @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
-            (groups::table(by, found_groups, &terms, found))
+            (groups::table(by, found_groups, &terms))
         }
         (tools(listing, asked, found))
         @if found.page.events.is_empty() { (empty) } @else { (list::table(listing, &terms, found)) }

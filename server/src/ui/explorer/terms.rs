@@ -1,10 +1,10 @@
 //! Values as links that filter by them, or exclude them.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Asked, Place};
-use crate::store::{Check, Field, Filter, Test};
+use crate::store::{Check, Field, Filter, JsonField, Test};
 use crate::ui::text::{SHOWN, short, start};
 
 /// The most bytes of a value in a filter; one that is longer is looked for by its start.
@@ -101,13 +101,36 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
-/// The test for this value; `None` if the field's name is too long to be typed by anyone.
+/// The test for this value; `None` if there is none, or none that is short enough to be in a link.
 pub(crate) fn test(field: &Field, value: &str) -> Option<String> {
+    let test = match field {
+        Field::Json(json, path) if path.is_empty() => members(*json, value)?,
+        field => is(field, value),
+    };
+    Some(test).filter(|test| test.len() <= MAX_TEST)
+}
+
+fn is(field: &Field, value: &str) -> String {
     let check = if value.len() > MAX_VALUE {
         Check::Prefix(start(value, MAX_VALUE).to_owned())
     } else {
         Check::Equals(vec![value.to_owned()])
     };
     let field = field.clone();
-    Some(Test { field, check }.to_string()).filter(|test| test.len() <= MAX_TEST)
+    Test { field, check }.to_string()
+}
+
+/// The test for an object: filters compare its members, not all of it.
+fn members(field: JsonField, json: &str) -> Option<String> {
+    let object: Map<String, Value> = serde_json::from_str(json).ok()?;
+    let member = |(name, value)| {
+        let field = Field::Json(field, vec![String::clone(name)]);
+        is(&field, &text(value))
+    };
+    let tests: Vec<_> = object.iter().map(member).collect();
+    match tests.as_slice() {
+        [] => None,
+        [test] => Some(test.clone()),
+        tests => Some(format!("({})", tests.join(" "))),
+    }
 }

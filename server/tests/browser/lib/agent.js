@@ -30,9 +30,9 @@ export class Agent {
     return new Agent(server, answer.session_id);
   }
 
-  /** Tells what became of the agent's events. */
-  async beat(outcomes) {
-    await post(`${this.#server.url}/sqreen/v1/app-beat`, { "x-session-key": this.#session }, { outcomes });
+  /** Sends a heartbeat. */
+  async beat(body) {
+    await post(`${this.#server.url}/sqreen/v1/app-beat`, { "x-session-key": this.#session }, body);
   }
 
   /** Sends request records in one batch; every event of them is stored. */

@@ -44,8 +44,9 @@ export async function fill(server) {
   const view = (nth) => record("page.viewed", { time: ago(nth * 40), client_ip: CAFE });
   await blog.send(...Array.from({ length: 30 }, (_, nth) => view(nth)));
   const outcomes = { instance: "i-1", tracked: 1_260, accepted: 1_234, duplicate: 3, pending: 5 };
-  await shop.beat({ ...outcomes, rejected: { too_large: 8 }, dropped: { queue_full: 10 } });
-  await long.beat({ ...outcomes, tracked: 9, accepted: 1, pending: 0, rejected: {}, dropped: { [LONG]: 5 } });
+  await shop.beat({ outcomes: { ...outcomes, rejected: { too_large: 8 }, dropped: { queue_full: 10 } } });
+  await long.beat({ outcomes: { ...outcomes, tracked: 9, accepted: 1, pending: 0, rejected: {}, dropped: { [LONG]: 5 } } });
+  await blog.beat({ metrics: [{ name: "request_overtime", observation: { a: 1 } }] });
   const block = (action) => server.api("POST", "actions", { duration_s: 3600, comment: "by hand", ...action });
   await server.api("POST", "people", { name: LONG.slice(0, 128), role: "operator" });
   await block({ action: "block_ip", ip_cidr: [CAFE] });
@@ -55,6 +56,17 @@ export async function fill(server) {
   await server.api("DELETE", `actions/${id}`);
   await block({ action: "block_user", users: [user], match_any: true });
   await server.api("POST", "allowlist", { ips: ["192.0.2.7"], paths: ["/health", `/${LONG}`], comment: LONG });
+}
+
+/** The pages of the newest event that has a user, and of the one whose texts are long. */
+export async function eventPages(server) {
+  const { events } = await server.api("GET", "events");
+  const page = (name, { id, time }) => ({ name, path: `/event/${id}?time=${time}` });
+  return [
+    page("event", events.find(({ user }) => user)),
+    page("event-long", events.find(({ name }) => name === LONG)),
+    { name: "event-none", path: `/event/${events[0].id}?time=2001-01-01T00:00:00Z`, status: 404 },
+  ];
 }
 
 /** Every page that a link can lead to; `status` is that of its answer, 200 if there is none. */

@@ -1,0 +1,313 @@
+// What someone does who investigates: search, click, zoom, group, follow, keep, take along; with script and without.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { Agent, record } from "./lib/agent.js";
+import { signIn, visit } from "./lib/browser.js";
+import { tabTo } from "./lib/checks.js";
+import { startServer, until } from "./lib/programs.js";
+
+const MINUTE = 60_000;
+const ANN = "ann@example.com";
+const HOME = "198.51.100.7";
+const CAFE = "203.0.113.9";
+
+const server = await startServer();
+after(() => server.stop());
+const state = await signIn(server);
+const shop = await Agent.login(server, "shop");
+const now = Date.now();
+const ago = (minutes) => new Date(now - minutes * MINUTE);
+const login = (minutes, client_ip, email, status) =>
+  record("users.login", {
+    time: ago(minutes),
+    client_ip,
+    options: { user_identifiers: { email }, properties: { success: status === 200 } },
+    request: { verb: "POST", path: "/login" },
+    response: { status },
+  });
+// One address guesses the passwords of three people, hours after two ordinary logins.
+await shop.send(
+  login(600, HOME, ANN, 200),
+  login(599, HOME, "bob@example.com", 200),
+  ...["ann", "bob", "cid"].map((name, nth) => login(10 - nth, CAFE, `${name}@example.com`, 401)),
+  record("cart.checkout", { time: ago(6), client_ip: CAFE, options: { user_identifiers: { email: ANN }, properties: { amount: 42.5 } } }),
+);
+
+/** The names of the events that are listed, and their statuses. */
+const listed = (page) =>
+  page.locator("#events tr").evaluateAll((rows) =>
+    rows.map((row) => `${row.querySelector("strong").textContent} ${row.querySelector("[data-label=Status]").textContent}`),
+  );
+const filter = (page) => page.getByLabel("Filter", { exact: true });
+const ATTACK = ["cart.checkout 200", "users.login 401", "users.login 401", "users.login 401"];
+
+for (const script of [true, false]) {
+  const how = script ? "" : ", without script";
+
+  test(`a click on a value filters by it, and one on ≠ excludes it${how}`, async () => {
+    await visit(server, { state, script }, async (page) => {
+      await page.goto("/?by=status&group=ip");
+      await page.locator("#events").getByRole("link", { name: "401" }).first().click();
+      await page.waitForURL(/filter=/);
+      assert.equal(await filter(page).inputValue(), "status:401");
+      assert.deepEqual(await listed(page), ATTACK.slice(1));
+      await page.locator(".groups").getByRole("link", { name: CAFE, exact: true }).click();
+      await page.waitForURL(/203\.0\.113\.9/);
+      assert.equal(await filter(page).inputValue(), `status:401 ip:${CAFE}`);
+
+      await page.goto("/?by=status&group=ip");
+      await page.getByRole("link", { name: "Exclude 200" }).click();
+      await page.waitForURL(/filter=/);
+      assert.deepEqual(await listed(page), ATTACK.slice(1));
+      await page.locator(".groups").getByRole("link", { name: `Exclude ${CAFE}` }).click();
+      await page.getByText("No event matches.").waitFor();
+      await page.getByRole("link", { name: "Take the filter away" }).click();
+      assert.equal((await listed(page)).length, 6);
+    });
+  });
+
+  test(`a bar leads to its time, and the ways beside lead out again${how}`, async () => {
+    await visit(server, { state, script }, async (page) => {
+      await page.goto("/?last=24h");
+      // The last bar with events is that of the attack, unless that was in two.
+      await page.locator(".plot a").first().click();
+      await page.waitForURL(/from=/);
+      const first = await listed(page);
+      assert.ok(first.length >= 1 && first.every((event) => event === "users.login 200"), String(first));
+      for (let step = 0; step < 8 && (await listed(page)).length < 6; step++) {
+        await page.getByRole("link", { name: "Zoom out" }).click();
+      }
+      assert.equal((await listed(page)).length, 6);
+    });
+  });
+}
+
+test("dragging over the chart shows the time under it", async () => {
+  await visit(server, { state }, async (page, visit) => {
+    await page.goto("/?last=24h&by=name");
+    const { x, y, width } = await page.locator(".plot").boundingBox();
+    const drag = async (from, to) => {
+      await page.mouse.move(x + width * from, y + 60);
+      await page.mouse.down();
+      await page.mouse.move(x + width * (from + to) / 2, y + 60);
+      await page.mouse.move(x + width * to, y + 60);
+      await visit.picture(page, "explorer-drag");
+      await page.mouse.up();
+      await page.waitForURL(/from=/);
+    };
+    await drag(0.85, 1);
+    assert.deepEqual(await listed(page), ATTACK);
+    const { searchParams } = new URL(page.url());
+    assert.ok(Date.parse(searchParams.get("to")) - Date.parse(searchParams.get("from")) < 5 * 60 * MINUTE);
+    assert.equal(searchParams.get("last"), null);
+    // Leftwards does the same.
+    await page.goto("/?last=24h");
+    await drag(0.8, 0.3);
+    assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);
+  });
+});
+
+test("groups tell one address that tries many users", async () => {
+  await visit(server, { state }, async (page, visit) => {
+    await page.goto("/?filter=name:users.login&last=24h&group=ip&by=properties.success");
+    const rows = await page.locator(".groups tbody tr").evaluateAll((rows) =>
+      rows.map((row) => [...row.cells].slice(0, 5).map((cell) => cell.innerText.trim().replace(/\s+/g, " "))),
+    );
+    assert.deepEqual(rows, [
+      [`${CAFE} Actor`, "3", "60.0 %", "1", "3"],
+      [`${HOME} Actor`, "2", "40.0 %", "1", "2"],
+    ]);
+    const legend = await page.locator(".legend li").allInnerTexts();
+    assert.deepEqual(legend.map((text) => text.replace(/\s+/g, " ").trim()), ["false 3 ≠", "true 2 ≠"]);
+    await visit.picture(page, "explorer-groups");
+    // A user is an object: its identifiers are what is filtered by.
+    await page.goto("/?last=24h&group=user");
+    await page.locator(".groups .v").first().click();
+    await page.waitForURL(/filter=/);
+    assert.equal(await filter(page).inputValue(), `user.email:${ANN}`);
+    assert.deepEqual(await listed(page), ["cart.checkout 200", "users.login 401", "users.login 200"]);
+    await page.goto("/?last=24h&group=user");
+    await page.getByRole("link", { name: `Actor email ${ANN}` }).click();
+    await page.getByRole("heading", { name: `email ${ANN}` }).waitFor();
+  });
+});
+
+test("a filter that is wrong is shown where it is wrong", async () => {
+  await visit(server, { state }, async (page, visit) => {
+    visit.expect("answer: / 400");
+    await page.goto("/");
+    await filter(page).fill("status:401 colour:red");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+    assert.equal(await page.locator(".pointed mark").innerText(), "colour:red");
+    assert.equal(await filter(page).inputValue(), "status:401 colour:red");
+    assert.equal(await filter(page).getAttribute("aria-invalid"), "true");
+  });
+});
+
+test("fields and values are proposed, and taken by keyboard", async () => {
+  await visit(server, { state }, async (page, visit) => {
+    await page.goto("/");
+    await page.keyboard.press("/");
+    await page.keyboard.type("nam");
+    await page.getByRole("option", { name: "name:" }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.getByRole("option", { name: "name:users.login 5" }).waitFor();
+    await visit.picture(page, "explorer-proposals");
+    await page.keyboard.type("cart");
+    await until("one value is left", async () => (await page.getByRole("option").count()) === 1);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    assert.equal(await filter(page).inputValue(), "name:cart.checkout ");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/filter=/);
+    assert.deepEqual(await listed(page), ["cart.checkout 200"]);
+  });
+});
+
+test("an event's page shows what was captured, and leads to more like it", async () => {
+  await visit(server, { state, width: 380 }, async (page, visit) => {
+    await page.goto("/?filter=name:cart.checkout");
+    await page.locator("a.detail").click();
+    await page.getByRole("heading", { name: "cart.checkout" }).waitFor();
+    const row = page.getByRole("row").filter({ hasText: "properties.amount" });
+    await row.getByText("42.5").waitFor();
+    await page.getByText("JSON", { exact: true }).click();
+    const json = JSON.parse(await page.locator(".raw code").innerText());
+    assert.deepEqual([json.properties, json.ip, json.user], [{ amount: 42.5 }, CAFE, { email: ANN }]);
+    await visit.picture(page, "explorer-event");
+    const here = page.url();
+    await page.getByRole("link", { name: "Events by this user" }).click();
+    await page.waitForURL(/filter=/);
+    assert.deepEqual(await listed(page), ["cart.checkout 200", "users.login 401", "users.login 200"]);
+    await page.goto(here);
+    await row.getByRole("link", { name: "Exclude 42.5" }).click();
+    await page.waitForURL(/filter=/);
+    assert.equal((await listed(page)).length, 5);
+  });
+});
+
+test("an actor's page tells what they did, and who else is there", async () => {
+  await visit(server, { state }, async (page, visit) => {
+    await page.goto(`/actor?ip=${CAFE}`);
+    const card = (name) => page.getByRole("region", { name });
+    assert.match(await card("Events").first().innerText(), /users\.login 3,/);
+    const users = card("Users of this address");
+    assert.deepEqual(
+      (await users.getByRole("link").allInnerTexts()).sort(),
+      ["ann", "bob", "cid"].map((name) => `email ${name}@example.com`),
+    );
+    await visit.picture(page, "explorer-actor");
+    await users.getByRole("link", { name: ANN }).click();
+    await page.getByRole("heading", { name: `email ${ANN}` }).waitFor();
+    assert.deepEqual((await card("Addresses of this user").getByRole("link").allInnerTexts()).sort(), [HOME, CAFE]);
+  });
+});
+
+test("what is shown can be taken along, as CSV and NDJSON", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?filter=status:401&last=24h");
+    const file = (name) =>
+      page.getByRole("link", { name, exact: true }).evaluate(async (link) => (await fetch(link.href)).text());
+    const lines = (await file("NDJSON")).trim().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(lines.map(({ name, status, ip }) => [name, status, ip]), Array(3).fill(["users.login", 401, CAFE]));
+    const csv = await file("CSV");
+    assert.equal(csv.trim().split("\r\n").length, 4);
+  });
+});
+
+test("a view is saved, seen by others, and removed", async () => {
+  await visit(server, { state, script: false }, async (page, visit) => {
+    await page.goto("/?filter=status:401&group=ip");
+    const views = page.locator("details.views");
+    await views.locator("summary").click();
+    await views.getByLabel("Save this page as").fill("Guessed passwords <b>");
+    await views.getByRole("button", { name: "Save view" }).click();
+    await views.locator("summary").click();
+    await visit.picture(page, "explorer-views");
+
+    visit.expect("answer: /views 409");
+    await views.getByLabel("Save this page as").fill("Guessed passwords <b>");
+    await views.getByRole("button", { name: "Save view" }).click();
+    await page.getByText("another view has it").waitFor();
+  });
+  await visit(server, { state, width: 380 }, async (page) => {
+    await page.goto("/");
+    const views = page.locator("details.views");
+    await views.locator("summary").click();
+    await views.getByRole("link", { name: "Guessed passwords <b>" }).click();
+    await page.waitForURL(/group=ip/);
+    assert.equal(await filter(page).inputValue(), "status:401");
+    await views.locator("summary").click();
+    await views.getByRole("button", { name: "Remove Guessed passwords <b>" }).click();
+    await views.locator("summary").click();
+    await views.getByText("No view is saved yet.").waitFor();
+  });
+});
+
+test("the list goes on by itself, and waits while it is paused", async () => {
+  await visit(server, { state }, async (page, visit) => {
+    await page.goto("/?filter=app:blog+or+name:a.second");
+    await page.getByText("No event matches.").waitFor();
+    const blog = await Agent.login(server, "blog");
+    await blog.send(record("a.first"));
+    await page.goto("/?filter=app:blog+or+name:a.second");
+    await page.getByRole("button", { name: "Live" }).click();
+    await page.getByText("live, 0 new").waitFor();
+    await blog.send(record("a.second"));
+    await shop.send(record("not.meant"));
+    await page.getByText("live, 1 new").waitFor();
+    assert.deepEqual(await listed(page), ["a.second 200", "a.first 200"]);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await blog.send(record("a.third"), record("a.fourth"));
+    await page.getByText("paused 2 waiting").waitFor();
+    assert.equal((await listed(page)).length, 2);
+    await visit.picture(page, "explorer-live");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByText("live, 3 new").waitFor();
+    assert.deepEqual(await listed(page), ["a.fourth 200", "a.third 200", "a.second 200", "a.first 200"]);
+  });
+});
+
+for (const width of [380, 1600]) {
+  test(`keys alone find the attack, ${width} px wide`, async () => {
+    await visit(server, { state, width }, async (page, visit) => {
+      await page.goto("/");
+      await page.keyboard.press("?");
+      await page.getByRole("dialog", { name: "Keys" }).getByText("Zoom out").waitFor();
+      await visit.picture(page, "explorer-keys");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("/");
+      await page.keyboard.type("status:401");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/filter=/);
+      await page.keyboard.press("j");
+      await page.keyboard.press("j");
+      await page.keyboard.press("k");
+      await page.keyboard.press("j");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "users.login" }).waitFor();
+      await page.getByRole("cell", { name: "bob@example.com", exact: true }).waitFor();
+      const way = page.getByRole("link", { name: "Events from this address" });
+      await tabTo(page, way);
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/filter=ip/);
+      assert.deepEqual(await listed(page), ATTACK);
+      await page.keyboard.press("z");
+      await page.waitForURL(/from=/);
+    });
+  });
+}
+
+test("the value that is pointed at can be excluded beside it", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?filter=app:shop+-name:not.meant+-name:a.second");
+    await page.locator("#events").getByRole("link", { name: CAFE }).first().hover();
+    await page.locator(".pick").getByRole("link", { name: "Exclude" }).click();
+    await page.waitForURL(/-ip/);
+    assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);
+  });
+});
