@@ -24,7 +24,7 @@ struct Real {
 impl Real {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = ServerConfig::new(dir.path());
+        let config = ServerConfig::new(dir.path()).demo_explorer_link(true);
         let config = config.ingest_token(TOKEN).api_token("api-token");
         let server = Server::start(config).await.unwrap();
         let (address, _) = serve(server.router()).await;
