@@ -37,7 +37,7 @@ await shop.send(
 /** The names of the events that are listed, and their statuses. */
 const listed = (page) =>
   page.locator("#events tr").evaluateAll((rows) =>
-    rows.map((row) => `${row.querySelector("strong").textContent} ${row.querySelector("[data-label=Status]").textContent}`),
+    rows.map((row) => `${row.querySelector("strong").textContent} ${row.querySelector("td:nth-child(6)").textContent}`),
   );
 const filter = (page) => page.getByLabel("Filter", { exact: true });
 const ATTACK = ["cart.checkout 200", "users.login 401", "users.login 401", "users.login 401"];
