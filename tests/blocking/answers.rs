@@ -63,7 +63,9 @@ async fn every_method_and_body_is_stopped_alike() {
     let shop = Shop::open(patient_config(&backend)).await;
     shop.until_from(MALLORY, 403).await;
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let request = shop.request(method.clone(), "/").body(vec![b'x'; 100_000]);
+        // It comes with the head: of a longer body that nobody reads, the end of the connection may
+        // reach the client before the answer does.
+        let request = shop.request(method.clone(), "/").body(vec![b'x'; 1_000]);
         let (status, ..) = stopped(request.header("x-forwarded-for", MALLORY)).await;
         assert_eq!(status, 403, "{method}");
     }

@@ -103,7 +103,7 @@ fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup 
             h2 #event { (short(&event.name)) }
             p { (time(event.time)) " UTC in " (short(&event.app)) @if event.aggregated { " " span.mark { "counted by its agent" } } }
             @if event.ip.is_some() || event.user.is_some() {
-                p.met-by {
+                div.met-by {
                     @if let Some(ip) = event.ip {
                         span { a href=(Actor::Ip(ip).link()) { (ip) } " " (met.ip(&event, reader, back)) }
                     }

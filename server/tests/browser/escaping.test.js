@@ -122,11 +122,6 @@ for (const [by, bytes] of [["name", MAX_NAME], ["hostname", 200], ["path", 200],
       await assertClean(page, `/?by=${by}&group=${by}`);
       const rows = await page.locator(".groups tbody td:first-child").allInnerTexts();
       assert.equal(rows.length, 25);
-      for (const link of await page.locator(".groups .v, .legend .v").all()) {
-        const filter = new URL(await link.getAttribute("href"), server.url).searchParams.get("filter");
-        // Reading HTML replaces NULs.
-        assert.equal(await link.getAttribute("data-test"), filter.replaceAll("\0", "\uFFFD"));
-      }
       const value = page.locator(".groups .v").first();
       const shown = (await value.innerText()).slice(0, bytes);
       await value.click();

@@ -72,6 +72,35 @@ for (const [place, text] of filters.entries()) {
   });
 }
 
+test("the shop's traffic is found by a click, and by zooming in", async () => {
+  await visit(quickstart, { state }, async (page) => {
+    await page.goto("/?last=1h");
+    await rows(page, "users.signup").getByRole("link", { name: "/signup" }).click();
+    await page.waitForURL(/filter=/);
+    assert.deepEqual(await names(page), ["users.signup"]);
+
+    await page.goto("/?last=1h");
+    for (let times = 0; times < 2; times++) {
+      const here = page.url();
+      await page.locator(".plot a").last().click();
+      await page.waitForURL((url) => url.href !== here);
+      assert.ok((await names(page)).includes("cart.checkout"));
+    }
+    const { searchParams } = new URL(page.url());
+    assert.ok(Date.parse(searchParams.get("to")) - Date.parse(searchParams.get("from")) <= 60_000);
+    const here = page.url();
+    const { x, y, width } = await page.locator(".plot").boundingBox();
+    await page.goto("/?last=1h");
+    await page.mouse.move(x + 1, y + 50);
+    await page.mouse.down();
+    await page.mouse.move(x + width / 2, y + 50, { steps: 3 });
+    await page.mouse.up();
+    await page.getByText("No event matches.").waitFor();
+    await page.goto(here);
+    assert.ok((await names(page)).includes("cart.checkout"));
+  });
+});
+
 test("an actor's page shows the actor's events", async () => {
   await visit(quickstart, { state }, async (page) => {
     await page.goto("/");

@@ -121,6 +121,8 @@ export function complete() {
 
 /** The names of all fields, and of those within JSON that the page shows. */
 function fields(input) {
-  const shown = [...document.querySelectorAll("[data-test]")].map(({ dataset }) => /^[a-z_]+\.[^\s:^"]+(?=[:^])/.exec(dataset.test)?.[0]);
+  const links = [...document.querySelectorAll("#events a.v")];
+  const filters = links.map(({ href }) => new URL(href).searchParams.get("filter"));
+  const shown = filters.map((filter) => /(?:^|\s)([a-z_]+\.[^\s:^"]+)[:^]\S*$/.exec(filter)?.[1]);
   return [...new Set([...input.dataset.fields.split(" "), ...shown.filter(Boolean)])];
 }

@@ -22,14 +22,21 @@ export function pick() {
   }
 
   function offer(target) {
-    const value = target.closest("[data-test]");
+    const value = target.closest("[data-test], a.v");
     if (!value || menu.contains(target)) return;
-    const test = value.dataset.test;
+    const test = value.dataset.test ?? added(value);
+    if (!test) return;
     only.href = also(test);
     not.href = also(`-${test}`);
     // A link has no links within.
     const after = value.closest("a") ?? value;
     if (after.nextElementSibling !== menu) after.after(menu);
+  }
+
+  /** What the link adds to the filter. */
+  function added(link) {
+    const filter = new URL(link.href).searchParams.get("filter");
+    return filter.slice(table.dataset.base.length).trim();
   }
 
   /** The page with this test, too. */

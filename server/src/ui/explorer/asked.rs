@@ -11,8 +11,8 @@ use crate::store::{
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// The events of one page whose number nobody chose.
-const EVENTS: usize = 50;
+/// The events of one page whose number nobody chose: a page with all its links stays below 100 kB.
+const EVENTS: usize = 25;
 /// How many values the chart tells apart.
 const SERIES: usize = 6;
 /// How many values the table of groups has.

@@ -39,15 +39,15 @@ pub(crate) fn row(
         |dimension, value: &str| terms.only(&Field::Dimension(dimension), value, &short(value));
     html! {
         tr {
-            td data-label="Time" { a.detail href=(event::link(event)) { (time(event.time)) } }
-            td data-label="Event" {
+            td { a.detail href=(event::link(event)) { (time(event.time)) } }
+            td {
                 div {
                     (terms.only(&Field::Dimension(Dimension::Name), &event.name, &html! { strong { (short(&event.name)) } }))
                     " " small { (is(Dimension::App, &event.app)) }
                 }
             }
-            td data-label="User" { @if event.user.is_some() { div { (user(event, met, terms)) (met.user(event, reader, back)) } } }
-            td data-label="IP" {
+            td { @if event.user.is_some() { div { (user(event, met, terms)) (met.user(event, reader, back)) } } }
+            td {
                 @if let Some(ip) = event.ip {
                     div {
                         @let test = super::test(&Field::Dimension(Dimension::Ip), &ip.to_canonical().to_string());
@@ -56,7 +56,7 @@ pub(crate) fn row(
                     }
                 }
             }
-            td data-label="Request" {
+            td {
                 @if event.method.is_some() || event.path.is_some() {
                     div {
                         @if let Some(method) = &event.method { (is(Dimension::Method, method)) " " }
@@ -64,8 +64,8 @@ pub(crate) fn row(
                     }
                 }
             }
-            td data-label="Status" { @if let Some(status) = event.status { (is(Dimension::Status, &status.to_string())) } }
-            td data-label="Properties" {
+            td { @if let Some(status) = event.status { (is(Dimension::Status, &status.to_string())) } }
+            td {
                 @if event.properties.as_ref().is_some_and(|properties| !properties.is_empty()) {
                     div {
                         @for (key, value) in event.properties.iter().flatten() {

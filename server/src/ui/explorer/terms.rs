@@ -62,7 +62,7 @@ impl Terms {
         let test = test(field, value);
         html! {
             @match test.as_ref().and_then(|test| self.also(test)) {
-                Some(href) => a.v href=(href) data-test=[test] { (shown) },
+                Some(href) => a.v href=(href) { (shown) },
                 None => (shown),
             }
         }
