@@ -41,7 +41,7 @@ pub struct EmbeddedStore {
     options: StoreOptions,
     threads: Mutex<Option<Threads>>,
     /// Held as long as the directory is in use: the system lets it go when the process ends, however it ends.
-    _lock: File,
+    lock: File,
 }
 
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl EmbeddedStore {
             shared,
             options: stored,
             threads: Mutex::new(Some(Threads { writer, sealer })),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -239,6 +239,11 @@ impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         if let Err(error) = self.stop(true) {
             tracing::warn!(%error, "the store ended with an error");
+        }
+        // Closing the file is not enough: a child that this process starts just now has it open, too, until it runs
+        // its own program.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the data directory stays locked until the process ends");
         }
     }
 }
