@@ -1,5 +1,7 @@
+use super::super::PersonChange;
 use super::*;
-use crate::state::SqliteState;
+use crate::auth::Caller;
+use crate::state::{Role, SqliteState};
 
 const CLIENT: Client = Client {
     ip: None,
