@@ -96,7 +96,10 @@ class Visit {
       if (!url.startsWith(`${server.url}/`) && !url.startsWith("data:")) hear(`request: ${url}`);
     });
     context.on("requestfailed", (request) => {
-      hear(`request: ${request.url()} failed: ${request.failure()?.errorText}`);
+      const reason = request.failure()?.errorText;
+      // Whoever leaves a page cancels what its script still asks for.
+      const left = request.resourceType() === "fetch" && reason === "net::ERR_ABORTED";
+      if (!left) hear(`request: ${request.url()} failed: ${reason}`);
     });
     context.on("response", (response) => {
       const { pathname } = new URL(response.url());
