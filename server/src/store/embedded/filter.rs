@@ -86,12 +86,40 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The tests of which each must hold.
-    pub(super) fn required(&self) -> Vec<&Matcher<'a>> {
+    /// The rows, in ascending order, that alone may be meant, by what an index finds for a test; `None` if it cannot
+    /// tell.
+    pub(super) fn indexed(
+        &self,
+        find: &impl Fn(&Test) -> Result<Option<Vec<u32>>, SegmentError>,
+    ) -> Result<Option<Vec<u32>>, SegmentError> {
         match self {
-            Self::All(all) => all.iter().flat_map(Self::required).collect(),
-            Self::Is(matcher) => vec![matcher],
-            Self::Any(_) | Self::Not(_) => Vec::new(),
+            Self::All(all) => {
+                let mut fewest: Option<Vec<u32>> = None;
+                for plan in all {
+                    if let Some(rows) = plan.indexed(find)?
+                        && fewest
+                            .as_ref()
+                            .is_none_or(|fewest| rows.len() < fewest.len())
+                    {
+                        fewest = Some(rows);
+                    }
+                }
+                Ok(fewest)
+            }
+            Self::Any(any) => {
+                let mut rows = Vec::new();
+                for plan in any {
+                    let Some(more) = plan.indexed(find)? else {
+                        return Ok(None);
+                    };
+                    rows.extend(more);
+                }
+                rows.sort_unstable();
+                rows.dedup();
+                Ok(Some(rows))
+            }
+            Self::Not(_) => Ok(None),
+            Self::Is(matcher) => find(matcher.test),
         }
     }
 }
@@ -134,10 +162,6 @@ impl<'a> Matcher<'a> {
             _ => Ready::Other,
         };
         Self { test, ready }
-    }
-
-    pub(super) fn test(&self) -> &'a Test {
-        self.test
     }
 
     fn cost(&self) -> u32 {

@@ -129,14 +129,7 @@ impl<'a> Scan<'a> {
         if let Some(rows) = known().get(&number) {
             return Ok(rows.clone());
         }
-        let mut rows: Option<Vec<u32>> = None;
-        for matcher in self.plan.required() {
-            if let Some(found) = segment.actor_rows(matcher.test())?
-                && rows.as_ref().is_none_or(|rows| found.len() < rows.len())
-            {
-                rows = Some(found);
-            }
-        }
+        let rows = self.plan.indexed(&|test| segment.actor_rows(test))?;
         let rows: Option<Arc<[u32]>> = rows.map(Into::into);
         known().insert(number, rows.clone());
         Ok(rows)
