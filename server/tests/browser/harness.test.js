@@ -49,11 +49,18 @@ const overlooked = [
   ["/warns", /console: odd/],
   ["/missing-image", /answer: \/nowhere 404/],
   ["/elsewhere", /request: http:\/\/127\.0\.0\.1:1\/ failed/],
-  ["/window", /window: /],
 ];
 for (const [path, complaint] of overlooked) {
   test(`${path} fails a visit`, () => assert.rejects(open(path), complaint));
 }
+
+test("/window fails a visit", async () => {
+  const opened = visit(server, {}, async (page) => {
+    // It opens in its own time.
+    await Promise.all([page.waitForEvent("popup"), page.goto("/window")]);
+  });
+  await assert.rejects(opened, /window: /);
+});
 
 test("what is expected may happen, and must", async () => {
   await open("/missing-image", (_, visit) => visit.expect("answer: /nowhere 404"));

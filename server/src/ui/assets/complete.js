@@ -64,6 +64,8 @@ export function complete() {
   }
 
   async function values(field, start) {
+    // Members of JSON are not known here, what they are of is.
+    if (!names.includes(field.split(".", 1)[0])) return [];
     const query = new URLSearchParams({ field, start });
     try {
       const answer = await fetch(`${input.dataset.complete}?${query}`);
