@@ -14,6 +14,8 @@ export function live() {
   /** Rows that came while the list was paused. */
   let held = [];
   let stream;
+  /** Whether the server tells of every event from now on. */
+  let open = false;
   let paused = false;
   let came = 0;
   show();
@@ -39,8 +41,12 @@ export function live() {
       const { events } = JSON.parse(data);
       show(`Some events came too fast to be shown${events ? ` (${events} stored)` : ""}: refresh to see all.`);
     });
-    stream.addEventListener("open", () => show());
+    stream.addEventListener("open", () => {
+      open = true;
+      show();
+    });
     stream.addEventListener("error", () => {
+      open = false;
       const over = stream.readyState === EventSource.CLOSED;
       if (over) stream = undefined;
       show(over ? "The server has ended it. Try again." : "Connecting again …");
@@ -68,7 +74,8 @@ export function live() {
   function show(text) {
     button.textContent = !stream ? "Live" : paused ? "Resume" : "Pause";
     const waiting = paused && held.length > 0 ? `${held.length} waiting` : "";
-    const state = !stream ? "" : paused ? `paused ${waiting}` : `live, ${came} new`;
+    const going = open ? `live, ${came} new` : "connecting …";
+    const state = !stream ? "" : paused ? `paused ${waiting}` : going;
     told.textContent = text ?? state;
   }
 }

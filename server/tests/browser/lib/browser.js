@@ -97,8 +97,8 @@ class Visit {
     });
     context.on("requestfailed", (request) => {
       const reason = request.failure()?.errorText;
-      // Whoever leaves a page cancels what its script still asks for.
-      const left = request.resourceType() === "fetch" && reason === "net::ERR_ABORTED";
+      // Whoever leaves a page cancels what it still asks for; only a page itself is never left for nothing.
+      const left = !request.isNavigationRequest() && reason === "net::ERR_ABORTED";
       if (!left) hear(`request: ${request.url()} failed: ${reason}`);
     });
     context.on("response", (response) => {
