@@ -27,6 +27,7 @@
 
 mod actions;
 mod api;
+mod apps;
 mod auth;
 pub mod cli;
 mod config;
@@ -42,6 +43,7 @@ mod sessions;
 mod state;
 pub mod store;
 mod ui;
+mod views;
 
 pub use self::config::ServerConfig;
 pub use self::ingest::IngestLimits;

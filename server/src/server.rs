@@ -7,12 +7,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use crate::actions::Actions;
+use crate::api::{Described, MAX_BODY, Problem};
 use crate::auth::{Client, People, PersonError, SignIn, Tokens};
 use crate::config::ServerConfig;
 use crate::ingest::Intake;
@@ -120,6 +121,9 @@ impl Server {
         let pages = pages
             .layer(from_fn(auth::same_origin))
             .layer(map_response(ui::harden));
+        let api = api
+            .method_not_allowed_fallback(async || Problem::method())
+            .layer(DefaultBodyLimit::max(MAX_BODY));
         Router::new()
             .merge(api)
             .merge(pages)
@@ -127,6 +131,7 @@ impl Server {
             // Bodies of agents have limits and a time of their own, and answers that old agents understand.
             .merge(agents.layer(DefaultBodyLimit::disable()))
             .merge(operation)
+            .fallback(missing)
             .layer(from_fn_with_state(shared(), metrics::count))
             .with_state(shared())
     }
@@ -200,7 +205,7 @@ impl Server {
 fn endpoints() -> [Vec<Endpoint>; 4] {
     [
         ingest::routes(),
-        api::routes(),
+        api::routes().into_iter().map(Described::endpoint).collect(),
         ui::routes(),
         metrics::routes(),
     ]
@@ -214,10 +219,18 @@ async fn bodies_in_time(State(app): State<App>, request: Request, next: Next) ->
     match tokio::time::timeout(app.intake.body_timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let text = "body: took too long\n";
             let close = [(header::CONNECTION, "close")];
-            (StatusCode::REQUEST_TIMEOUT, close, text).into_response()
+            (close, Problem::slow()).into_response()
         }
+    }
+}
+
+/// Where there is no route.
+async fn missing(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        Problem::no_route().into_response()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
     }
 }
 

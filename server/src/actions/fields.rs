@@ -23,7 +23,7 @@ impl FieldError {
     }
 
     /// Of one element of a list, from 0.
-    pub(super) fn element(field: &str, place: usize, wrong: impl Into<String>) -> Self {
+    pub(crate) fn element(field: &str, place: usize, wrong: impl Into<String>) -> Self {
         Self {
             place: Some(place),
             ..Self::new(field, wrong)
@@ -43,19 +43,19 @@ impl fmt::Display for FieldError {
 
 /// The fields of an object; each is taken once, `null` is as if it were absent.
 #[derive(Debug)]
-pub(super) struct Fields(Map<String, Value>);
+pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    pub(super) fn new(fields: Map<String, Value>) -> Self {
+    pub(crate) fn new(fields: Map<String, Value>) -> Self {
         Self(fields)
     }
 
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }
 
     /// A text of 1 to `limit` bytes.
-    pub(super) fn text(&mut self, name: &str, limit: usize) -> Result<Option<String>, FieldError> {
+    pub(crate) fn text(&mut self, name: &str, limit: usize) -> Result<Option<String>, FieldError> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) if (1..=limit).contains(&text.len()) => Ok(Some(text)),
@@ -64,7 +64,34 @@ impl Fields {
         }
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, FieldError> {
+    /// What `take` takes of at most `limit`, which must be there.
+    pub(crate) fn needed<T>(
+        &mut self,
+        name: &str,
+        take: impl FnOnce(&mut Self, &str, usize) -> Result<Option<T>, FieldError>,
+        limit: usize,
+    ) -> Result<T, FieldError> {
+        take(self, name, limit)?.ok_or_else(|| FieldError::new(name, "missing"))
+    }
+
+    /// One of these by its name.
+    pub(crate) fn named<T: Copy, const N: usize>(
+        &mut self,
+        name: &str,
+        all: [T; N],
+        name_of: fn(T) -> &'static str,
+    ) -> Result<Option<T>, FieldError> {
+        let Some(value) = self.take(name) else {
+            return Ok(None);
+        };
+        let mut known = all.into_iter();
+        let found = known.find(|known| value.as_str() == Some(name_of(*known)));
+        found.map(Some).ok_or_else(|| {
+            FieldError::new(name, format!("none of {}", all.map(name_of).join(", ")))
+        })
+    }
+
+    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, FieldError> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(flag)),
@@ -73,10 +100,14 @@ impl Fields {
     }
 
     /// A list of 0 to `limit` elements.
-    pub(super) fn list(&mut self, name: &str, limit: usize) -> Result<Vec<Value>, FieldError> {
+    pub(crate) fn list(
+        &mut self,
+        name: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<Value>>, FieldError> {
         match self.take(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(list)) if list.len() <= limit => Ok(list),
+            None => Ok(None),
+            Some(Value::Array(list)) if list.len() <= limit => Ok(Some(list)),
             Some(Value::Array(list)) => Err(FieldError::new(
                 name,
                 format!("has {} elements, the limit is {limit}", list.len()),
@@ -85,8 +116,23 @@ impl Fields {
         }
     }
 
+    /// A list of 0 to `limit` texts.
+    pub(crate) fn texts(
+        &mut self,
+        name: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<String>>, FieldError> {
+        let text = |(place, value)| match value {
+            Value::String(text) => Ok(text),
+            _ => Err(FieldError::element(name, place, "not a text")),
+        };
+        let list = self.list(name, limit)?;
+        list.map(|list| list.into_iter().enumerate().map(text).collect())
+            .transpose()
+    }
+
     /// Refuses what was not taken.
-    pub(super) fn finish(self) -> Result<(), FieldError> {
+    pub(crate) fn finish(self) -> Result<(), FieldError> {
         match self.0.keys().next() {
             None => Ok(()),
             Some(name) => Err(FieldError::new(name, "unknown field")),

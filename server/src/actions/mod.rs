@@ -31,7 +31,7 @@ mod wire;
 
 pub(crate) use self::address::parse as parse_network;
 pub(crate) use self::delivery::{Delivery, OpenStream};
-pub(crate) use self::draft::identifier;
-pub(crate) use self::fields::FieldError;
+pub(crate) use self::draft::{NewAction, NewAllowed, SettingsChange, identifier};
+pub(crate) use self::fields::{FieldError, Fields};
 pub(crate) use self::service::{ActionError, ActionPage, Actions, News};
 pub(crate) use self::wire::{Audience, Pack, etag, wire};

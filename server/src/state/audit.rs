@@ -31,6 +31,8 @@ pub(crate) enum Event {
     AllowRemoved,
     SettingsChanged,
     EventsExported,
+    ViewSaved,
+    ViewRemoved,
 }
 
 impl Event {
@@ -54,6 +56,8 @@ impl Event {
             Self::AllowRemoved => "allowlist_removed",
             Self::SettingsChanged => "settings_changed",
             Self::EventsExported => "events_exported",
+            Self::ViewSaved => "view_saved",
+            Self::ViewRemoved => "view_removed",
         }
     }
 }

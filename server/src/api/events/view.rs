@@ -3,21 +3,29 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqreen::protocol::Timestamp;
 
+use super::super::openapi::Time;
 use crate::store::{EventId, StoredEvent};
 
 /// A stored event with every key, times as RFC 3339, and no properties as `{}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
 pub(crate) struct EventView {
     id: EventId,
+    /// When it happened.
+    #[schemars(with = "Time")]
     time: Timestamp,
+    /// When it was stored.
+    #[schemars(with = "Time")]
     received: Timestamp,
     app: String,
     name: String,
     ip: Option<IpAddr>,
+    /// The user by their identifiers.
     user: Option<BTreeMap<String, Value>>,
     method: Option<String>,
     path: Option<String>,
@@ -36,6 +44,7 @@ pub(crate) struct EventView {
     agent: Option<String>,
     hostname: Option<String>,
     environment: Option<String>,
+    /// Whether it stands for several of a minute.
     aggregated: bool,
 }
 

@@ -1,0 +1,41 @@
+//! Schemas of texts with a form of their own.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::state::{Id, Kind, Role, TokenKind};
+use crate::store::{Cursor, EventId};
+
+/// A time in answers; stands for [`Timestamp`](sqreen::protocol::Timestamp), which knows nothing of schemas.
+#[derive(Debug)]
+pub(crate) struct Time;
+
+/// Implements [`JsonSchema`] for a type by its name and a schema, which stands wherever the type does.
+macro_rules! texts {
+    ($($type:ident: $schema:expr;)*) => {$(
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )*};
+}
+
+texts! {
+    Time: json_schema!({"type": "string", "format": "date-time"});
+    Id: json_schema!({"type": "string", "pattern": "^[0-9a-f]{16}$"});
+    EventId: json_schema!({"type": "string", "format": "uuid"});
+    Cursor: json_schema!({"type": "string"});
+    Role: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
+    Kind: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
+    TokenKind: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
+}
