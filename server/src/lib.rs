@@ -30,6 +30,7 @@ mod api;
 mod auth;
 pub mod cli;
 mod config;
+mod fields;
 mod files;
 mod histogram;
 mod ingest;

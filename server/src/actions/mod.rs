@@ -23,7 +23,6 @@ mod changes;
 mod critical;
 mod delivery;
 mod draft;
-mod fields;
 mod limits;
 mod live;
 mod service;
@@ -31,7 +30,6 @@ mod wire;
 
 pub(crate) use self::address::parse as parse_network;
 pub(crate) use self::delivery::{Delivery, OpenStream};
-pub(crate) use self::draft::identifier;
-pub(crate) use self::fields::FieldError;
+pub(crate) use self::draft::{identifier, is_absolute};
 pub(crate) use self::service::{ActionError, ActionPage, Actions, News};
 pub(crate) use self::wire::{Audience, Pack, etag, wire};

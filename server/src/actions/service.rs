@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use super::changes::{Change, Changes};
 use super::critical::{self, Proxies};
 use super::draft;
-use super::fields::FieldError;
 use super::limits::MAX_LIVE;
 use super::live::LiveSet;
 use crate::auth::Caller;
+use crate::fields::FieldError;
 use crate::state::{
     Action, ActionCursor, ActionDraft, ActionRecord, AllowEntry, Event, Id, Origin, Settings,
     StateError, StateStore, Targets, User, key, network,

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 pub(crate) use self::settings::{LogFormat, Settings, TABLE};
 pub(crate) use self::sources::{ConfigError, Effective, Source, read};
+pub(crate) use self::values::duration;
 use crate::ingest::IngestLimits;
 use crate::store::StoreOptions;
 
