@@ -139,7 +139,7 @@ given = [{ at = "0s", name = "a" }]
         (
             "period",
             "every = 3\nperiod",
-            (7, 1),
+            (7, 9),
             "every: unknown field",
         ),
         (
