@@ -225,7 +225,7 @@ fn response(fields: &mut Fields, kind: Kind) -> Result<Response, FieldError> {
             return Ok(None);
         }
         let read = times::read(text).filter(|duration| bounds.contains(duration));
-        let wrong = || format!("neither {} nor `{}`", between(&bounds), times::PERMANENT);
+        let wrong = || format!("neither `{}` nor {}", times::PERMANENT, between(&bounds));
         let read = read.ok_or_else(|| fields.wrong_element("duration", place, &wrong()));
         read.map(Some)
     });

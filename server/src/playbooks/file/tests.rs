@@ -152,7 +152,7 @@ given = [{ at = "0s", name = "a" }]
             "duration = \"5min\"",
             "duration = \"1min\"",
             (8, 48),
-            "5min to 24h nor `permanent`",
+            "a time of 5min to 24h",
         ),
         (
             "name = \"a\" }",
