@@ -31,6 +31,10 @@ pub(crate) enum Event {
     AllowRemoved,
     SettingsChanged,
     EventsExported,
+    PlaybookChanged,
+    PlaybookStaged,
+    PlaybookRemoved,
+    PlaybookUndone,
 }
 
 impl Event {
@@ -54,6 +58,10 @@ impl Event {
             Self::AllowRemoved => "allowlist_removed",
             Self::SettingsChanged => "settings_changed",
             Self::EventsExported => "events_exported",
+            Self::PlaybookChanged => "playbook_changed",
+            Self::PlaybookStaged => "playbook_staged",
+            Self::PlaybookRemoved => "playbook_removed",
+            Self::PlaybookUndone => "playbook_undone",
         }
     }
 }

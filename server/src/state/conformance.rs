@@ -232,6 +232,7 @@ fn draft(net: &str, duration: Option<i64>) -> ActionDraft {
 
 const BY: Origin<'_> = Origin {
     origin: "operator",
+    run: None,
     by: "ann",
     at: 10,
 };

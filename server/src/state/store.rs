@@ -8,6 +8,8 @@ use super::apps::AppStore;
 use super::audit::AuditStore;
 use super::error::StateError;
 use super::people::PersonStore;
+use super::playbooks::PlaybookStore;
+use super::runs::RunStore;
 use super::sessions::SessionStore;
 use super::settings::SettingStore;
 use super::tokens::TokenStore;
@@ -21,6 +23,8 @@ pub(crate) trait StateStore:
     + AppStore
     + AuditStore
     + PersonStore
+    + PlaybookStore
+    + RunStore
     + SessionStore
     + SettingStore
     + TokenStore

@@ -11,6 +11,8 @@ mod tests;
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use self::document::Document;
 pub use self::error::FileError;
 pub use self::print::print;
@@ -76,19 +78,31 @@ fn entries(mut fields: Fields) -> Result<Vec<Entry>, FieldError> {
     let mut slugs = HashMap::new();
     let mut entries = Vec::with_capacity(playbooks.len());
     for (place, playbook) in playbooks.into_iter().enumerate() {
-        let draft = draft::read(playbook)?;
-        let playbook = draft.playbook;
-        if let Some(first) = slugs.insert(playbook.slug.clone(), place) {
-            let wrong = format!("{:?} is that of playbook[{first}], too", playbook.slug);
+        let entry = entry(playbook)?;
+        let slug = &entry.playbook.slug;
+        if let Some(first) = slugs.insert(slug.clone(), place) {
+            let wrong = format!("{slug:?} is that of playbook[{first}], too");
             return Err(FieldError::new(&format!("playbook[{place}].slug"), wrong));
         }
-        let tests = draft.tests.into_iter();
-        let tests = tests.map(|fields| test::read(fields, &playbook));
-        entries.push(Entry {
-            tests: tests.collect::<Result<_, _>>()?,
-            stage: draft.stage,
-            playbook,
-        });
+        entries.push(entry);
     }
     Ok(entries)
+}
+
+/// Reads one playbook.
+pub(crate) fn entry(fields: Fields) -> Result<Entry, FieldError> {
+    let draft = draft::read(fields)?;
+    let tests = draft.tests.into_iter();
+    let tests = tests.map(|fields| test::read(fields, &draft.playbook));
+    Ok(Entry {
+        tests: tests.collect::<Result<_, _>>()?,
+        stage: draft.stage,
+        playbook: draft.playbook,
+    })
+}
+
+/// The tests as they were written.
+pub(crate) fn written(tests: &[PlaybookTest]) -> Value {
+    let written = tests.iter().map(|test| Value::Object(test.written.clone()));
+    written.collect()
 }

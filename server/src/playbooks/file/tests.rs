@@ -157,7 +157,7 @@ given = [{ at = "0s", name = "a" }]
         (
             "name = \"a\" }",
             "name = \"a\", status = \"x\" }",
-            (12, 31),
+            (12, 30),
             "make no event",
         ),
         ("at_least = 6", "at_least = 1979-05-27", (6, 12), "a date"),
