@@ -18,6 +18,7 @@ use crate::config::ServerConfig;
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
+use crate::playbooks::{Playbooks, Responder};
 use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) ledger: Ledger,
     pub(crate) people: People,
+    pub(crate) playbooks: Playbooks,
     pub(crate) signin: SignIn,
     trusted_proxies: Vec<IpNet>,
     https: bool,
@@ -47,6 +49,16 @@ pub(crate) struct Shared {
 pub(crate) type App = Arc<Shared>;
 
 impl Shared {
+    /// What a playbook's decision needs.
+    pub(crate) fn responder(&self) -> Responder<'_> {
+        Responder {
+            state: &*self.state,
+            store: &*self.store,
+            actions: &self.actions,
+            playbooks: &self.playbooks,
+        }
+    }
+
     /// Where a request comes from.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
         Client::of(extensions, headers, &self.trusted_proxies, self.https)
@@ -90,6 +102,7 @@ impl Server {
         let state: Arc<dyn StateStore> = Arc::new(state.map_err(StartError::State)?);
         let actions = Actions::open(Arc::clone(&state)).map_err(StartError::State)?;
         let people = People::open(Arc::clone(&state)).map_err(StartError::State)?;
+        let playbooks = Playbooks::open(Arc::clone(&state)).map_err(StartError::State)?;
         let shared = Shared {
             store: Arc::new(store),
             actions,
@@ -101,6 +114,7 @@ impl Server {
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             signin: SignIn::open(config, &people).map_err(start_error)?,
             people,
+            playbooks,
             trusted_proxies: config.trusted_proxies.clone(),
             https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
@@ -256,6 +270,7 @@ fn refresh(shared: &Shared, version: Option<i64>) -> Result<i64, StateError> {
     if version != Some(found) {
         shared.people.read()?;
         shared.tokens.read()?;
+        shared.playbooks.read()?;
     }
     Ok(found)
 }

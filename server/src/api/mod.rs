@@ -6,7 +6,9 @@ mod audit;
 mod events;
 mod params;
 mod people;
+mod playbooks;
 mod problem;
+mod runs;
 
 use axum::Json;
 use axum::extract::State;
@@ -35,6 +37,20 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/api/v1/allowlist", READ, allowlist::list),
         post("/api/v1/allowlist", ACT, allowlist::add),
         delete("/api/v1/allowlist/{id}", ACT, allowlist::remove),
+        get("/api/v1/playbooks", READ, playbooks::list),
+        get("/api/v1/playbooks/{slug}", READ, playbooks::get),
+        put("/api/v1/playbooks/{slug}", ACT, playbooks::put),
+        delete("/api/v1/playbooks/{slug}", ACT, playbooks::remove),
+        put("/api/v1/playbooks/{slug}/stage", ACT, playbooks::stage),
+        get(
+            "/api/v1/playbooks/{slug}/versions",
+            READ,
+            playbooks::versions,
+        ),
+        post("/api/v1/playbooks/{slug}/undo", ACT, playbooks::undo),
+        get("/api/v1/runs", READ, runs::list),
+        get("/api/v1/runs/{id}", READ, runs::get),
+        post("/api/v1/runs/{id}/undo", ACT, runs::undo),
         get("/api/v1/people", MANAGE, people::list),
         post("/api/v1/people", MANAGE, people::add),
         get("/api/v1/people/{id}", MANAGE, people::get),

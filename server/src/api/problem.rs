@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::auth::PersonError;
+use crate::playbooks::PlaybookError;
+use crate::playbooks::limits::MAX_PLAYBOOKS;
 use crate::state::{Role, StateError};
 use crate::store::{FilterError, StoreError};
 
@@ -114,6 +116,31 @@ impl From<ActionError> for Problem {
             }
             ActionError::Full(detail) => Self::conflict(detail, None),
             ActionError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<PlaybookError> for Problem {
+    fn from(error: PlaybookError) -> Self {
+        match error {
+            PlaybookError::Field(error) => Self {
+                position: error.position,
+                ..Self::field(&error.field, error.to_string())
+            },
+            PlaybookError::Changed(0) => {
+                let detail = "version: there is no such playbook; 0 makes a new one".to_owned();
+                Self::conflict(detail, Some("version".to_owned()))
+            }
+            PlaybookError::Changed(version) => {
+                let detail =
+                    format!("version: {version} is there, which someone else may have made");
+                Self::conflict(detail, Some("version".to_owned()))
+            }
+            PlaybookError::Full => {
+                let detail = format!("there are {MAX_PLAYBOOKS} playbooks, the limit");
+                Self::conflict(detail, None)
+            }
+            PlaybookError::State(error) => error.into(),
         }
     }
 }

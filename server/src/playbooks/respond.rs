@@ -396,3 +396,18 @@ fn refusal(error: &ActionError) -> String {
         ActionError::State(error) => error.to_string(),
     }
 }
+
+/// The responses of a run.
+pub(crate) fn responses(run: &RunRecord) -> Vec<RunResponse> {
+    serde_json::from_str(&run.responses).unwrap_or_default()
+}
+
+/// The times and ids of the events that made a run.
+pub(crate) fn event_places(run: &RunRecord) -> Vec<(i64, EventId)> {
+    serde_json::from_str(&run.events).unwrap_or_default()
+}
+
+/// JSON as it was stored, `null` if it is none.
+pub(crate) fn read_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}

@@ -150,7 +150,8 @@ const STEPS: [&str; 5] = [
     CREATE INDEX runs_decided ON runs (decided_at);
     CREATE INDEX runs_actor ON runs (slug, actor, decided_at);
     CREATE INDEX runs_open ON runs (row) WHERE outcome = '';
-    ALTER TABLE actions ADD COLUMN run INTEGER;",
+    ALTER TABLE actions ADD COLUMN run INTEGER;
+    CREATE INDEX actions_run ON actions (run) WHERE run IS NOT NULL;",
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

@@ -96,6 +96,9 @@ pub(crate) trait RunStore {
         since: i64,
     ) -> Result<u64, StateError>;
 
+    /// The actions of a playbook's runs that are in force, and the run of each.
+    fn live_actions_of(&self, slug: &str, now: i64) -> Result<Vec<(Id, Id)>, StateError>;
+
     /// For how many actors a playbook had this outcome since then.
     fn past_actors(&self, slug: &str, outcome: &str, since: i64) -> Result<u64, StateError>;
 }
@@ -229,6 +232,23 @@ impl RunStore for SqliteState {
             let count = connection.query_row(sql, values, |row| row.get::<_, i64>(0));
             let count = count.map_err(StateError::sqlite("counting earlier runs"))?;
             Ok(count.unsigned_abs())
+        })
+    }
+
+    fn live_actions_of(&self, slug: &str, now: i64) -> Result<Vec<(Id, Id)>, StateError> {
+        self.with(|connection| {
+            let read = || {
+                let sql = "SELECT a.id, r.id FROM runs r JOIN actions a ON a.run = r.id
+                           WHERE r.slug = ?1 AND a.lifted_at IS NULL
+                             AND (a.expires_at IS NULL OR a.expires_at > ?2)
+                           ORDER BY a.row";
+                let mut statement = connection.prepare(sql)?;
+                let live = statement.query_map(params![slug, now], |row| {
+                    Ok((Id::from_sql(row.get(0)?), Id::from_sql(row.get(1)?)))
+                })?;
+                live.collect::<rusqlite::Result<Vec<_>>>()
+            };
+            read().map_err(StateError::sqlite("reading a playbook's actions"))
         })
     }
 

@@ -4,4 +4,4 @@ mod read;
 mod write;
 
 pub(super) use self::read::read;
-pub(super) use self::write::write;
+pub(crate) use self::write::write;
