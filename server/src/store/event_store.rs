@@ -170,6 +170,12 @@ pub struct StoreStats {
     pub segment_bytes: u64,
     /// Bytes of the journal on disk.
     pub journal_bytes: u64,
+    /// Journals that are sealed, and kept for the consumer.
+    pub kept_journals: u64,
+    /// Bytes of them on disk.
+    pub kept_bytes: u64,
+    /// Events that were dropped from them before they were consumed.
+    pub unconsumed_events: u64,
     /// Ids remembered to recognise duplicates.
     pub dedupe_ids: u64,
     /// Ids forgotten before their time because too many were remembered.

@@ -180,7 +180,7 @@ fn killed_at_any_moment_it_loses_and_doubles_nothing() {
 }
 
 /// An event that compression makes no smaller.
-fn incompressible(n: u64, bytes: usize) -> sqreen_server::store::StoredEvent {
+pub(crate) fn incompressible(n: u64, bytes: usize) -> sqreen_server::store::StoredEvent {
     let mut random = Lcg(n);
     let mut event = event(n);
     event.body = Some(json!(
