@@ -1,6 +1,7 @@
 //! Consumers: every accepted event once, in one order, from a position on.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use sqreen_server::store::{
     JsonField, Position, StoreError, StoreOptions, StoredEvent, Verdict,
 };
 
-use crate::durability::incompressible;
+use crate::durability::{CHILD, child, incompressible};
 use crate::{Lcg, append, append_new, event, events};
 
 /// Longer than anything here takes.
@@ -360,4 +361,104 @@ fn random_lives_hand_out_each_event_once() {
         let once: BTreeSet<_> = accepted.iter().collect();
         assert_eq!(once.len(), accepted.len());
     }
+}
+
+/// The numbers of the events that are in the log, and the last position; what was cut off by a kill is left out.
+fn read_log(path: &Path) -> (Vec<u64>, Position) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    std::fs::write(path, whole).unwrap();
+    let lines = whole.lines().map(|line| line.split_once(' ').unwrap());
+    let (_, last) = lines.clone().next_back().unwrap();
+    let numbers = lines
+        .filter_map(|(number, _)| number.parse().ok())
+        .collect();
+    (numbers, last.parse().unwrap())
+}
+
+/// Appends and consumes until killed; what was consumed, and where it goes on, is in a log.
+fn consume_until_killed(dir: &Path) {
+    let log = dir.join("log");
+    let store = EmbeddedStore::open(dir.join("store"), StoreOptions::new().seal_rows(300)).unwrap();
+    let from = log.exists().then(|| read_log(&log).1);
+    let mut consumer = store.consume(from).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .unwrap();
+    if from.is_none() {
+        writeln!(file, "begin {}", consumer.position()).unwrap();
+    }
+    let first = 1_000_000 * (1 + crate::all(&store).len() as u64);
+    let next = std::sync::atomic::AtomicU64::new(first);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let start = next.fetch_add(20, std::sync::atomic::Ordering::Relaxed);
+                    append_new(&store, events(start..start + 20));
+                    println!("acknowledged {start}");
+                }
+            });
+        }
+        let mut random = Lcg(first);
+        loop {
+            let mut lines = String::new();
+            for (event, at) in take(&mut *consumer, LONG) {
+                let number = u128::from_be_bytes(*event.id.as_bytes());
+                lines.push_str(&format!("{number} {at}\n"));
+            }
+            file.write_all(lines.as_bytes()).unwrap();
+            if random.below(20) == 0 {
+                consumer.release(consumer.position()).unwrap();
+            }
+            // At times it is behind, and reads journals.
+            if random.below(50) == 0 {
+                store.seal().unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn killed_at_any_moment_it_hands_out_each_event_once() {
+    if let Some(dir) = std::env::var_os(CHILD) {
+        consume_until_killed(Path::new(&dir));
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Lcg(11);
+    let mut acknowledged = Vec::new();
+    for _ in 0..6 {
+        let test = "consuming::killed_at_any_moment_it_hands_out_each_event_once";
+        let mut child = child(test, dir.path(), None);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let start = |line: &str| line.rsplit_once("acknowledged ")?.1.parse::<u64>().ok();
+        for _ in 0..20 + random.below(150) {
+            let line = lines.next().expect("the child appends until it is killed");
+            acknowledged.extend(start(&line.unwrap()));
+        }
+        child.kill().unwrap();
+        acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| start(&line)));
+        child.wait().unwrap();
+    }
+    let (mut numbers, last) = read_log(&dir.path().join("log"));
+    assert!(!numbers.is_empty());
+    let store = open(&dir.path().join("store"));
+    let stored = crate::all(&store).len();
+    let mut consumer = store.consume(Some(last)).unwrap();
+    let rest = take_all(&mut *consumer, stored - numbers.len());
+    let number =
+        |(event, _): &(StoredEvent, Position)| u128::from_be_bytes(*event.id.as_bytes()) as u64;
+    numbers.extend(rest.iter().map(number));
+    let once: BTreeSet<u64> = numbers.iter().copied().collect();
+    assert_eq!(once.len(), numbers.len(), "an event was handed out twice");
+    for start in acknowledged {
+        assert!(
+            (start..start + 20).all(|n| once.contains(&n)),
+            "{start} was not handed out"
+        );
+    }
+    assert_eq!(store.stats().unconsumed_events, 0);
 }
