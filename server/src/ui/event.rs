@@ -17,7 +17,7 @@ use super::page;
 use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
-use crate::store::{Dimension, EventId, Field, JsonField, StoredEvent};
+use crate::store::{Dimension, EventFields, EventId, Field, JsonField, StoredEvent};
 
 /// The most values that are shown one by one; the JSON has them all.
 const VALUES: usize = 300;
@@ -175,7 +175,7 @@ fn captured(event: &StoredEvent) -> Markup {
     let dimensions = Dimension::ALL.into_iter().filter_map(|dimension| {
         Some((
             Field::Dimension(dimension),
-            dimension.text(event)?.into_owned(),
+            event.text(dimension)?.into_owned(),
         ))
     });
     let mut values: Vec<_> = dimensions.collect();

@@ -2,6 +2,7 @@
 
 mod checks;
 mod conformance;
+mod consuming;
 mod damage;
 mod durability;
 mod grouping;

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use super::files::{Layout, sync_dir};
-use super::snapshot::{journals, segments};
+use super::files::{Layout, dropped_events, journal_number, kept_number, settled, sync_dir};
+use super::snapshot::segments;
 use crate::store::error::StoreError;
 
 /// Copies the journals and segments to another directory, which is made, and syncs them. Every row that was
@@ -14,9 +14,7 @@ use crate::store::error::StoreError;
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let (from, to) = (Layout::of(from), Layout::create(to)?);
     // First, so that what is sealed meanwhile is copied as a segment at least.
-    for (number, path) in journals(&from)? {
-        copy_file(&path, &to.journal_file(number))?;
-    }
+    copy_journals(&from, &to)?;
     let mut copied = BTreeSet::new();
     loop {
         // Segments are made one, or go by retention, while they are copied: until all there is has been copied.
@@ -43,6 +41,27 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     }
     sync_dir(&to.journal)?;
     sync_dir(&to.segments)
+}
+
+/// Copies the journals, those that are kept for the consumer, and what it released: whatever becomes of them meanwhile,
+/// a start from the copy finds each event of a journal in it.
+fn copy_journals(from: &Layout, to: &Layout) -> Result<(), StoreError> {
+    let consumer = from.consumer_file();
+    copy_file(&consumer, &to.consumer_file())?;
+    for path in settled(&from.journal)? {
+        if let Some(number) = journal_number(&path)
+            && !copy_file(&path, &to.journal_file(number))?
+        {
+            copy_file(&from.kept_file(number), &to.kept_file(number))?;
+        }
+        if let Some(number) = kept_number(&path) {
+            copy_file(&path, &to.kept_file(number))?;
+        }
+        if let Some((number, events)) = dropped_events(&path) {
+            copy_file(&path, &to.dropped_file(number, events))?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies a file and syncs the copy; says whether the file was still there.
