@@ -18,7 +18,7 @@ use crate::config::ServerConfig;
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
-use crate::playbooks::{Playbooks, Responder};
+use crate::playbooks::{self, Playbooks, Responder, RunnerHandle};
 use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) people: People,
     pub(crate) playbooks: Playbooks,
+    pub(crate) runner: RunnerHandle,
     pub(crate) signin: SignIn,
     trusted_proxies: Vec<IpNet>,
     https: bool,
@@ -115,14 +116,16 @@ impl Server {
             signin: SignIn::open(config, &people).map_err(start_error)?,
             people,
             playbooks,
+            runner: RunnerHandle::default(),
             trusted_proxies: config.trusted_proxies.clone(),
             https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
             scans: api::Scans::new(),
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Arc::new(shared);
+        let checkpoint = config.data_dir.join("playbooks.checkpoint");
+        playbooks::start(&shared, checkpoint).map_err(StartError::Store)?;
+        Ok(Self { shared })
     }
 
     /// All endpoints, to be served at the root. Clients' addresses are known where it is served with
@@ -201,10 +204,14 @@ impl Server {
     pub async fn close(&self) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         blocking(move || {
+            shared.actions.drain();
+            let closed = shared.store.close();
+            // What was stored is evaluated, and what comes of it is kept, before the state store ends.
+            shared.runner.join();
             if let Err(error) = shared.actions.close() {
                 tracing::warn!(%error, "the state store ended with an error");
             }
-            shared.store.close()
+            closed
         })
         .await?
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::engine::Engine;
+use super::engine::{Engine, Limits};
 use super::model::Playbook;
 use crate::store::Position;
 
@@ -33,7 +33,8 @@ pub(super) fn write(path: &Path, position: Position, engine: &Engine) -> io::Res
 /// Reads the file, if there is one.
 pub(super) fn read(
     path: &Path,
-    playbooks: &[Arc<Playbook>],
+    limits: Limits,
+    playbooks: Vec<Arc<Playbook>>,
 ) -> io::Result<Option<(Engine, Position)>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -53,5 +54,8 @@ pub(super) fn read(
     let position = position.and_then(|position| position.parse().ok());
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not a file of windows");
     let position = position.ok_or_else(wrong)?;
-    Ok(Some((Engine::restore(&mut file, playbooks)?, position)))
+    Ok(Some((
+        Engine::restore(&mut file, limits, playbooks)?,
+        position,
+    )))
 }

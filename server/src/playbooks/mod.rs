@@ -1,10 +1,13 @@
 //! Playbooks: what abuse looks like in the events of an app, and what is done about it.
 
+mod checkpoint;
 mod draft;
+pub mod engine;
 pub mod file;
 pub mod limits;
 mod model;
 mod respond;
+mod runner;
 mod service;
 mod times;
 mod undo;
@@ -13,8 +16,7 @@ pub(crate) use self::draft::write;
 pub use self::model::{
     Actor, ActorKind, Detection, EventName, Matcher, Playbook, Rails, Response, Rule, Stage,
 };
-pub(crate) use self::respond::{
-    Decided, Fired, Outcome, Responder, RunResponse, event_places, read_json, responses, show_actor,
-};
-pub(crate) use self::service::{Current, CurrentSet, PlaybookError, Playbooks};
+pub(crate) use self::respond::{Responder, RunResponse, event_places, read_json, responses};
+pub(crate) use self::runner::{RunnerHandle, start};
+pub(crate) use self::service::{Current, PlaybookError, Playbooks};
 pub use crate::state::Kind;

@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::checkpoint;
 use super::engine::{Engine, EngineStats, Firing, Limits};
+use super::model::Stage;
 use super::respond::{Decided, Fired};
 use super::service::{Current, CurrentSet};
-use super::model::Stage;
 use crate::server::Shared;
 use crate::state::StateError;
-use crate::store::{Consumed, Consumer, EventBatch, EventStore, Position, StoreError};
+use crate::store::{Consumed, Consumer, EventBatch, StoreError};
 
 /// How long the thread sleeps where nothing happens.
 const IDLE: Duration = Duration::from_secs(1);
@@ -61,14 +61,24 @@ impl RunnerHandle {
 /// Starts the thread, which ends once the store is closed.
 pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreError> {
     let (set, current) = shared.playbooks.current();
-    let evaluated = evaluated(&current);
-    let (engine, position) = match checkpoint::read(&path, &evaluated) {
-        Ok(Some((engine, position))) => (engine, Some(position)),
-        Ok(None) => (Engine::new(Limits::default()), None),
+    let limits = Limits::default();
+    let saved = match checkpoint::read(&path, limits, evaluated(&current)) {
+        Ok(saved) => saved,
         Err(error) => {
             let path = path.display();
             tracing::error!(%path, %error, "the playbooks' windows start empty");
-            (Engine::new(Limits::default()), None)
+            None
+        }
+    };
+    let (engine, position) = match saved {
+        Some((engine, position)) => (engine, Some(position)),
+        None => {
+            let mut secret = [0; 16];
+            getrandom::fill(&mut secret)
+                .map_err(|error| StoreError::Internal(error.to_string()))?;
+            let mut engine = Engine::new(limits, secret);
+            engine.set(evaluated(&current));
+            (engine, None)
         }
     };
     let mut runner = Runner {
@@ -83,7 +93,6 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
         saving: Duration::ZERO,
         dirty: false,
     };
-    runner.engine.set(evaluated);
     let thread = std::thread::Builder::new().name("playbooks".to_owned());
     let thread = thread.spawn(move || runner.run());
     let thread = thread.map_err(|error| StoreError::Internal(error.to_string()))?;
@@ -93,8 +102,12 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
 
 /// Drafts are not evaluated.
 fn evaluated(current: &CurrentSet) -> Vec<Arc<super::Playbook>> {
-    let evaluated = current.iter().filter(|current| current.stage != Stage::Draft);
-    evaluated.map(|current| Arc::clone(&current.playbook)).collect()
+    let evaluated = current
+        .iter()
+        .filter(|current| current.stage != Stage::Draft);
+    evaluated
+        .map(|current| Arc::clone(&current.playbook))
+        .collect()
 }
 
 struct Runner {
@@ -147,7 +160,9 @@ impl Runner {
             return;
         };
         match shared.responder().finish_open() {
-            Ok(decided) => decided.iter().for_each(|decided| self.decided(&shared, decided)),
+            Ok(decided) => decided
+                .iter()
+                .for_each(|decided| self.decided(&shared, decided)),
             Err(error) => tracing::error!(%error, "runs that were begun are not finished"),
         }
     }
@@ -160,7 +175,7 @@ impl Runner {
         }
         let mut firings = Vec::new();
         for (_, row) in batch.rows() {
-            self.engine.feed(&row, &mut firings);
+            self.engine.feed(&*row, &mut firings);
             for firing in firings.drain(..) {
                 self.fired(firing);
             }
@@ -184,7 +199,10 @@ impl Runner {
             return;
         };
         let slug = &firing.playbook.slug;
-        let current = self.current.iter().find(|current| current.record.slug == *slug);
+        let current = self
+            .current
+            .iter()
+            .find(|current| current.record.slug == *slug);
         let Some(current) = current.cloned() else {
             return;
         };

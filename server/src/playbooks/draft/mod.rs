@@ -5,3 +5,4 @@ mod write;
 
 pub(super) use self::read::read;
 pub(crate) use self::write::write;
+pub(super) use self::write::write_rule;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::model::{Detection, Matcher, Playbook, Response, Stage};
+use super::super::model::{Detection, Matcher, Playbook, Response, Rule, Stage};
 use super::super::times;
 
 /// All that [`read`](super::read) takes but tests, with what was left out.
@@ -24,6 +24,20 @@ pub(crate) fn write(playbook: &Playbook, stage: Stage) -> Map<String, Value> {
         put("description", description.clone().into());
     }
     put("stage", stage.name().into());
+    to.extend(write_rule(rule));
+    let mut put = |name: &str, value: Value| to.insert(name.to_owned(), value);
+    put("max_actors_per_hour", rails.max_actors_per_hour.into());
+    put("shared_ip_users", rails.shared_ip_users.into());
+    put("allow_critical", rails.allow_critical.into());
+    put("notify", (*notify).into());
+    put("responses", responses.iter().map(write_response).collect());
+    to
+}
+
+/// When a playbook fires, as it would be written.
+pub(crate) fn write_rule(rule: &Rule) -> Map<String, Value> {
+    let mut to = Map::new();
+    let mut put = |name: &str, value: Value| to.insert(name.to_owned(), value);
     put("actor", rule.actor.name().into());
     put("trigger", write_matcher(&rule.trigger).into());
     if let Some(field) = &rule.group_by {
@@ -59,11 +73,6 @@ pub(crate) fn write(playbook: &Playbook, stage: Stage) -> Map<String, Value> {
     if let Some(cancel) = &rule.cancel {
         put("cancel", write_matcher(cancel).into());
     }
-    put("max_actors_per_hour", rails.max_actors_per_hour.into());
-    put("shared_ip_users", rails.shared_ip_users.into());
-    put("allow_critical", rails.allow_critical.into());
-    put("notify", (*notify).into());
-    put("responses", responses.iter().map(write_response).collect());
     to
 }
 
