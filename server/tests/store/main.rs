@@ -11,6 +11,7 @@ mod maintenance;
 mod naive;
 mod oracle;
 mod readers;
+mod rows;
 mod sealing;
 mod search;
 

@@ -60,6 +60,13 @@ impl Kept {
         Ok(kept)
     }
 
+    /// The first number that no journal had, as far as is known here.
+    pub(super) fn next(&self) -> u64 {
+        let kept = self.journals.keys().chain(self.dropped.keys());
+        let last = kept.max().map_or(1, |last| last + 1);
+        self.released.map_or(last, |at| last.max(at.journal))
+    }
+
     pub(super) fn journals(&self) -> u64 {
         self.journals.len() as u64
     }
