@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqreen_server::store::{
-    Consumed, Consumer, Dimension, EmbeddedStore, EventFields, EventId, EventStore, Field,
-    JsonField, Position, StoreError, StoreOptions, StoredEvent, Verdict,
+    Consumed, Consumer, EmbeddedStore, EventId, EventStore, Position, StoreError, StoreOptions,
+    StoredEvent, Verdict,
 };
 
 use crate::durability::{CHILD, child, incompressible};
@@ -220,6 +220,54 @@ fn beyond_the_limit_the_oldest_is_dropped_and_counted() {
         consumer.next(LONG).unwrap(),
         Some(Consumed::Missed(0))
     ));
+}
+
+#[test]
+fn what_is_kept_is_no_older_than_events_may_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let hour = Duration::from_secs(3600);
+    let options = StoreOptions::new().retention_age(hour);
+    let store = EmbeddedStore::open(dir.path(), options.clone()).unwrap();
+    let begin = store.consume(None).unwrap().position();
+    append_new(&store, events(0..10));
+    store.seal().unwrap();
+    store.maintain().unwrap();
+    assert_eq!(store.stats().kept_journals, 1);
+    drop(store);
+    let kept = crate::file(dir.path(), "journal", ".kept");
+    let file = std::fs::File::options().write(true).open(kept).unwrap();
+    file.set_modified(std::time::SystemTime::now() - 2 * hour)
+        .unwrap();
+    let store = EmbeddedStore::open(dir.path(), options).unwrap();
+    store.maintain().unwrap();
+    assert_eq!(store.stats().kept_journals, 0);
+    let mut consumer = store.consume(Some(begin)).unwrap();
+    let missed = consumer.next(LONG).unwrap();
+    assert!(matches!(missed, Some(Consumed::Missed(10))), "{missed:?}");
+}
+
+#[test]
+fn damage_before_a_position_shifts_nothing_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut consumer = store.consume(None).unwrap();
+    for start in (0..30).step_by(3) {
+        append_new(&store, events(start..start + 3));
+    }
+    let taken = take_all(&mut *consumer, 30);
+    drop((consumer, store));
+    let journal = crate::file(dir.path(), "journal", ".journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    let store = open(dir.path());
+    assert_eq!(store.stats().damaged_frames, 1);
+    let mut consumer = store.consume(Some(taken[15].1)).unwrap();
+    append_new(&store, events(30..33));
+    assert_eq!(ids(&take_all(&mut *consumer, 17)), ids_of(16..33));
+    // What is lost is passed over.
+    let mut consumer = store.consume(Some(taken[0].1)).unwrap();
+    assert_eq!(ids(&take_all(&mut *consumer, 30)), ids_of(3..33));
 }
 
 #[test]

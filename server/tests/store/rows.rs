@@ -167,3 +167,27 @@ pub(crate) fn a_scan_reads_what_is_asked_for_alone(store: &dyn EventStore) {
             .unwrap()
     );
 }
+
+#[test]
+fn a_scan_that_meets_damage_goes_on_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = crate::open(dir.path());
+    for start in [0, 50, 100] {
+        append_new(&store, events(start..start + 50));
+        store.seal().unwrap();
+    }
+    drop(store);
+    let second = &crate::files(dir.path(), "segments", ".parquet")[1];
+    let mut bytes = std::fs::read(second).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(second, bytes).unwrap();
+    let store = crate::open(dir.path());
+    let (monitor, mut ids) = (ScanMonitor::new(), Vec::new());
+    let filter = Filter::default();
+    let mut take = |row: &dyn EventFields| ids.push(row.id());
+    let ended = store.scan_rows(&filter, TimeRange::ALL, &[], &monitor, &mut take);
+    assert!(ended.unwrap());
+    let left = (0..50).chain(100..150).map(crate::id);
+    assert_eq!(ids, left.collect::<Vec<_>>());
+    assert_eq!(store.stats().damaged_segments, 1);
+}

@@ -79,7 +79,7 @@ pub(super) fn consumed(data: &Path, from: Option<Position>) -> (Vec<String>, Pos
     while let Some(next) = consumer.next(Duration::ZERO).unwrap() {
         match next {
             Consumed::Events(batch) => {
-                ids.extend(batch.rows().map(|(_, row)| row.id().to_string()))
+                ids.extend(batch.rows().map(|(_, row)| row.id().to_string()));
             }
             Consumed::Missed(events) => panic!("{events} events were missed"),
         }
