@@ -6,6 +6,7 @@ mod consuming;
 mod damage;
 mod durability;
 mod grouping;
+mod kept;
 mod language;
 mod maintenance;
 mod naive;
