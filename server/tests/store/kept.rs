@@ -20,7 +20,10 @@ fn nothing_is_kept_without_a_consumer_nor_after_the_release() {
     append_new(&store, events(0..10));
     store.seal().unwrap();
     assert!(crate::files(dir.path(), "journal", ".kept").is_empty());
-    let mut consumer = store.consume(None).unwrap();
+    let mut consumer = store.consume(Some("1.0.0".parse().unwrap())).unwrap();
+    // How many they were is not known.
+    let missed = consumer.next(LONG).unwrap();
+    assert!(matches!(missed, Some(Consumed::Missed(0))), "{missed:?}");
     for start in (10..50).step_by(10) {
         append_new(&store, events(start..start + 10));
         store.seal().unwrap();

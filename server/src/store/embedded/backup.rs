@@ -13,7 +13,9 @@ use crate::store::error::StoreError;
 /// acknowledged before the beginning is among them; a later one may be.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let (from, to) = (Layout::of(from), Layout::create(to)?);
-    // First, so that what is sealed meanwhile is copied as a segment at least.
+    // Before the journals, so that what was released is in the copy.
+    let has_consumer = copy_file(&from.consumer_file(), &to.consumer_file())?;
+    // Before the segments, so that what is sealed meanwhile is copied as a segment at least.
     let journals = journals(&from)?;
     for (number, path) in &journals {
         copy_file(path, &to.journal_file(*number))?;
@@ -46,17 +48,16 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
             break;
         }
     }
-    copy_kept(&from, &to, last)?;
+    if has_consumer {
+        copy_kept(&from, &to, last)?;
+    }
     sync_dir(&to.journal)?;
     sync_dir(&to.segments)
 }
 
-/// Copies what is kept for the consumer, and what it released: of the journals up to `last`, whose rows are all sealed.
-/// So a consumer finds in the copy what its queries do.
+/// Copies what is kept for the consumer, of the journals up to `last`, whose rows are all sealed. So a consumer finds in
+/// the copy what queries do.
 fn copy_kept(from: &Layout, to: &Layout, last: u64) -> Result<(), StoreError> {
-    if !copy_file(&from.consumer_file(), &to.consumer_file())? {
-        return Ok(());
-    }
     for path in settled(&from.journal)? {
         let sealed = journal_number(&path);
         if let Some(number) = sealed.or_else(|| kept_number(&path)).filter(|n| *n <= last) {

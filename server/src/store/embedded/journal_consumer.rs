@@ -55,10 +55,11 @@ impl JournalConsumer {
         let mut kept = shared.kept();
         let end = shared.tail.end();
         let from = from.map_or(end, |from| from.min(end));
-        let released = kept
-            .released()
-            .filter(|released| from.journal < released.journal);
-        let next = released.unwrap_or(from);
+        let released = kept.released().map(|released| released.min(end));
+        // What was sealed before there was a consumer is gone, as is what was released.
+        let first = released.map_or(end.journal, |released| released.journal);
+        let is_gone = from.journal < first;
+        let next = released.filter(|_| is_gone).unwrap_or(from);
         match kept.release(&shared.layout, next) {
             // Then more is kept than is needed, until the next time.
             Err(error @ StoreError::Io { .. }) if kept.released().is_some() => {
@@ -72,7 +73,7 @@ impl JournalConsumer {
             next,
             until: None,
             reading: None,
-            missed: released.map(|_| 0),
+            missed: is_gone.then_some(0),
         })
     }
 
