@@ -28,9 +28,8 @@ pub(crate) use self::actions::{ActionCursor, Origin};
 pub(crate) use self::allowlist::{AllowDraft, AllowEntry};
 pub(crate) use self::audit::{AuditEntry, AuditRecord, Event};
 pub use self::error::StateError;
-pub(crate) use self::model::{
-    Action, ActionDraft, ActionRecord, Id, Kind, Targets, User, key, network,
-};
+pub use self::model::Kind;
+pub(crate) use self::model::{Action, ActionDraft, ActionRecord, Id, Targets, User, key, network};
 pub(crate) use self::people::PersonRecord;
 pub use self::people::Role;
 pub(crate) use self::sessions::SessionRecord;
