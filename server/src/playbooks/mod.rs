@@ -9,6 +9,7 @@ mod model;
 mod respond;
 mod runner;
 mod service;
+mod templates;
 mod times;
 mod undo;
 
@@ -19,4 +20,5 @@ pub use self::model::{
 pub(crate) use self::respond::{Responder, RunResponse, event_places, read_json, responses};
 pub(crate) use self::runner::{RunnerHandle, start};
 pub(crate) use self::service::{Current, PlaybookError, Playbooks};
+pub use self::templates::{Template, templates};
 pub use crate::state::Kind;

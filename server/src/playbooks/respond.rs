@@ -355,8 +355,7 @@ fn apps(current: &Current) -> Vec<Option<String>> {
 
 /// The response of the time after so many.
 fn planned(response: &Response, times: usize) -> RunResponse {
-    let last = response.durations.len().saturating_sub(1);
-    let duration = response.durations.get(times.min(last)).copied().flatten();
+    let duration = response.duration(times);
     RunResponse {
         action: response.kind.name().to_owned(),
         url: response.url.clone(),

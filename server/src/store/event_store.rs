@@ -7,12 +7,13 @@ use std::pin::Pin;
 use super::consume::{Consumer, Position};
 use super::error::StoreError;
 use super::event::{EventId, StoredEvent};
-use super::filter::Filter;
+use super::filter::{Field, Filter};
 use super::follow::Follower;
 use super::query::{
     Cursor, EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor,
     Searched, Step, TimeRange,
 };
+use super::row::EventFields;
 use crate::histogram::Times;
 
 #[cfg(doc)]
@@ -131,6 +132,26 @@ pub trait EventStore: Debug + Send + Sync + 'static {
         }
     }
 
+    /// Hands out every event that is meant, oldest first, and of those of one time the lowest id; of each, the fields
+    /// that are asked for alone are there. Others look absent, [`received`](EventFields::received) is the event's
+    /// time, and [`event`](EventFields::event) is an error. A value within JSON may be asked for by its path, or with
+    /// the whole field; of headers it is always the whole field. Blocks on the disk: call it where blocking is allowed.
+    ///
+    /// Events that are stored while it runs are not part of it. The monitor is told of progress, about every thirty
+    /// thousand rows, and may cancel; returns whether it came to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses; what was handed out before stands.
+    fn scan_rows(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        fields: &[Field],
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(&dyn EventFields),
+    ) -> Result<bool, StoreError>;
+
     /// Counts events over time. Blocks on the disk: call it where blocking is allowed.
     ///
     /// # Errors
@@ -196,7 +217,7 @@ pub struct StoreStats {
     pub kept_journals: u64,
     /// Bytes of them on disk.
     pub kept_bytes: u64,
-    /// Events that were dropped from them before they were consumed.
+    /// Events that were dropped from them before they were consumed, and that the consumer has not released yet.
     pub unconsumed_events: u64,
     /// Ids remembered to recognise duplicates.
     pub dedupe_ids: u64,

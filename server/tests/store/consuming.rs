@@ -1,20 +1,18 @@
 //! Consumers: every accepted event once, in one order, from a position on.
 
-use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use sqreen_server::store::{
-    Consumed, Consumer, Dimension, EmbeddedStore, EventFields, EventId, EventStore, Field,
-    JsonField, Position, StoreError, StoreOptions, StoredEvent, Verdict,
+    Consumed, Consumer, EmbeddedStore, EventId, EventStore, Position, StoreError, StoreOptions,
+    StoredEvent, Verdict,
 };
 
-use crate::durability::{CHILD, child, incompressible};
-use crate::{Lcg, append, append_new, event, events};
+use crate::durability::incompressible;
+use crate::{append, append_new, event, events};
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// What comes next, each event with the position behind it.
 pub(crate) fn take(consumer: &mut dyn Consumer, timeout: Duration) -> Vec<(StoredEvent, Position)> {
@@ -31,7 +29,7 @@ pub(crate) fn take(consumer: &mut dyn Consumer, timeout: Duration) -> Vec<(Store
 }
 
 /// So many events, and no more than that.
-fn take_all(consumer: &mut dyn Consumer, count: usize) -> Vec<(StoredEvent, Position)> {
+pub(crate) fn take_all(consumer: &mut dyn Consumer, count: usize) -> Vec<(StoredEvent, Position)> {
     let mut taken = Vec::new();
     while taken.len() < count {
         let more = take(consumer, LONG);
@@ -42,11 +40,11 @@ fn take_all(consumer: &mut dyn Consumer, count: usize) -> Vec<(StoredEvent, Posi
     taken
 }
 
-fn ids(taken: &[(StoredEvent, Position)]) -> Vec<EventId> {
+pub(crate) fn ids(taken: &[(StoredEvent, Position)]) -> Vec<EventId> {
     taken.iter().map(|(event, _)| event.id).collect()
 }
 
-fn ids_of(range: std::ops::Range<u64>) -> Vec<EventId> {
+pub(crate) fn ids_of(range: std::ops::Range<u64>) -> Vec<EventId> {
     range.map(crate::id).collect()
 }
 
@@ -124,167 +122,29 @@ pub(crate) fn a_consumer_is_woken_replaced_and_ended(store: &dyn EventStore) {
     assert!(matches!(second.next(LONG), Err(StoreError::Closed)));
 }
 
-pub(crate) fn rows_tell_each_field_as_the_event_does(store: &dyn EventStore) {
-    let mut odd = event(1);
-    odd.headers = Some(serde_json::json!([["X-Id", "a"], ["x-id", 2]]));
-    odd.ip = "::ffff:192.0.2.1".parse().ok();
-    odd.properties = serde_json::json!({"a": {"b": 1.5}, "t": "1.5", "": null})
-        .as_object()
-        .cloned();
-    let mut consumer = store.consume(None).unwrap();
-    let given = [vec![odd], events(2..30)].concat();
-    append_new(store, given.clone());
-    let mut given = given.iter();
-    let filters = [
-        "name:event.1",
-        "ip:192.0.2.0/24",
-        "user.id:3",
-        "user.id>3",
-        "properties.a.b:1.50",
-        "properties.t>1",
-        "headers.x-id:2",
-        "headers.X-ID:a",
-        "status>=201 -user.email^u2",
-        "properties~amount",
-        "properties:7",
-        "has:properties.a.c",
-        "params.query.text~QUOTED",
-        "path:/products/4 or aggregated:true",
-    ]
-    .map(|text| text.parse::<sqreen_server::store::Filter>().unwrap());
-    let names = [
-        "status",
-        "properties.a.b",
-        "properties.t",
-        "user",
-        "user.email",
-        "headers.x-id",
-        "ip",
-        "body",
-        "params.query.q",
-    ];
-    let fields: Vec<Field> = names.iter().map(|name| name.parse().unwrap()).collect();
-    while given.len() > 0 {
-        let Some(Consumed::Events(batch)) = consumer.next(LONG).unwrap() else {
-            panic!("events are missing");
-        };
-        for (_, row) in batch.rows() {
-            let expected = given.next().unwrap();
-            let event: &dyn EventFields = expected;
-            assert_eq!(
-                (row.id(), row.time(), row.received()),
-                (event.id(), event.time(), event.received())
-            );
-            assert_eq!((row.ip(), row.status()), (event.ip(), event.status()));
-            assert_eq!((row.app(), row.name()), (event.app(), event.name()));
-            for dimension in Dimension::ALL {
-                assert_eq!(row.text(dimension), event.text(dimension), "{dimension:?}");
-            }
-            for json in JsonField::ALL {
-                assert_eq!(row.json(json), event.json(json), "{json:?}");
-            }
-            for field in &fields {
-                assert_eq!(row.value(field), event.value(field), "{field}");
-                assert_eq!(row.number(field), event.number(field), "{field}");
-            }
-            for filter in &filters {
-                assert_eq!(row.matches(filter), filter.matches(expected), "{filter}");
-            }
-            assert_eq!(&row.event().unwrap(), expected);
-        }
-    }
-}
-
-fn open(dir: &Path) -> EmbeddedStore {
+pub(crate) fn open(dir: &Path) -> EmbeddedStore {
     EmbeddedStore::open(dir, StoreOptions::new().seal_rows(40)).unwrap()
 }
 
 #[test]
 fn a_slow_consumer_misses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let mut consumer = store.consume(None).unwrap();
-    // More than waits in memory, over several journals.
-    for n in 0..60 {
-        append_new(&store, vec![incompressible(n, 700_000)]);
+    // In one journal, and over several.
+    for seal_rows in [1_000, 10] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = StoreOptions::new().seal_rows(seal_rows);
+        let store = EmbeddedStore::open(dir.path(), options).unwrap();
+        let mut consumer = store.consume(None).unwrap();
+        for start in [0, 30, 60] {
+            append_new(&store, events(start..start + 4));
+            assert_eq!(ids(&take_all(&mut *consumer, 4)), ids_of(start..start + 4));
+            // It is in step now; then comes more than waits for it in memory.
+            for n in start + 4..start + 30 {
+                append_new(&store, vec![incompressible(n, 700_000)]);
+            }
+            let taken = take_all(&mut *consumer, 26);
+            assert_eq!(ids(&taken), ids_of(start + 4..start + 30));
+        }
     }
-    assert_eq!(ids(&take_all(&mut *consumer, 60)), ids_of(0..60));
-    // And in step again.
-    append_new(&store, events(60..70));
-    assert_eq!(ids(&take_all(&mut *consumer, 10)), ids_of(60..70));
-}
-
-#[test]
-fn nothing_is_kept_without_a_consumer_nor_after_the_release() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    append_new(&store, events(0..10));
-    store.seal().unwrap();
-    assert!(crate::files(dir.path(), "journal", ".kept").is_empty());
-    let mut consumer = store.consume(None).unwrap();
-    for start in (10..50).step_by(10) {
-        append_new(&store, events(start..start + 10));
-        store.seal().unwrap();
-    }
-    let kept = crate::files(dir.path(), "journal", ".kept");
-    assert_eq!((kept.len(), store.stats().kept_journals), (4, 4));
-    let bytes: u64 = kept.iter().map(|path| path.metadata().unwrap().len()).sum();
-    assert_eq!(store.stats().kept_bytes, bytes);
-    let taken = take_all(&mut *consumer, 40);
-    // Within the second of them.
-    consumer.release(taken[15].1).unwrap();
-    assert_eq!(crate::files(dir.path(), "journal", ".kept"), kept[1..]);
-    // What it has not been handed yet cannot be released.
-    consumer.release("900.0.0".parse().unwrap()).unwrap();
-    assert!(consumer.next(Duration::ZERO).unwrap().is_none());
-    consumer.release(consumer.position()).unwrap();
-    assert!(crate::files(dir.path(), "journal", ".kept").is_empty());
-    assert_eq!(store.stats().kept_bytes, 0);
-    store.seal().unwrap();
-    assert!(crate::files(dir.path(), "journal", ".kept").is_empty());
-}
-
-#[test]
-fn beyond_the_limit_the_oldest_is_dropped_and_counted() {
-    let dir = tempfile::tempdir().unwrap();
-    // Each journal takes some 40 kB.
-    let options = StoreOptions::new().seal_rows(1_000_000).kept_bytes(100_000);
-    let store = EmbeddedStore::open(dir.path(), options.clone()).unwrap();
-    let consumer = store.consume(None).unwrap();
-    let begin = consumer.position();
-    drop(consumer);
-    for n in 0..6 {
-        append_new(&store, events(n * 11..n * 11 + 10));
-        append_new(&store, vec![incompressible(n * 11 + 10, 50_000)]);
-        store.seal().unwrap();
-    }
-    let kept = store.stats().kept_journals;
-    assert!((1..6).contains(&kept) && store.stats().kept_bytes <= 100_000);
-    assert_eq!(store.stats().unconsumed_events, (6 - kept) * 11);
-    for _ in 0..2 {
-        let mut consumer = store.consume(Some(begin)).unwrap();
-        assert!(matches!(
-            consumer.next(LONG).unwrap(),
-            Some(Consumed::Missed(events)) if events == (6 - kept) * 11
-        ));
-        let taken = take_all(&mut *consumer, kept as usize * 11);
-        assert_eq!(ids(&taken), ids_of((6 - kept) * 11..66));
-    }
-    drop(store);
-    let store = EmbeddedStore::open(dir.path(), options).unwrap();
-    let mut consumer = store.consume(Some(begin)).unwrap();
-    let missed = consumer.next(LONG).unwrap();
-    assert!(matches!(missed, Some(Consumed::Missed(events)) if events == (6 - kept) * 11));
-    take_all(&mut *consumer, kept as usize * 11);
-    assert!(consumer.next(Duration::ZERO).unwrap().is_none());
-    consumer.release(consumer.position()).unwrap();
-    assert_eq!(store.stats().unconsumed_events, 0);
-    // What was released is not to be had again, and it says so.
-    let mut consumer = store.consume(Some(begin)).unwrap();
-    assert!(matches!(
-        consumer.next(LONG).unwrap(),
-        Some(Consumed::Missed(0))
-    ));
 }
 
 #[test]
@@ -295,170 +155,4 @@ fn a_position_beyond_the_end_means_from_now_on() {
     let mut consumer = store.consume(Some("7.123.4".parse().unwrap())).unwrap();
     append_new(&store, events(10..20));
     assert_eq!(ids(&take_all(&mut *consumer, 10)), ids_of(10..20));
-}
-
-/// Random appends, imports, seals, releases and ends: what comes after a checkpoint is each event once.
-#[test]
-fn random_lives_hand_out_each_event_once() {
-    for seed in 0..25 {
-        let mut random = Lcg(seed);
-        let dir = tempfile::tempdir().unwrap();
-        let mut accepted: Vec<EventId> = Vec::new();
-        // The number of events handed out before the checkpoint, and its position.
-        let mut checkpoint: Option<(usize, Position)> = None;
-        let mut next = 0;
-        for _ in 0..6 {
-            let store = EmbeddedStore::open(
-                dir.path(),
-                StoreOptions::new().seal_rows(5 + random.below(60) as usize),
-            )
-            .unwrap();
-            let mut consumer = store.consume(checkpoint.map(|(_, at)| at)).unwrap();
-            let (mut handed, _) = *checkpoint.get_or_insert((0, consumer.position()));
-            for _ in 0..random.below(25) {
-                match random.below(8) {
-                    0..3 => {
-                        let count = 1 + random.below(20);
-                        append_new(&store, events(next..next + count));
-                        accepted.extend(ids_of(next..next + count));
-                        next += count;
-                    }
-                    3 => {
-                        let runtime = tokio::runtime::Builder::new_current_thread()
-                            .build()
-                            .unwrap();
-                        runtime
-                            .block_on(store.import(events(next..next + 5)))
-                            .unwrap();
-                        next += 5;
-                    }
-                    4 => store.seal().unwrap(),
-                    _ => {
-                        for (event, at) in take(&mut *consumer, Duration::ZERO) {
-                            assert_eq!(event.id, accepted[handed], "seed {seed}");
-                            handed += 1;
-                            if random.below(10) == 0 {
-                                checkpoint = Some((handed, at));
-                            }
-                        }
-                        if random.below(3) == 0 {
-                            let (_, at) = checkpoint.unwrap();
-                            consumer.release(at).unwrap();
-                        }
-                    }
-                }
-            }
-            if random.below(2) == 0 {
-                store.close().unwrap();
-            }
-        }
-        let store = open(dir.path());
-        let (handed, at) = checkpoint.unwrap();
-        let mut consumer = store.consume(Some(at)).unwrap();
-        let rest = take_all(&mut *consumer, accepted.len() - handed);
-        assert_eq!(ids(&rest), accepted[handed..], "seed {seed}");
-        assert!(consumer.next(Duration::ZERO).unwrap().is_none());
-        let once: BTreeSet<_> = accepted.iter().collect();
-        assert_eq!(once.len(), accepted.len());
-    }
-}
-
-/// The numbers of the events that are in the log, and the last position; what was cut off by a kill is left out.
-fn read_log(path: &Path) -> (Vec<u64>, Position) {
-    let text = std::fs::read_to_string(path).unwrap();
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-    std::fs::write(path, whole).unwrap();
-    let lines = whole.lines().map(|line| line.split_once(' ').unwrap());
-    let (_, last) = lines.clone().next_back().unwrap();
-    let numbers = lines
-        .filter_map(|(number, _)| number.parse().ok())
-        .collect();
-    (numbers, last.parse().unwrap())
-}
-
-/// Appends and consumes until killed; what was consumed, and where it goes on, is in a log.
-fn consume_until_killed(dir: &Path) {
-    let log = dir.join("log");
-    let store = EmbeddedStore::open(dir.join("store"), StoreOptions::new().seal_rows(300)).unwrap();
-    let from = log.exists().then(|| read_log(&log).1);
-    let mut consumer = store.consume(from).unwrap();
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&log)
-        .unwrap();
-    if from.is_none() {
-        writeln!(file, "begin {}", consumer.position()).unwrap();
-    }
-    let first = 1_000_000 * (1 + crate::all(&store).len() as u64);
-    let next = std::sync::atomic::AtomicU64::new(first);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let start = next.fetch_add(20, std::sync::atomic::Ordering::Relaxed);
-                    append_new(&store, events(start..start + 20));
-                    println!("acknowledged {start}");
-                }
-            });
-        }
-        let mut random = Lcg(first);
-        loop {
-            let mut lines = String::new();
-            for (event, at) in take(&mut *consumer, LONG) {
-                let number = u128::from_be_bytes(*event.id.as_bytes());
-                lines.push_str(&format!("{number} {at}\n"));
-            }
-            file.write_all(lines.as_bytes()).unwrap();
-            if random.below(20) == 0 {
-                consumer.release(consumer.position()).unwrap();
-            }
-            // At times it is behind, and reads journals.
-            if random.below(50) == 0 {
-                store.seal().unwrap();
-            }
-        }
-    });
-}
-
-#[test]
-fn killed_at_any_moment_it_hands_out_each_event_once() {
-    if let Some(dir) = std::env::var_os(CHILD) {
-        consume_until_killed(Path::new(&dir));
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let mut random = Lcg(11);
-    let mut acknowledged = Vec::new();
-    for _ in 0..6 {
-        let test = "consuming::killed_at_any_moment_it_hands_out_each_event_once";
-        let mut child = child(test, dir.path(), None);
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let start = |line: &str| line.rsplit_once("acknowledged ")?.1.parse::<u64>().ok();
-        for _ in 0..20 + random.below(150) {
-            let line = lines.next().expect("the child appends until it is killed");
-            acknowledged.extend(start(&line.unwrap()));
-        }
-        child.kill().unwrap();
-        acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| start(&line)));
-        child.wait().unwrap();
-    }
-    let (mut numbers, last) = read_log(&dir.path().join("log"));
-    assert!(!numbers.is_empty());
-    let store = open(&dir.path().join("store"));
-    let stored = crate::all(&store).len();
-    let mut consumer = store.consume(Some(last)).unwrap();
-    let rest = take_all(&mut *consumer, stored - numbers.len());
-    let number =
-        |(event, _): &(StoredEvent, Position)| u128::from_be_bytes(*event.id.as_bytes()) as u64;
-    numbers.extend(rest.iter().map(number));
-    let once: BTreeSet<u64> = numbers.iter().copied().collect();
-    assert_eq!(once.len(), numbers.len(), "an event was handed out twice");
-    for start in acknowledged {
-        assert!(
-            (start..start + 20).all(|n| once.contains(&n)),
-            "{start} was not handed out"
-        );
-    }
-    assert_eq!(store.stats().unconsumed_events, 0);
 }

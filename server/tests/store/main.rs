@@ -6,11 +6,13 @@ mod consuming;
 mod damage;
 mod durability;
 mod grouping;
+mod kept;
 mod language;
 mod maintenance;
 mod naive;
 mod oracle;
 mod readers;
+mod rows;
 mod sealing;
 mod search;
 

@@ -32,10 +32,7 @@ impl Node {
     fn bytes(&self) -> usize {
         let windows = self.windows.iter();
         let inner: usize = windows.map(|(_, window)| window.bytes()).sum();
-        size_of::<Self>()
-            + TABLE_BYTES
-            + self.windows.capacity() * size_of::<(u64, Window)>()
-            + inner
+        size_of::<Self>() + TABLE_BYTES + self.windows.len() * size_of::<(u64, Window)>() + inner
     }
 
     /// The window of the group, which is made if there is none.

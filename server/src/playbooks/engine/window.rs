@@ -6,8 +6,8 @@ use crate::store::EventId;
 
 /// The most events, others or values of one window where only their number bounds them; beyond it the oldest go.
 pub(super) const MAX_MARKS: usize = 8_192;
-/// From so many events on, those go that can change no answer.
-const THIN_FROM: usize = 64;
+/// From so many events on, those go that can change no answer. Tests have fewer events than attackers.
+const THIN_FROM: usize = if cfg!(test) { 4 } else { 64 };
 
 /// An event that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ impl Window {
     /// Takes one of the others; says whether one had to go.
     pub(super) fn other(&mut self, mark: Mark) -> bool {
         if let Err(place) = self.others.binary_search(&mark) {
-            self.others.insert(place, mark);
+            insert(&mut self.others, place, mark);
         }
         trim(&mut self.others)
     }
@@ -83,9 +83,9 @@ impl Window {
         let Err(place) = self.marks.binary_search(&mark) else {
             return (None, false);
         };
-        self.marks.insert(place, mark);
+        insert(&mut self.marks, place, mark);
         if matches!(terms.ask, Ask::Distinct { .. }) {
-            self.values.insert(place, value);
+            insert(&mut self.values, place, value);
         }
         if let Some(enough) = self.enough(place, terms) {
             let end = enough.marks.last().map_or(mark.time, |mark| mark.time);
@@ -154,8 +154,8 @@ impl Window {
         match last {
             Some(last) => *last = mark.max(*last),
             None => {
-                self.marks.push(mark);
-                self.values.push(value);
+                insert(&mut self.marks, self.values.len(), mark);
+                insert(&mut self.values, self.marks.len() - 1, value);
             }
         }
         let mut others = self.values.iter().zip(&self.marks);
@@ -269,11 +269,19 @@ impl Window {
         self.quiet_until <= open && past(&self.marks) && past(&self.others)
     }
 
-    /// Bytes beside its own.
+    /// Bytes beside its own. It counts what is in use, so that a copy has as many.
     pub(super) fn bytes(&self) -> usize {
-        (self.marks.capacity() + self.others.capacity()) * size_of::<Mark>()
-            + self.values.capacity() * size_of::<u64>()
+        (self.marks.len() + self.others.len()) * size_of::<Mark>()
+            + self.values.len() * size_of::<u64>()
     }
+}
+
+/// Inserts it; most actors have one event alone, and need no room for four.
+fn insert<T>(list: &mut Vec<T>, place: usize, value: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len().max(1));
+    }
+    list.insert(place, value);
 }
 
 /// Takes the oldest away where there are too many.

@@ -5,6 +5,7 @@
 mod document;
 mod error;
 mod print;
+mod run;
 mod test;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use self::document::Document;
 pub use self::error::FileError;
 pub use self::print::print;
+pub use self::run::{Failure, run};
 pub use self::test::{Expected, Given, PlaybookTest};
 use super::draft;
 use super::limits::MAX_PLAYBOOKS;

@@ -1,8 +1,9 @@
 //! The consumer of the journal: first what is on disk, then what the writer hands on.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::Duration;
@@ -31,12 +32,21 @@ pub(super) struct JournalConsumer {
 }
 
 /// A part of a journal.
-#[derive(Debug)]
 struct Reading {
     journal: u64,
     /// Where the data begins.
     base: u64,
     data: Vec<u8>,
+    decompressor: Decompressor<'static>,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading")
+            .field("journal", &self.journal)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
 }
 
 impl JournalConsumer {
@@ -45,18 +55,25 @@ impl JournalConsumer {
         let mut kept = shared.kept();
         let end = shared.tail.end();
         let from = from.map_or(end, |from| from.min(end));
-        let released = kept
-            .released()
-            .filter(|released| from.journal < released.journal);
-        let next = released.unwrap_or(from);
-        kept.release(&shared.layout, next)?;
+        let released = kept.released().map(|released| released.min(end));
+        // What was sealed before there was a consumer is gone, as is what was released.
+        let first = released.map_or(end.journal, |released| released.journal);
+        let is_gone = from.journal < first;
+        let next = released.filter(|_| is_gone).unwrap_or(from);
+        match kept.release(&shared.layout, next) {
+            // Then more is kept than is needed, until the next time.
+            Err(error @ StoreError::Io { .. }) if kept.released().is_some() => {
+                tracing::warn!(%error, "the position from which is consumed cannot be released");
+            }
+            released => released?,
+        }
         Ok(Self {
             number: shared.tail.join(),
             shared: Arc::clone(shared),
             next,
             until: None,
             reading: None,
-            missed: released.map(|_| 0),
+            missed: is_gone.then_some(0),
         })
     }
 
@@ -65,7 +82,7 @@ impl JournalConsumer {
         while self.next < until {
             let journal = self.next.journal;
             let is_last = journal == until.journal;
-            let reading = match self.reading.take().filter(|part| part.journal == journal) {
+            let mut reading = match self.reading.take().filter(|part| part.journal == journal) {
                 Some(reading) => reading,
                 None => match self.load(is_last.then_some(until.frame))? {
                     Some(reading) => reading,
@@ -82,11 +99,7 @@ impl JournalConsumer {
                 self.reading = Some(reading);
                 return Ok(Some(Consumed::Missed(events)));
             }
-            let batch = reading.batch(&mut self.next).map_err(|error| {
-                let path = self.shared.layout.journal_file(journal);
-                StoreError::io("reading the journal", path, error)
-            })?;
-            match batch {
+            match reading.batch(&mut self.next) {
                 Some(batch) => {
                     self.reading = Some(reading);
                     return Ok(Some(Consumed::Events(batch)));
@@ -106,16 +119,18 @@ impl JournalConsumer {
         let layout = &self.shared.layout;
         // In the order in which a journal has these names.
         for path in [layout.journal_file(journal), layout.kept_file(journal)] {
+            let decompressor = Decompressor::new();
             match read_part(&path, frame, end) {
                 Ok(data) => {
                     return Ok(Some(Reading {
                         journal,
                         base: frame,
                         data,
+                        decompressor: decompressor.map_err(failed(&path))?,
                     }));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::io("reading the journal", path, error)),
+                Err(error) => return Err(failed(&path)(error)),
             }
         }
         Ok(None)
@@ -124,15 +139,12 @@ impl JournalConsumer {
 
 impl Reading {
     /// The rows of the next frame that has any for consumers; sets the position behind them.
-    fn batch(&self, next: &mut Position) -> io::Result<Option<EventBatch>> {
-        let mut decompressor = Decompressor::new()?;
+    fn batch(&mut self, next: &mut Position) -> Option<EventBatch> {
         loop {
             let offset = next.frame.saturating_sub(self.base);
             let offset = usize::try_from(offset).unwrap_or(usize::MAX);
             let found = frame::first_good(self.journal, self.base, &self.data, offset);
-            let Some((start, frame)) = found else {
-                return Ok(None);
-            };
+            let (start, frame) = found?;
             let start = self.base + start as u64;
             let done = match start == next.frame {
                 true => next.rows as usize,
@@ -142,19 +154,23 @@ impl Reading {
             let mut builder = BatchBuilder::default();
             // What cannot be read was counted as damage when the journal was.
             if !frame.imported
-                && let Ok(raw) = frame.raw(&mut decompressor)
+                && let Ok(raw) = frame.raw(&mut self.decompressor)
             {
                 builder.push_frame(&raw, |_, _| true);
             }
             let batch = EventBatch::hot(Arc::new(builder.finish()), self.journal, start, done);
             if !batch.is_empty() {
-                return Ok(Some(batch));
+                return Some(batch);
             }
         }
     }
 }
 
-fn read_part(path: &PathBuf, start: u64, end: Option<u64>) -> io::Result<Vec<u8>> {
+fn failed(path: &Path) -> impl Fn(io::Error) -> StoreError {
+    move |error| StoreError::io("reading the journal", path, error)
+}
+
+fn read_part(path: &Path, start: u64, end: Option<u64>) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(start))?;
     let mut data = Vec::new();

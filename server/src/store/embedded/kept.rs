@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::disk;
 use super::files::{Layout, dropped_events, kept_number, list, sync_dir};
 use super::frame;
 use super::hot::BatchBuilder;
+use super::options::StoreOptions;
 use crate::store::consume::Position;
 use crate::store::error::StoreError;
 
@@ -22,21 +24,44 @@ use crate::store::error::StoreError;
 pub(super) struct Kept {
     /// What is before it is not needed; `None` where there never was a consumer.
     released: Option<Position>,
-    /// The bytes of the journals that are kept, by their numbers.
-    journals: BTreeMap<u64, u64>,
+    /// The journals that are kept, by their numbers.
+    journals: BTreeMap<u64, KeptJournal>,
     /// The events of those that were dropped.
     dropped: BTreeMap<u64, u64>,
     /// The directory is no longer this store's.
     closed: bool,
 }
 
+#[derive(Debug)]
+struct KeptJournal {
+    bytes: u64,
+    /// When its last rows came, as far as the system tells.
+    written: SystemTime,
+}
+
+impl KeptJournal {
+    fn look_at(path: &Path) -> Result<Self, StoreError> {
+        let look = || {
+            let metadata = fs::metadata(path)?;
+            Ok(Self {
+                bytes: metadata.len(),
+                written: metadata.modified()?,
+            })
+        };
+        look().map_err(|error| StoreError::io("looking at", path, error))
+    }
+}
+
 impl Kept {
     /// What a directory holds.
     pub(super) fn read(layout: &Layout) -> Result<Self, StoreError> {
         let path = layout.consumer_file();
-        let released = match fs::read_to_string(&path) {
-            // It is synced before it has its name; whatever damaged it, nothing that is kept is let go.
-            Ok(text) => Some(text.parse().unwrap_or(Position::new(0, 0, 0))),
+        let released = match fs::read(&path) {
+            Ok(text) => {
+                let text = std::str::from_utf8(&text).unwrap_or_default();
+                // It was synced before it had its name; whatever damaged it, nothing that is kept is let go.
+                Some(text.parse().unwrap_or(Position::new(0, 0, 0)))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(StoreError::io("reading the released position", path, error)),
         };
@@ -46,9 +71,7 @@ impl Kept {
         };
         for path in list(&layout.journal)? {
             if let Some(number) = kept_number(&path) {
-                let size = fs::metadata(&path).map(|metadata| metadata.len());
-                let size = size.map_err(|error| StoreError::io("looking at", &path, error))?;
-                kept.journals.insert(number, size);
+                kept.journals.insert(number, KeptJournal::look_at(&path)?);
             }
             if let Some((number, events)) = dropped_events(&path) {
                 kept.dropped.insert(number, events);
@@ -60,12 +83,19 @@ impl Kept {
         Ok(kept)
     }
 
+    /// The first number that no journal had, as far as is known here.
+    pub(super) fn next(&self) -> u64 {
+        let kept = self.journals.keys().chain(self.dropped.keys());
+        let last = kept.max().map_or(1, |last| last + 1);
+        self.released.map_or(last, |at| last.max(at.journal))
+    }
+
     pub(super) fn journals(&self) -> u64 {
         self.journals.len() as u64
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.journals.values().sum()
+        self.journals.values().map(|journal| journal.bytes).sum()
     }
 
     /// The events that were dropped and that the consumer has not passed.
@@ -157,22 +187,33 @@ impl Kept {
         let kept = layout.kept_file(number);
         disk::rename(&path, &kept)
             .map_err(|error| StoreError::io("keeping a sealed journal", &path, error))?;
-        let size = fs::metadata(&kept).map_or(0, |metadata| metadata.len());
-        self.journals.insert(number, size);
+        self.journals.insert(number, KeptJournal::look_at(&kept)?);
         Ok(())
     }
 
-    /// Drops the oldest journals beyond the limit; the folder is not synced.
-    pub(super) fn limit(&mut self, layout: &Layout, bytes: u64) -> Result<(), StoreError> {
-        while self.bytes() > bytes
-            && let Some((number, size)) = self.journals.pop_first()
+    /// Drops the oldest journals that are too many, or older than events may be.
+    pub(super) fn limit(
+        &mut self,
+        layout: &Layout,
+        options: &StoreOptions,
+    ) -> Result<(), StoreError> {
+        let oldest = options
+            .retention_age
+            .and_then(|age| SystemTime::now().checked_sub(age));
+        let mut dropped = false;
+        while let Some((number, journal)) = self.journals.first_key_value()
+            && (self.bytes() > options.kept_bytes
+                || oldest.is_some_and(|oldest| journal.written < oldest))
         {
-            if let Err(error) = self.drop_journal(layout, number) {
-                self.journals.insert(number, size);
-                return Err(error);
-            }
+            let number = *number;
+            self.drop_journal(layout, number)?;
+            self.journals.remove(&number);
+            dropped = true;
         }
-        Ok(())
+        match dropped {
+            true => sync_dir(&layout.journal),
+            false => Ok(()),
+        }
     }
 
     fn drop_journal(&mut self, layout: &Layout, number: u64) -> Result<(), StoreError> {

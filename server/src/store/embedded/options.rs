@@ -22,7 +22,8 @@ pub struct StoreOptions {
     /// rows in memory, at most four times [`seal_bytes`](Self::seal_bytes), are not counted. Default: no limit.
     pub retention_bytes: Option<u64>,
     /// Once the store had a consumer, sealed journals that it has not released are kept, up to this many bytes; beyond
-    /// it the oldest is dropped, and the consumer told of what it missed. Default 1 GiB.
+    /// it the oldest is dropped, as is one that is older than [`retention_age`](Self::retention_age), and the consumer
+    /// told of what it missed. Default 1 GiB.
     pub kept_bytes: u64,
     /// How long the id of an event is remembered, to recognise it if it is sent again. Default 24 hours.
     pub dedupe_window: Duration,

@@ -58,8 +58,7 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
     let mut next = segments
         .iter()
         .map(|segment| segment.numbers().last + 1)
-        .max()
-        .unwrap_or(1);
+        .fold(kept.next(), u64::max);
     let mut view = View {
         segments: Arc::new(segments),
         ..View::default()

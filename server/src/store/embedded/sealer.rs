@@ -93,8 +93,8 @@ fn seal(shared: &Shared, part: &Arc<SealPart>, options: &StoreOptions) -> Result
     let mut kept = shared.kept();
     let done = kept
         .sealed(layout, part.number, part.has_accepted)
-        .and_then(|()| kept.limit(layout, options.kept_bytes))
-        .and_then(|()| sync_dir(&layout.journal));
+        .and_then(|()| sync_dir(&layout.journal))
+        .and_then(|()| kept.limit(layout, options));
     if let Err(error) = done {
         tracing::warn!(%error, "a sealed journal cannot be put away; the next start does it");
     }

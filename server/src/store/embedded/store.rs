@@ -17,7 +17,7 @@ use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
 use super::row;
-use super::scan::{self, ScanError, Search};
+use super::scan::{self, RowScan, ScanError, Search};
 use super::sealer;
 use super::tail::Tail;
 use super::view::{Shared, View};
@@ -26,10 +26,13 @@ use crate::store::consume::{Consumer, Position};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 use crate::store::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
+use crate::store::filter::{Field, Filter};
 use crate::store::follow::Follower;
 use crate::store::query::{
     EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched, Step,
+    TimeRange,
 };
+use crate::store::row::EventFields;
 
 /// The most bytes of one append, encoded.
 const MAX_APPEND_BYTES: usize = 32 << 20;
@@ -238,6 +241,24 @@ impl EventStore for EmbeddedStore {
         query.validate()?;
         let mut search = Search::new(query, monitor);
         self.scan(|view| scan::search(view, &mut search, sink))
+    }
+
+    fn scan_rows(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        fields: &[Field],
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(&dyn EventFields),
+    ) -> Result<bool, StoreError> {
+        let mut rows = RowScan {
+            filter,
+            range,
+            fields,
+            monitor,
+            last: None,
+        };
+        self.scan(|view| scan::rows(view, &mut rows, sink))
     }
 
     fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
