@@ -26,6 +26,8 @@ pub(super) struct RunView {
     playbook: String,
     version: i64,
     stage: String,
+    /// Who had set the stage.
+    approved_by: String,
     outcome: String,
     reason: Option<String>,
     /// An address or range, or the identifiers of a user.
@@ -46,6 +48,7 @@ impl From<&RunRecord> for RunView {
             playbook: run.slug.clone(),
             version: run.version,
             stage: run.stage.clone(),
+            approved_by: run.approved_by.clone(),
             outcome: run.outcome.clone(),
             reason: run.reason.clone(),
             actor: match run.actor.starts_with('{') {
@@ -113,7 +116,7 @@ pub(super) async fn get(
         let playbook = version.as_ref().map(|version| read_json(&version.body));
         view.insert("definition".to_owned(), json!(playbook));
         view.insert(
-            "changed_by".to_owned(),
+            "approved_by".to_owned(),
             json!(version.map(|version| version.by)),
         );
         view.insert("events".to_owned(), json!(events));

@@ -112,7 +112,10 @@ impl Responder<'_> {
     ) -> Result<Decided, StateError> {
         // It may be another than when the event was evaluated.
         let latest = self.playbooks.get(&run.slug);
-        let stage = latest.map_or(Stage::Draft, |latest| latest.stage);
+        let stage = latest.as_ref().map_or(Stage::Draft, |latest| latest.stage);
+        if let Some(latest) = latest {
+            run.approved_by.clone_from(&latest.record.staged_by);
+        }
         let current = &Current {
             stage,
             ..current.clone()
@@ -315,6 +318,7 @@ fn new_run(fired: &Fired) -> Result<RunRecord, StateError> {
         version: current.record.version,
         stage: current.stage.name().to_owned(),
         outcome: String::new(),
+        approved_by: current.record.staged_by.clone(),
         reason: None,
         actor,
         group: group.clone(),

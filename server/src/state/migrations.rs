@@ -136,6 +136,7 @@ const STEPS: [&str; 5] = [
         version INTEGER NOT NULL,
         stage TEXT NOT NULL,
         outcome TEXT NOT NULL,
+        approved_by TEXT NOT NULL,
         reason TEXT,
         actor TEXT NOT NULL,
         grouped TEXT,

@@ -23,6 +23,8 @@ pub(crate) struct RunRecord {
     pub(crate) stage: String,
     /// The name of what came of it; empty until that is known.
     pub(crate) outcome: String,
+    /// Who had set the stage.
+    pub(crate) approved_by: String,
     /// Why nothing was done, where nothing was.
     pub(crate) reason: Option<String>,
     /// Whom it concerns: an address or range, or a JSON object of identifiers.
@@ -104,7 +106,7 @@ pub(crate) trait RunStore {
 }
 
 const COLUMNS: &str = "row, id, key, slug, version, stage, outcome, reason, actor, grouped, at, decided_at, \
-                       counted, events, responses, undone_at, undone_by";
+                       counted, events, responses, undone_at, undone_by, approved_by";
 
 impl RunStore for SqliteState {
     fn begin_run(&self, run: &RunRecord) -> Result<(RunRecord, bool), StateError> {
@@ -113,8 +115,8 @@ impl RunStore for SqliteState {
                 let transaction = connection.transaction()?;
                 let added = transaction.execute(
                     "INSERT INTO runs (id, key, slug, version, stage, outcome, reason, actor, grouped, at, decided_at,
-                                       counted, events, responses)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                                       counted, events, responses, approved_by)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                      ON CONFLICT (key) DO NOTHING",
                     params![
                         run.id.to_sql(),
@@ -130,7 +132,8 @@ impl RunStore for SqliteState {
                         run.decided_at,
                         run.counted,
                         run.events,
-                        run.responses
+                        run.responses,
+                        run.approved_by
                     ],
                 )?;
                 let old = "DELETE FROM runs WHERE decided_at < ?1";
@@ -146,9 +149,16 @@ impl RunStore for SqliteState {
 
     fn end_run(&self, run: &RunRecord) -> Result<(), StateError> {
         self.with(|connection| {
-            let sql = "UPDATE runs SET stage = ?2, outcome = ?3, reason = ?4, responses = ?5 WHERE id = ?1";
+            let sql = "UPDATE runs SET stage = ?2, outcome = ?3, reason = ?4, responses = ?5, approved_by = ?6 WHERE id = ?1";
             let id = run.id.to_sql();
-            let values = params![id, run.stage, run.outcome, run.reason, run.responses];
+            let values = params![
+                id,
+                run.stage,
+                run.outcome,
+                run.reason,
+                run.responses,
+                run.approved_by
+            ];
             let written = connection.execute(sql, values);
             written.map_err(StateError::sqlite("writing down what came of a run"))?;
             Ok(())
@@ -296,5 +306,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         responses: row.get(14)?,
         undone_at: row.get(15)?,
         undone_by: row.get(16)?,
+        approved_by: row.get(17)?,
     })
 }

@@ -13,5 +13,6 @@ mod kill_sdk;
 mod not_found;
 mod old_agents;
 mod operation;
+mod playbooks;
 mod process;
 mod stop;
