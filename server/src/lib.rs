@@ -35,6 +35,7 @@ mod histogram;
 mod ingest;
 mod ledger;
 mod metrics;
+mod notify;
 pub mod playbooks;
 mod routes;
 mod serve;

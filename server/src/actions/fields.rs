@@ -43,19 +43,19 @@ impl fmt::Display for FieldError {
 
 /// The fields of an object; each is taken once, `null` is as if it were absent.
 #[derive(Debug)]
-pub(super) struct Fields(Map<String, Value>);
+pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    pub(super) fn new(fields: Map<String, Value>) -> Self {
+    pub(crate) fn new(fields: Map<String, Value>) -> Self {
         Self(fields)
     }
 
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }
 
     /// A text of 1 to `limit` bytes.
-    pub(super) fn text(&mut self, name: &str, limit: usize) -> Result<Option<String>, FieldError> {
+    pub(crate) fn text(&mut self, name: &str, limit: usize) -> Result<Option<String>, FieldError> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) if (1..=limit).contains(&text.len()) => Ok(Some(text)),
@@ -64,7 +64,7 @@ impl Fields {
         }
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, FieldError> {
+    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, FieldError> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(flag)),
@@ -73,7 +73,7 @@ impl Fields {
     }
 
     /// A list of 0 to `limit` elements.
-    pub(super) fn list(&mut self, name: &str, limit: usize) -> Result<Vec<Value>, FieldError> {
+    pub(crate) fn list(&mut self, name: &str, limit: usize) -> Result<Vec<Value>, FieldError> {
         match self.take(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(list)) if list.len() <= limit => Ok(list),
@@ -86,7 +86,7 @@ impl Fields {
     }
 
     /// Refuses what was not taken.
-    pub(super) fn finish(self) -> Result<(), FieldError> {
+    pub(crate) fn finish(self) -> Result<(), FieldError> {
         match self.0.keys().next() {
             None => Ok(()),
             Some(name) => Err(FieldError::new(name, "unknown field")),

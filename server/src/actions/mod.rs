@@ -30,8 +30,9 @@ mod service;
 mod wire;
 
 pub(crate) use self::address::parse as parse_network;
+pub(crate) use self::critical::range as critical_range;
 pub(crate) use self::delivery::{Delivery, OpenStream};
 pub(crate) use self::draft::identifier;
-pub(crate) use self::fields::FieldError;
+pub(crate) use self::fields::{FieldError, Fields};
 pub(crate) use self::service::{ActionError, ActionPage, Actions, News};
 pub(crate) use self::wire::{Audience, Pack, etag, wire};

@@ -31,6 +31,11 @@ pub(crate) enum Event {
     AllowRemoved,
     SettingsChanged,
     EventsExported,
+    DestinationAdded,
+    DestinationChanged,
+    DestinationRemoved,
+    DestinationTested,
+    DeliveryReplayed,
 }
 
 impl Event {
@@ -54,6 +59,11 @@ impl Event {
             Self::AllowRemoved => "allowlist_removed",
             Self::SettingsChanged => "settings_changed",
             Self::EventsExported => "events_exported",
+            Self::DestinationAdded => "destination_added",
+            Self::DestinationChanged => "destination_changed",
+            Self::DestinationRemoved => "destination_removed",
+            Self::DestinationTested => "destination_tested",
+            Self::DeliveryReplayed => "delivery_replayed",
         }
     }
 }

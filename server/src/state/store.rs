@@ -6,7 +6,9 @@ use super::actions::ActionStore;
 use super::allowlist::AllowStore;
 use super::apps::AppStore;
 use super::audit::AuditStore;
+use super::destinations::DestinationStore;
 use super::error::StateError;
+use super::outbox::OutboxStore;
 use super::people::PersonStore;
 use super::sessions::SessionStore;
 use super::settings::SettingStore;
@@ -20,6 +22,8 @@ pub(crate) trait StateStore:
     + AllowStore
     + AppStore
     + AuditStore
+    + DestinationStore
+    + OutboxStore
     + PersonStore
     + SessionStore
     + SettingStore
