@@ -10,6 +10,7 @@ mod hostile;
 mod ingest;
 mod kill;
 mod kill_sdk;
+mod notifications;
 mod old_agents;
 mod operation;
 mod process;
