@@ -64,8 +64,8 @@ pub(crate) trait OutboxStore {
 const COLUMNS: &str = "row, id, destination, playbook, notices, status, attempts, opened_at, due_at, since_at, \
                        ended_at, answer";
 /// The first of each line of a destination that is enabled.
-const HEADS: &str = "FROM deliveries WHERE row IN (SELECT min(row) FROM deliveries WHERE status = 'pending' \
-                     GROUP BY destination) AND destination IN (SELECT id FROM destinations WHERE enabled)";
+const HEADS: &str = "FROM deliveries WHERE row IN (SELECT (SELECT min(row) FROM deliveries \
+                     WHERE destination = destinations.id AND status = 'pending') FROM destinations WHERE enabled)";
 
 impl OutboxStore for SqliteState {
     fn queue(
