@@ -73,7 +73,7 @@ pub(crate) struct Place<'a> {
 /// What became of a notice in one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queued {
-    Queued,
+    Added,
     /// It was there before.
     Known,
     /// The line is as long as it may be.

@@ -254,7 +254,7 @@ fn put(
         }
     };
     add_notice(connection, row, place.destination, notice)?;
-    Ok(Queued::Queued)
+    Ok(Queued::Added)
 }
 
 fn add_notice(

@@ -185,7 +185,7 @@ async fn a_line_has_an_end() {
     bench.webhook("https://hooks.example.com/");
     assert_eq!(
         bench.notifier.notify("one", &fired("logins")).unwrap(),
-        [Queued::Queued]
+        [Queued::Added]
     );
     let connection = rusqlite::Connection::open(bench.dir.path().join("state.sqlite")).unwrap();
     let sql = "WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 9999)
@@ -194,7 +194,7 @@ async fn a_line_has_an_end() {
     assert_eq!(connection.execute(sql, []).unwrap(), 9_999);
     assert_eq!(
         bench.notifier.notify("two", &fired("logins")).unwrap(),
-        [Queued::Queued],
+        [Queued::Added],
         "it joins"
     );
     let full = bench.notifier.notify("other", &fired("carding")).unwrap();

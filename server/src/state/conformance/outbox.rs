@@ -80,12 +80,12 @@ pub(super) fn deliveries_are_kept_in_order(store: &dyn StateStore) {
         };
         store.queue(&notice(id), &[place], now).unwrap()[0]
     };
-    assert_eq!(queue("a", Some("logins"), 0), Queued::Queued);
-    assert_eq!(queue("b", Some("logins"), 59), Queued::Queued);
-    assert_eq!(queue("c", Some("carding"), 59), Queued::Queued);
+    assert_eq!(queue("a", Some("logins"), 0), Queued::Added);
+    assert_eq!(queue("b", Some("logins"), 59), Queued::Added);
+    assert_eq!(queue("c", Some("carding"), 59), Queued::Added);
     assert_eq!(queue("b", Some("logins"), 59), Queued::Known);
-    assert_eq!(queue("d", Some("logins"), 60), Queued::Queued);
-    assert_eq!(queue("e", None, 70), Queued::Queued);
+    assert_eq!(queue("d", Some("logins"), 60), Queued::Added);
+    assert_eq!(queue("e", None, 70), Queued::Added);
     assert_eq!(store.pending(Channel::Webhook).unwrap(), 4);
     assert_eq!(store.pending(Channel::Email).unwrap(), 0);
 
