@@ -34,6 +34,7 @@ pub(super) fn routes() -> Vec<Endpoint> {
         delete("/api/v1/notifications/destinations/{id}", MANAGE, remove),
         post("/api/v1/notifications/destinations/{id}/test", ACT, test),
         get_route("/api/v1/notifications/deliveries", ACT, deliveries),
+        get_route("/api/v1/notifications/deliveries/{id}", ACT, delivery),
         post("/api/v1/notifications/deliveries/{id}/replay", ACT, replay),
     ]
 }
@@ -209,6 +210,25 @@ async fn deliveries(State(app): State<App>, mut given: Given) -> Result<Json<Val
     let next = next.map(|delivery| delivery.row.to_string());
     let views: Vec<_> = found.into_iter().map(DeliveryView::from).collect();
     Ok(Json(json!({"deliveries": views, "next": next})))
+}
+
+/// A delivery, and what it tells.
+async fn delivery(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let id = parse(&id)?;
+    let shared = Arc::clone(&app);
+    let (delivery, notices) = blocking(move || shared.notifier.delivery(id)).await??;
+    let told = notices.iter().map(|(id, notice)| {
+        json!({
+            "id": id,
+            "time": Timestamp::from_micros(notice.at()),
+            "title": notice.title(),
+            "details": notice.details(),
+        })
+    });
+    let told = Value::from_iter(told);
+    let mut view = json!(DeliveryView::from(delivery));
+    view["told"] = told;
+    Ok(Json(view))
 }
 
 /// Lets a dead delivery be tried again, before those that wait for its destination.

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::state::StoredNotice;
+
 /// Something that people are told. Times are microseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
@@ -107,7 +109,7 @@ impl Notice {
         }
     }
 
-    pub(super) fn at(&self) -> i64 {
+    pub(crate) fn at(&self) -> i64 {
         match self {
             Self::Fired(fired) => fired.at,
             Self::Tripped(tripped) => tripped.at,
@@ -116,7 +118,7 @@ impl Notice {
     }
 
     /// What happened, in one line.
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match self {
             Self::Fired(fired) => {
                 let (name, actor) = (&fired.playbook.name, &fired.actor);
@@ -131,7 +133,7 @@ impl Notice {
     }
 
     /// The rest that people are told, line by line.
-    pub(super) fn details(&self) -> Vec<String> {
+    pub(crate) fn details(&self) -> Vec<String> {
         match self {
             Self::Fired(fired) => {
                 let mut lines = vec![format!("{} in {} s", fired.count, fired.window_s)];
@@ -153,6 +155,27 @@ impl Notice {
             )],
         }
     }
+}
+
+/// As the outbox keeps it.
+pub(super) fn stored(id: &str, notice: &Notice) -> StoredNotice {
+    StoredNotice {
+        id: id.to_owned(),
+        // A notice has no map with keys that are no texts, which is all that can fail.
+        body: serde_json::to_string(notice).unwrap_or_default(),
+    }
+}
+
+/// Reads what the outbox kept; what cannot be read is left out, and told in the log.
+pub(super) fn read(stored: Vec<StoredNotice>) -> Vec<(String, Notice)> {
+    let read = |stored: StoredNotice| match serde_json::from_str(&stored.body) {
+        Ok(notice) => Some((stored.id, notice)),
+        Err(error) => {
+            tracing::error!(%error, notice = %stored.id, "notice cannot be read");
+            None
+        }
+    };
+    stored.into_iter().filter_map(read).collect()
 }
 
 /// What all of these say, in one line.

@@ -10,7 +10,7 @@ use super::destination::{Allowed, Draft};
 use super::http::{Http, Url};
 use super::limits::{DAY, DIGEST_HOUR, GATHER, MAX_DESTINATIONS, STOP};
 use super::mail::Mail;
-use super::notice::{Notice, Test};
+use super::notice::{Notice, Test, read, stored};
 use super::webhook;
 use super::worker::Worker;
 use crate::actions::FieldError;
@@ -19,7 +19,7 @@ use crate::config::ServerConfig;
 use crate::server::blocking;
 use crate::state::{
     Channel, Delivery, DeliveryStatus, Destination, Event, Id, NotSaved, Place, Queued, StateError,
-    StateStore, StoredNotice,
+    StateStore,
 };
 use crate::store::StoreError;
 
@@ -253,6 +253,17 @@ impl Notifier {
         Ok(())
     }
 
+    /// The delivery of this id, and what it tells: each notice with its id. Blocks.
+    pub(crate) fn delivery(
+        &self,
+        id: Id,
+    ) -> Result<(Delivery, Vec<(String, Notice)>), NotifyError> {
+        let state = &self.worker.state;
+        let delivery = state.delivery(id)?.ok_or(NotifyError::Unknown)?;
+        let notices = read(state.notices(delivery.row)?);
+        Ok((delivery, notices))
+    }
+
     /// Lets a dead delivery be tried again, and answers it. Blocks.
     pub(crate) fn replay(&self, id: Id, by: &Caller) -> Result<Delivery, NotifyError> {
         let state = &self.worker.state;
@@ -364,14 +375,6 @@ fn find(state: &dyn StateStore, id: Id) -> Result<Destination, NotifyError> {
     let mut destinations = state.destinations()?.into_iter();
     let found = destinations.find(|destination| destination.id == id);
     found.ok_or(NotifyError::Unknown)
-}
-
-fn stored(id: &str, notice: &Notice) -> StoredNotice {
-    StoredNotice {
-        id: id.to_owned(),
-        // A notice has no map with keys that are no texts, which is all that can fail.
-        body: serde_json::to_string(notice).unwrap_or_default(),
-    }
 }
 
 /// When the digest that is open now is due.

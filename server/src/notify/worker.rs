@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::http::{Http, Url};
 use super::limits::{FIRST_WAIT, KEEP_DEAD, KEEP_DELIVERED, LONGEST_WAIT, PATIENCE, TIDY, TRY};
 use super::mail::Mail;
-use super::notice::{Notice, headline};
+use super::notice::{Notice, headline, read};
 use super::{slack, webhook};
 use crate::server::blocking;
 use crate::state::{
@@ -161,8 +161,11 @@ impl Worker {
             match self.next(destination).await {
                 Ok(true) if !self.is_closing() => {}
                 Ok(_) => return,
+                Err(StateError::Closed) => return,
                 Err(error) => {
                     tracing::warn!(%error, "outbox not usable");
+                    // It is still due, and would be found again at once.
+                    tokio::time::sleep(TROUBLE).await;
                     return;
                 }
             }
@@ -194,19 +197,11 @@ impl Worker {
         let (Some(mut delivery), Some(destination)) = (head, destination) else {
             return Ok(None);
         };
-        let notices = self.state.begin(delivery.row)?;
+        let Some(notices) = self.state.begin(delivery.row)? else {
+            return Ok(None);
+        };
         delivery.attempts += 1;
-        let notices =
-            notices
-                .into_iter()
-                .filter_map(|notice| match serde_json::from_str(&notice.body) {
-                    Ok(read) => Some((notice.id, read)),
-                    Err(error) => {
-                        tracing::error!(%error, notice = %notice.id, "notice cannot be read");
-                        None
-                    }
-                });
-        Ok(Some((destination, delivery, notices.collect())))
+        Ok(Some((destination, delivery, read(notices))))
     }
 
     fn end(
@@ -266,6 +261,9 @@ impl Worker {
         delivery: &Delivery,
         notices: &[(String, Notice)],
     ) -> Result<u16, Failure> {
+        if notices.is_empty() {
+            return Err(Failure::new("what it tells cannot be read"));
+        }
         let url = || {
             Url::parse(&destination.target).map_err(|wrong| Failure::new(format!("url: {wrong}")))
         };

@@ -36,8 +36,8 @@ pub(crate) trait OutboxStore {
     /// When the next head of a line is due.
     fn next_due(&self) -> Result<Option<i64>, StateError>;
 
-    /// Counts a try, and answers the delivery's notices in their order; none if it is not pending any more.
-    fn begin(&self, row: i64) -> Result<Vec<StoredNotice>, StateError>;
+    /// Counts a try, and answers the delivery's notices in their order; `None` if it is not pending any more.
+    fn begin(&self, row: i64) -> Result<Option<Vec<StoredNotice>>, StateError>;
 
     /// Notes how a try ended.
     fn end(&self, row: i64, ended: Ended<'_>) -> Result<(), StateError>;
@@ -50,6 +50,9 @@ pub(crate) trait OutboxStore {
 
     /// The delivery of this id.
     fn delivery(&self, id: Id) -> Result<Option<Delivery>, StateError>;
+
+    /// The notices of the delivery in this place, in their order.
+    fn notices(&self, row: i64) -> Result<Vec<StoredNotice>, StateError>;
 
     /// Lets a dead delivery be tried again from now on, and says whether it was one.
     fn replay(&self, id: Id, now: i64) -> Result<bool, StateError>;
@@ -102,15 +105,15 @@ impl OutboxStore for SqliteState {
         })
     }
 
-    fn begin(&self, row: i64) -> Result<Vec<StoredNotice>, StateError> {
+    fn begin(&self, row: i64) -> Result<Option<Vec<StoredNotice>>, StateError> {
         self.with(|connection| {
             let mut write = || {
                 let transaction = connection.transaction()?;
                 let sql = "UPDATE deliveries SET attempts = attempts + 1 WHERE row = ?1 AND status = 'pending'";
                 let notices = if transaction.execute(sql, [row])? > 0 {
-                    notices(&transaction, row)?
+                    Some(notices(&transaction, row)?)
                 } else {
-                    Vec::new()
+                    None
                 };
                 transaction.commit()?;
                 Ok(notices)
@@ -176,6 +179,13 @@ impl OutboxStore for SqliteState {
         let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE id = ?1");
         let found = self.with(|connection| read(connection, &sql, params![id.to_sql()]));
         Ok(found?.pop())
+    }
+
+    fn notices(&self, row: i64) -> Result<Vec<StoredNotice>, StateError> {
+        self.with(|connection| {
+            let read = notices(connection, row);
+            read.map_err(StateError::sqlite("reading the notices"))
+        })
     }
 
     fn replay(&self, id: Id, now: i64) -> Result<bool, StateError> {

@@ -68,6 +68,11 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/notifications/{id}", MANAGE, notifications::change),
         post("/notifications/{id}/remove", MANAGE, notifications::remove),
         post("/notifications/{id}/test", ACT, notifications::test),
+        get(
+            "/notifications/deliveries/{id}",
+            ACT,
+            notifications::delivery,
+        ),
         post(
             "/notifications/deliveries/{id}/replay",
             ACT,

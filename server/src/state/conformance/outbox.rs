@@ -101,17 +101,15 @@ pub(super) fn deliveries_are_kept_in_order(store: &dyn StateStore) {
         answer: "ä",
     };
     let first = head(200);
-    assert_eq!(store.begin(first.row).unwrap(), [notice("a"), notice("b")]);
+    let begun = store.begin(first.row).unwrap();
+    assert_eq!(begun.unwrap(), [notice("a"), notice("b")]);
     store.end(first.row, ends(DeliveryStatus::Pending)).unwrap();
     assert_eq!(head(100).row, first.row, "the head stays the head");
     store.begin(first.row).unwrap();
     store
         .end(first.row, ends(DeliveryStatus::Delivered))
         .unwrap();
-    assert!(
-        store.begin(first.row).unwrap().is_empty(),
-        "it is delivered"
-    );
+    assert!(store.begin(first.row).unwrap().is_none(), "it is delivered");
     let second = head(200);
     store.begin(second.row).unwrap();
     store.end(second.row, ends(DeliveryStatus::Dead)).unwrap();
@@ -171,6 +169,10 @@ pub(super) fn deliveries_stay(store: &dyn StateStore) {
     assert_eq!(store.deliveries(query).unwrap(), [all[3].clone()]);
     assert_eq!(store.delivery(all[3].id).unwrap().as_ref(), Some(&all[3]));
     assert_eq!(store.delivery(Id::random().unwrap()).unwrap(), None);
+    assert_eq!(
+        store.notices(all[4].row).unwrap(),
+        [notice("a"), notice("b")]
+    );
 }
 
 /// The newest first.

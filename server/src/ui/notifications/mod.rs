@@ -31,6 +31,28 @@ pub(super) async fn show(
     page(&app, &reader, &Params::new(), before, Said::Nothing).await
 }
 
+/// `GET /notifications/deliveries/{id}`.
+pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>) -> Response {
+    let shared = Arc::clone(&app);
+    let read = move || {
+        let id = id.parse().map_err(|_| NotifyError::Unknown)?;
+        shared.notifier.delivery(id)
+    };
+    match blocking(read).await.map_err(NotifyError::from).flatten() {
+        Ok((delivery, notices)) => {
+            let content = page::delivery(&delivery, &notices);
+            pages::document("Delivery", Some(PATH), &content).into_response()
+        }
+        Err(NotifyError::State(error)) => signin::unavailable(&error),
+        Err(NotifyError::Internal(error)) => signin::unavailable(&error),
+        Err(_) => {
+            let reason = "There is none of this id any more.";
+            let page = pages::refusal("Delivery", PATH, reason, &[(PATH, "Notifications")]);
+            (StatusCode::NOT_FOUND, page).into_response()
+        }
+    }
+}
+
 /// `POST /notifications`. The answer has a webhook's secret, once.
 pub(super) async fn add(State(app): State<App>, sent: Sent) -> Response {
     let (shared, by) = (Arc::clone(&app), sent.reader.caller.clone());

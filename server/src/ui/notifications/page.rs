@@ -8,6 +8,7 @@ use super::super::text::{counted, short, time};
 use super::PATH;
 use crate::api::Params;
 use crate::auth::Secret;
+use crate::notify::notice::Notice;
 use crate::notify::{MAX_NAME, MAX_URL, Notifier};
 use crate::state::{Channel, Delivery, DeliveryStatus, Destination, Role};
 
@@ -159,7 +160,7 @@ impl Shown<'_> {
                 td data-label="Began" { (time(delivery.opened_at)) }
                 td data-label="To" { (self.name(delivery)) }
                 td data-label="Of" {
-                    span {
+                    a href={ (PATH) "/deliveries/" (delivery.id) } {
                         @if let Some(playbook) = &delivery.playbook { (short(playbook)) ", " }
                         (counted(delivery.notices.into(), "notice"))
                     }
@@ -191,5 +192,30 @@ impl Shown<'_> {
         let mut destinations = self.destinations.iter();
         let found = destinations.find(|destination| destination.id == delivery.destination);
         short(found.map_or("", |destination| &destination.name))
+    }
+}
+
+/// What a delivery tells.
+pub(super) fn delivery(delivery: &Delivery, notices: &[(String, Notice)]) -> Markup {
+    let row = |(_, notice): &(String, Notice)| {
+        html! {
+            tr {
+                td data-label="Time" { (time(notice.at())) }
+                td data-label="What" { (short(&notice.title())) }
+                td data-label="More" { span { @for line in notice.details() { (short(&line)) br; } } }
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="delivery" {
+            h2 #delivery { "Delivery of " (counted(delivery.notices.into(), "notice")) }
+            p {
+                "Began " (time(delivery.opened_at)) ", " (delivery.status.name()) " after "
+                (counted(delivery.attempts.into(), "attempt")) ". "
+                @if let Some(answer) = &delivery.answer { "The last one: " (short(answer)) "." }
+            }
+            (table("Notices", &["Time", "What", "More"], notices.iter().map(row)))
+            p { a href=(PATH) { "Notifications" } }
+        }
     }
 }

@@ -110,6 +110,13 @@ async fn a_test_says_what_became_of_it_and_what_died_is_replayed() {
     assert_eq!(text(&dead, "answer"), "answered 500: the receiver's words");
     assert_eq!(receiver.requests(), 2);
 
+    let path = format!("{DELIVERIES}/{}", text(&dead, "id"));
+    let (_, found) = client.call("GET", &path, &Value::Null).await;
+    assert_eq!(found["answer"], dead["answer"]);
+    assert_eq!(found["told"][0]["title"], "Test");
+    let by = "token of the configuration tries out whether notifications arrive here.";
+    assert_eq!(found["told"][0]["details"], json!([by]));
+
     receiver.answer(204);
     let replay = |delivery: &Value| format!("{DELIVERIES}/{}/replay", text(delivery, "id"));
     let (status, replayed) = client.call("POST", &replay(&dead), &Value::Null).await;

@@ -76,6 +76,16 @@ export async function eventPages(server) {
   ];
 }
 
+/** The pages of the newest delivery of a notification, and of one that there is not. */
+export async function deliveryPages(server) {
+  const { deliveries } = await server.api("GET", "notifications/deliveries");
+  const path = (id) => `/notifications/deliveries/${id}`;
+  return [
+    { name: "notification", path: path(deliveries[0].id) },
+    { name: "notification-none", path: path("0123456789abcdef"), status: 404 },
+  ];
+}
+
 /** Every page that a link can lead to; `status` is that of its answer, 200 if there is none. */
 export const PAGES = [
   { name: "sign-in", path: "/", status: 401, stranger: true },
