@@ -73,7 +73,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime.
+    /// Outside of a Tokio runtime. It needs one with time and I/O.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let server = blocking(move || Self::open(&config))
             .await

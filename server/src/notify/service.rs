@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::counts::{Counts, Outcome};
 use super::destination::{Allowed, Draft};
 use super::http::{Http, Url};
-use super::limits::{DAY, DIGEST_HOUR, GATHER, MAX_DESTINATIONS, STOP};
+use super::limits::{DAY, DIGEST_HOUR, GATHER, MAX_DESTINATIONS};
 use super::mail::Mail;
 use super::notice::{Notice, Test, read, stored};
 use super::webhook;
@@ -113,10 +113,9 @@ impl Notifier {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(mut running) = running
-            && tokio::time::timeout(STOP, &mut running).await.is_err()
-        {
-            running.abort();
+        if let Some(running) = running {
+            // It may have ended already, whatever by.
+            running.await.ok();
         }
     }
 

@@ -13,7 +13,9 @@ use super::counts::{Counts, Outcome};
 use super::destination::Allowed;
 use super::failure::Failure;
 use super::http::{Http, Url};
-use super::limits::{FIRST_WAIT, KEEP_DEAD, KEEP_DELIVERED, LONGEST_WAIT, PATIENCE, TIDY, TRY};
+use super::limits::{
+    FIRST_WAIT, KEEP_DEAD, KEEP_DELIVERED, LONGEST_WAIT, PATIENCE, STOP, TIDY, TRY,
+};
 use super::mail::Mail;
 use super::notice::{Notice, headline, read};
 use super::{slack, webhook};
@@ -126,7 +128,9 @@ impl Worker {
                 () = tokio::time::sleep(sleep) => {}
             }
         }
-        while lines.join_next().await.is_some() {}
+        // What takes longer is cut off, and tried again after the next start.
+        let rest = async { while lines.join_next().await.is_some() {} };
+        tokio::time::timeout(STOP, rest).await.ok();
     }
 
     /// What is due, and how long nothing else will be. What is old is forgotten, once an hour; `tidied` tells when.
