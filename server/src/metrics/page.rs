@@ -122,6 +122,16 @@ fn store(page: &mut Page, shared: &Shared) {
             stats.journal_bytes,
         ),
         (
+            "kept_bytes",
+            "Bytes of sealed journals that wait to be consumed.",
+            stats.kept_bytes,
+        ),
+        (
+            "unconsumed_events",
+            "Events dropped from them before they were consumed.",
+            stats.unconsumed_events,
+        ),
+        (
             "dedupe_ids",
             "Ids remembered to know duplicates.",
             stats.dedupe_ids,

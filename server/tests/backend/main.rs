@@ -11,6 +11,7 @@ mod ingest;
 mod kill;
 mod kill_sdk;
 mod notifications;
+mod not_found;
 mod old_agents;
 mod operation;
 mod process;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::backup::consumed;
 use super::{field, printed, run, until};
 use crate::client::{Client, record, uuid};
 use crate::process::{Process, command};
@@ -58,6 +59,7 @@ fn found(dir: &Path) -> String {
 #[tokio::test]
 async fn a_flipped_byte_is_found_wherever_it_is() {
     let dir = tempfile::tempdir().unwrap();
+    consumed(dir.path(), None);
     data(dir.path()).await;
     let told = printed(dir.path(), &["check"]);
     assert_eq!(
@@ -94,6 +96,19 @@ async fn a_flipped_byte_is_found_wherever_it_is() {
     let told = printed(dir.path(), &["check"]);
     assert_eq!(field(&told, "unfinished_bytes"), "20");
     fs::write(&journal, &good).unwrap();
+
+    // What is kept for the consumer is looked at, and counted once.
+    let kept = files(dir.path(), "journal", "kept");
+    assert_eq!(kept.len(), 2);
+    let good = fs::read(&kept[0]).unwrap();
+    flip(&kept[0]);
+    let told = found(dir.path());
+    let name = kept[0].file_name().unwrap().to_str().unwrap();
+    assert!(
+        told.contains(name) && field(&told, "events") == "24",
+        "{told}"
+    );
+    fs::write(&kept[0], good).unwrap();
 
     let state = dir.path().join("state.sqlite");
     let mut bytes = fs::read(&state).unwrap();
