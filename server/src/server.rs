@@ -18,6 +18,7 @@ use crate::config::ServerConfig;
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
+use crate::notify::Notifier;
 use crate::playbooks::{self, Playbooks, Responder, RunnerHandle};
 use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     /// Bounds the searches, exports and live streams that are open.
     pub(crate) scans: api::Scans,
+    pub(crate) notifier: Notifier,
 }
 
 pub(crate) type App = Arc<Shared>;
@@ -79,16 +81,18 @@ impl Server {
     ///
     /// [`StartError::Store`] if the events cannot be opened, such as when another server has the directory open;
     /// [`StartError::State`] if `state.sqlite` cannot be, such as when a newer server has written it;
+    /// [`StartError::Smtp`] if mail cannot be sent by what [`ServerConfig::smtp`] was given;
     /// [`StartError::Io`] if another file of the directory cannot be read or written.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime.
+    /// Outside of a Tokio runtime. It needs one with time and I/O.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let server = blocking(move || Self::open(&config))
             .await
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
         tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
+        server.shared.notifier.start();
         Ok(server)
     }
 
@@ -104,6 +108,7 @@ impl Server {
         let actions = Actions::open(Arc::clone(&state)).map_err(StartError::State)?;
         let people = People::open(Arc::clone(&state)).map_err(StartError::State)?;
         let playbooks = Playbooks::open(Arc::clone(&state)).map_err(StartError::State)?;
+        let notifier = Notifier::new(config, Arc::clone(&state)).map_err(StartError::Smtp)?;
         let shared = Shared {
             store: Arc::new(store),
             actions,
@@ -121,6 +126,7 @@ impl Server {
             https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
             scans: api::Scans::new(),
+            notifier,
         };
         let shared = Arc::new(shared);
         let checkpoint = config.data_dir.join("playbooks.checkpoint");
@@ -202,6 +208,7 @@ impl Server {
     /// [`StoreError::Io`] if the last of the event store could not be written; what was acknowledged is safe
     /// nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
+        self.shared.notifier.stop().await;
         let shared = Arc::clone(&self.shared);
         blocking(move || {
             shared.actions.drain();
@@ -303,6 +310,8 @@ pub enum StartError {
     State(StateError),
     /// The admin of the configuration cannot be one; the text names the field.
     Admin(String),
+    /// What is wrong with [`ServerConfig::smtp`].
+    Smtp(&'static str),
     /// A file of the data directory could not be read or written.
     Io {
         /// The data directory.
@@ -318,6 +327,7 @@ impl fmt::Display for StartError {
             Self::Store(error) => error.fmt(f),
             Self::State(error) => error.fmt(f),
             Self::Admin(wrong) => write!(f, "admin: {wrong}"),
+            Self::Smtp(wrong) => f.write_str(wrong),
             Self::Io { path, source } => write!(f, "data directory {}: {source}", path.display()),
         }
     }
@@ -328,7 +338,7 @@ impl std::error::Error for StartError {
         match self {
             Self::Store(error) => error.source(),
             Self::State(error) => error.source(),
-            Self::Admin(_) => None,
+            Self::Admin(_) | Self::Smtp(_) => None,
             Self::Io { source, .. } => Some(source),
         }
     }

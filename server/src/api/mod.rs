@@ -4,6 +4,7 @@ mod actions;
 mod allowlist;
 mod audit;
 mod events;
+mod notifications;
 mod params;
 mod people;
 mod playbooks;
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
     const ACT: Needs = Needs::Api(Role::Operator);
     const MANAGE: Needs = Needs::Api(Role::Admin);
     let mut routes = events::routes();
+    routes.extend(notifications::routes());
     routes.extend([
         get("/api/v1/outcomes", READ, outcomes),
         get("/api/v1/actions", READ, actions::list),

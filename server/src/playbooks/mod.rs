@@ -9,6 +9,7 @@ mod model;
 mod respond;
 mod runner;
 mod service;
+mod tell;
 mod templates;
 mod times;
 mod undo;
@@ -18,7 +19,7 @@ pub use self::model::{
     Actor, ActorKind, Detection, EventName, Matcher, Playbook, Rails, Response, Rule, Stage,
 };
 pub(crate) use self::respond::{Responder, RunResponse, event_places, read_json, responses};
-pub(crate) use self::runner::{RunnerHandle, start};
+pub(crate) use self::runner::{RunnerHandle, RunnerStats, start};
 pub(crate) use self::service::{Current, PlaybookError, Playbooks};
 pub use self::templates::{Template, templates};
 pub use crate::state::Kind;

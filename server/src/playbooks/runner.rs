@@ -12,6 +12,7 @@ use super::engine::{Engine, EngineStats, Firing, Limits};
 use super::model::Stage;
 use super::respond::{Decided, Fired};
 use super::service::{Current, CurrentSet};
+use super::tell::tell;
 use crate::server::Shared;
 use crate::state::StateError;
 use crate::store::{Consumed, Consumer, EventBatch, StoreError};
@@ -220,8 +221,11 @@ impl Runner {
         }
     }
 
-    fn decided(&mut self, _shared: &Shared, _decided: &Decided) {
+    fn decided(&mut self, shared: &Shared, decided: &Decided) {
         self.stats.runs += 1;
+        if let Err(error) = tell(shared, decided) {
+            tracing::error!(%error, run = %decided.run.id, "nobody is told of a run");
+        }
     }
 
     /// Writes a checkpoint, and lets go of the events before it.

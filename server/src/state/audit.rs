@@ -35,6 +35,11 @@ pub(crate) enum Event {
     PlaybookStaged,
     PlaybookRemoved,
     PlaybookUndone,
+    DestinationAdded,
+    DestinationChanged,
+    DestinationRemoved,
+    DestinationTested,
+    DeliveryReplayed,
 }
 
 impl Event {
@@ -62,6 +67,11 @@ impl Event {
             Self::PlaybookStaged => "playbook_staged",
             Self::PlaybookRemoved => "playbook_removed",
             Self::PlaybookUndone => "playbook_undone",
+            Self::DestinationAdded => "destination_added",
+            Self::DestinationChanged => "destination_changed",
+            Self::DestinationRemoved => "destination_removed",
+            Self::DestinationTested => "destination_tested",
+            Self::DeliveryReplayed => "delivery_replayed",
         }
     }
 }

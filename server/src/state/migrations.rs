@@ -8,7 +8,7 @@ use super::error::StateError;
 
 /// Step `n` makes version `n + 1` of version `n`, which `PRAGMA user_version` tells. Steps that were released are never
 /// changed; a change is a step more.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     // Times are microseconds since the Unix epoch. `row` is the order of creation.
     "CREATE TABLE actions (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -153,6 +153,44 @@ const STEPS: [&str; 5] = [
     CREATE INDEX runs_open ON runs (row) WHERE outcome = '';
     ALTER TABLE actions ADD COLUMN run INTEGER;
     CREATE INDEX actions_run ON actions (run) WHERE run IS NOT NULL;",
+    "CREATE TABLE destinations (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        name TEXT NOT NULL UNIQUE,
+        channel TEXT NOT NULL,
+        target TEXT NOT NULL,
+        secret TEXT,
+        playbooks TEXT,
+        digest INTEGER NOT NULL,
+        enabled INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE deliveries (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        destination INTEGER NOT NULL,
+        playbook TEXT,
+        notices INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        opened_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        since_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        answer TEXT
+    ) STRICT;
+    CREATE INDEX deliveries_pending ON deliveries (destination, row) WHERE status = 'pending';
+    CREATE INDEX deliveries_ended ON deliveries (status, ended_at);
+    CREATE TABLE notices (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        delivery INTEGER NOT NULL,
+        destination INTEGER NOT NULL,
+        notice TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (destination, notice)
+    ) STRICT;
+    CREATE INDEX notices_delivery ON notices (delivery, row);",
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

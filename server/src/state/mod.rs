@@ -13,9 +13,12 @@ mod apps;
 mod audit;
 #[cfg(test)]
 mod conformance;
+mod delivery;
+mod destinations;
 mod error;
 mod migrations;
 mod model;
+mod outbox;
 mod people;
 mod playbooks;
 mod runs;
@@ -29,6 +32,10 @@ mod views;
 pub(crate) use self::actions::{ActionCursor, Origin};
 pub(crate) use self::allowlist::{AllowDraft, AllowEntry};
 pub(crate) use self::audit::{AuditEntry, AuditRecord, Event};
+pub(crate) use self::delivery::{
+    Delivery, DeliveryQuery, DeliveryStatus, Ended, Place, Queued, StoredNotice,
+};
+pub(crate) use self::destinations::{Channel, Destination};
 pub use self::error::StateError;
 pub use self::model::Kind;
 pub(crate) use self::model::{Action, ActionDraft, ActionRecord, Id, Targets, User, key, network};

@@ -6,7 +6,9 @@ use super::actions::ActionStore;
 use super::allowlist::AllowStore;
 use super::apps::AppStore;
 use super::audit::AuditStore;
+use super::destinations::DestinationStore;
 use super::error::StateError;
+use super::outbox::OutboxStore;
 use super::people::PersonStore;
 use super::playbooks::PlaybookStore;
 use super::runs::RunStore;
@@ -22,6 +24,8 @@ pub(crate) trait StateStore:
     + AllowStore
     + AppStore
     + AuditStore
+    + DestinationStore
+    + OutboxStore
     + PersonStore
     + PlaybookStore
     + RunStore

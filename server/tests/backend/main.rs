@@ -11,6 +11,7 @@ mod ingest;
 mod kill;
 mod kill_sdk;
 mod not_found;
+mod notifications;
 mod old_agents;
 mod operation;
 mod playbooks;

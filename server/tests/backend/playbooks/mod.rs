@@ -24,9 +24,9 @@ fn guessed() -> Value {
 }
 
 /// The playbook with other fields.
-fn with(mut playbook: Value, fields: Value) -> Value {
+fn with(mut playbook: Value, mut fields: Value) -> Value {
     let playbook_fields = playbook.as_object_mut().unwrap();
-    playbook_fields.extend(fields.as_object().unwrap().clone());
+    playbook_fields.append(fields.as_object_mut().unwrap());
     playbook
 }
 
@@ -101,11 +101,6 @@ impl<'a> Agent<'a> {
         let options =
             json!({"properties": {"success": success}, "user_identifiers": {"email": email}});
         self.track(ip, "sq.sdk.users.login", options).await;
-    }
-
-    /// Sends an event that no playbook asks for, and so has a later place than all before.
-    async fn mark(&mut self) {
-        self.track("198.51.100.1", "mark", json!({})).await;
     }
 }
 
