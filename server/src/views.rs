@@ -4,8 +4,8 @@ use std::fmt;
 
 use sqreen::protocol::Timestamp;
 
-use crate::actions::FieldError;
 use crate::auth::Caller;
+use crate::fields::FieldError;
 use crate::state::{Event, Id, NotSaved, SavedView, StateError, StateStore};
 
 /// The most characters of a name.

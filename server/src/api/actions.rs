@@ -103,6 +103,7 @@ struct ActionView {
     /// Who or what decided it, such as `operator`.
     origin: String,
     /// Why its targets are critical, where that was allowed.
+    run: Option<Id>,
     critical: Option<String>,
     #[schemars(with = "Time")]
     created_at: Timestamp,
@@ -137,6 +138,7 @@ impl From<ActionRecord> for ActionView {
             match_any: action.match_any,
             comment: record.comment,
             origin: record.origin,
+            run: record.run,
             critical: record.critical,
             created_at: Timestamp::from_micros(record.created_at),
             created_by: record.created_by,

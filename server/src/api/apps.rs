@@ -90,7 +90,7 @@ struct OutcomesView {
 }
 
 impl AppView {
-    fn new(name: String, app: Application) -> Self {
+    fn new(name: String, app: &Application) -> Self {
         let events = app.events.as_ref();
         Self {
             name,
@@ -131,7 +131,7 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
         agents,
         tokens,
     } = blocking(move || overview(&shared)).await??;
-    let apps = apps.into_iter().map(|(name, app)| AppView::new(name, app));
+    let apps = apps.into_iter().map(|(name, app)| AppView::new(name, &app));
     let agents = agents
         .iter()
         .map(|(agent, silence)| AgentView::new(agent, *silence));

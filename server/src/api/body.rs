@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use crate::actions::{FieldError, Fields};
+use crate::fields::{FieldError, Fields};
 
 /// What a handler reads from the fields of a body.
 pub(crate) trait FromFields: Sized {

@@ -6,10 +6,13 @@ mod apps;
 mod audit;
 mod body;
 mod events;
+mod notifications;
 mod openapi;
 mod params;
 mod people;
+mod playbooks;
 mod problem;
+mod runs;
 mod tokens;
 mod views;
 
@@ -31,6 +34,9 @@ pub(crate) fn routes() -> Vec<Described> {
     routes.extend(views::routes());
     routes.extend(actions::routes());
     routes.extend(allowlist::routes());
+    routes.extend(playbooks::routes());
+    routes.extend(runs::routes());
+    routes.extend(notifications::routes());
     routes.extend(people::routes());
     routes.extend(tokens::routes());
     routes.extend(audit::routes());

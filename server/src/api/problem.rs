@@ -6,8 +6,12 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::actions::{ActionError, FieldError};
+use crate::actions::ActionError;
 use crate::auth::{PersonError, TokenError};
+use crate::fields::FieldError;
+use crate::notify::NotifyError;
+use crate::playbooks::PlaybookError;
+use crate::playbooks::limits::MAX_PLAYBOOKS;
 use crate::state::{Role, StateError};
 use crate::store::{FilterError, StoreError};
 use crate::views::ViewError;
@@ -163,7 +167,10 @@ impl From<StoreError> for Problem {
 
 impl From<FieldError> for Problem {
     fn from(error: FieldError) -> Self {
-        Self::field(&error.field, error.to_string())
+        Self {
+            position: error.position,
+            ..Self::field(&error.field, error.to_string())
+        }
     }
 }
 
@@ -203,6 +210,28 @@ impl From<ActionError> for Problem {
     }
 }
 
+impl From<PlaybookError> for Problem {
+    fn from(error: PlaybookError) -> Self {
+        match error {
+            PlaybookError::Field(error) => error.into(),
+            PlaybookError::Changed(0) => {
+                let detail = "version: there is no such playbook; 0 makes a new one".to_owned();
+                Self::conflict(detail, Some("version".to_owned()))
+            }
+            PlaybookError::Changed(version) => {
+                let detail =
+                    format!("version: {version} is there, which someone else may have made");
+                Self::conflict(detail, Some("version".to_owned()))
+            }
+            PlaybookError::Full => {
+                let detail = format!("there are {MAX_PLAYBOOKS} playbooks, the limit");
+                Self::conflict(detail, None)
+            }
+            PlaybookError::State(error) => error.into(),
+        }
+    }
+}
+
 impl From<PersonError> for Problem {
     fn from(error: PersonError) -> Self {
         match error {
@@ -213,6 +242,21 @@ impl From<PersonError> for Problem {
             }
             PersonError::Unknown => Self::not_found(),
             PersonError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotifyError> for Problem {
+    fn from(error: NotifyError) -> Self {
+        match error {
+            NotifyError::Field(error) => error.into(),
+            NotifyError::Conflict(error) => {
+                let detail = error.to_string();
+                Self::conflict(detail, Some(error.field))
+            }
+            NotifyError::Unknown => Self::not_found(),
+            NotifyError::State(error) => error.into(),
+            NotifyError::Internal(error) => error.into(),
         }
     }
 }

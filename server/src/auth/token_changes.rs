@@ -6,7 +6,7 @@ use std::io;
 use sqreen::protocol::Timestamp;
 
 use super::{Caller, Secret, TokenHash, random_hex};
-use crate::actions::FieldError;
+use crate::fields::FieldError;
 use crate::state::{Event, Id, Role, StateError, StateStore, TokenKind, TokenRecord};
 
 /// The most bytes of a comment, and of an application's name.

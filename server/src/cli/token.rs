@@ -6,9 +6,9 @@ use sqreen::protocol::Timestamp;
 
 use super::args::Args;
 use super::{Outcome, print};
-use crate::actions::FieldError;
 use crate::auth::{Caller, NewToken, revoke_token};
 use crate::config::Settings;
+use crate::fields::FieldError;
 use crate::state::{Role, SqliteState, StateStore, TokenKind, TokenRecord};
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Outcome {

@@ -33,6 +33,15 @@ pub(crate) enum Event {
     EventsExported,
     ViewSaved,
     ViewRemoved,
+    PlaybookChanged,
+    PlaybookStaged,
+    PlaybookRemoved,
+    PlaybookUndone,
+    DestinationAdded,
+    DestinationChanged,
+    DestinationRemoved,
+    DestinationTested,
+    DeliveryReplayed,
 }
 
 impl Event {
@@ -58,6 +67,15 @@ impl Event {
             Self::EventsExported => "events_exported",
             Self::ViewSaved => "view_saved",
             Self::ViewRemoved => "view_removed",
+            Self::PlaybookChanged => "playbook_changed",
+            Self::PlaybookStaged => "playbook_staged",
+            Self::PlaybookRemoved => "playbook_removed",
+            Self::PlaybookUndone => "playbook_undone",
+            Self::DestinationAdded => "destination_added",
+            Self::DestinationChanged => "destination_changed",
+            Self::DestinationRemoved => "destination_removed",
+            Self::DestinationTested => "destination_tested",
+            Self::DeliveryReplayed => "delivery_replayed",
         }
     }
 }

@@ -110,18 +110,23 @@ fn operation(generators: &mut Generators, route: Route, operation: &Operation) -
     described
 }
 
-/// The parameters in braces, which are ids all of them.
+/// The parameters in braces: ids, and slugs of playbooks.
 fn path_parameters(generators: &mut Generators, path: &str) -> Vec<Value> {
     let names = path.split('/').filter_map(|segment| {
         let name = segment.strip_prefix('{')?;
         name.strip_suffix('}')
     });
     let schema = Id::json_schema(&mut generators.requests);
-    let parameter = |name: &str| {
-        json!({
+    let parameter = |name: &str| match name {
+        "slug" => json!({
+            "name": name, "in": "path", "required": true, "example": "credential-stuffing",
+            "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"},
+            "description": "The slug of a playbook",
+        }),
+        _ => json!({
             "name": name, "in": "path", "required": true, "schema": schema, "example": "0123456789abcdef",
             "description": "The `id` of an answer before",
-        })
+        }),
     };
     names.map(parameter).collect()
 }

@@ -17,17 +17,28 @@ use crate::routes::{Endpoint, Route};
 pub(crate) enum Tag {
     Events,
     Actions,
+    Playbooks,
+    Notifications,
     Access,
     Server,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 4] = [Self::Events, Self::Actions, Self::Access, Self::Server];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Events,
+        Self::Actions,
+        Self::Playbooks,
+        Self::Notifications,
+        Self::Access,
+        Self::Server,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
             Self::Actions => "actions",
+            Self::Playbooks => "playbooks",
+            Self::Notifications => "notifications",
             Self::Access => "access",
             Self::Server => "server",
         }
@@ -37,6 +48,8 @@ impl Tag {
         match self {
             Self::Events => "What agents have told: searches, counts, exports and saved views",
             Self::Actions => "Security responses, and what none of them concerns",
+            Self::Playbooks => "What abuse looks like, what is done about it, and what was done",
+            Self::Notifications => "Where people are told, and what was told them",
             Self::Access => "People, tokens and the audit log",
             Self::Server => "Applications, agents, and what became of every event",
         }
@@ -181,6 +194,11 @@ impl Operation {
             content,
         });
         self
+    }
+
+    /// An answer without a body.
+    pub(crate) fn nothing(self, about: &'static str) -> Self {
+        self.content(204, about, Vec::new())
     }
 
     /// When it is answered 409.

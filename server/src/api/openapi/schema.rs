@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::state::{Id, Kind, Role, TokenKind};
+use crate::playbooks::{ActorKind, Stage};
+use crate::state::{Channel, DeliveryStatus, Id, Kind, Role, TokenKind};
 use crate::store::{Cursor, EventId};
 
 /// A time in answers; stands for [`Timestamp`](sqreen::protocol::Timestamp), which knows nothing of schemas.
@@ -37,5 +38,9 @@ texts! {
     Cursor: json_schema!({"type": "string"});
     Role: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
     Kind: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
+    Stage: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
+    ActorKind: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
+    Channel: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
+    DeliveryStatus: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
     TokenKind: json_schema!({"type": "string", "enum": Self::ALL.map(Self::name)});
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::access::value;
-use crate::actions::FieldError;
 use crate::api::Params;
+use crate::fields::FieldError;
 use crate::views::is_page;
 
 /// The durations on offer, in seconds, and what they are called.
