@@ -18,8 +18,8 @@ use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
 use crate::store::{
-    Cursor, Dimension, EventId, EventQuery, Field, Filter, JsonField, StoreError, StoredEvent,
-    TimeRange,
+    Cursor, Dimension, EventId, EventQuery, Field, Filter, JsonField, ScanMonitor, StoreError,
+    StoredEvent, TimeRange,
 };
 
 /// The most values that are shown one by one; the JSON has them all.
@@ -92,7 +92,8 @@ fn find(app: &App, id: EventId, time: i64) -> Result<Option<StoredEvent>, StoreE
         cursor: cursor.transpose()?,
         ..EventQuery::new(Filter::default(), 1)
     };
-    let found = app.store.query(&query)?.events.pop();
+    // It reads the rows of one microsecond.
+    let found = app.store.query(&query, &ScanMonitor::new())?.events.pop();
     Ok(found.filter(|event| event.id == id))
 }
 

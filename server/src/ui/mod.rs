@@ -14,6 +14,7 @@ mod explorer;
 mod page;
 mod people;
 mod signin;
+mod slow;
 mod text;
 mod views;
 
