@@ -26,6 +26,9 @@ pub mod names {
     pub const SIGNUP_METRIC: &str = "sdk-signup";
     /// Begins the names of the reports of applied security responses.
     pub const ACTION_PREFIX: &str = "sq.action.";
+    /// A response with status 404, tracked by this SDK's layer. The old agents' captured traffic
+    /// has no name for it; being reserved, it is never an app's own, and is stored as it is.
+    pub const NOT_FOUND: &str = "sq.http.not_found";
 
     /// The name as it is stored and shown: without [`SDK_PREFIX`].
     #[must_use]

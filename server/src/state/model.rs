@@ -66,23 +66,29 @@ impl Serialize for Id {
 
 /// What an action does, and to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Clients of these addresses are refused.
     BlockIp,
+    /// Clients of these addresses are sent elsewhere.
     RedirectIp,
+    /// These users are refused.
     BlockUser,
+    /// These users are sent elsewhere.
     RedirectUser,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [
+    /// All of them.
+    pub const ALL: [Self; 4] = [
         Self::BlockIp,
         Self::RedirectIp,
         Self::BlockUser,
         Self::RedirectUser,
     ];
 
-    /// The wire's name.
-    pub(crate) fn name(self) -> &'static str {
+    /// The wire's name, such as `block_ip`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::BlockIp => "block_ip",
             Self::RedirectIp => "redirect_ip",
@@ -91,15 +97,21 @@ impl Kind {
         }
     }
 
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
+    /// The kind of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    pub(crate) fn is_redirect(self) -> bool {
+    /// Whether it needs to know where to.
+    #[must_use]
+    pub fn is_redirect(self) -> bool {
         matches!(self, Self::RedirectIp | Self::RedirectUser)
     }
 
-    pub(crate) fn is_for_users(self) -> bool {
+    /// Whether it concerns users rather than addresses.
+    #[must_use]
+    pub fn is_for_users(self) -> bool {
         matches!(self, Self::BlockUser | Self::RedirectUser)
     }
 }
@@ -242,6 +254,8 @@ pub(crate) struct ActionRecord {
     pub(crate) comment: String,
     /// Who or what decided it, such as `operator`.
     pub(crate) origin: String,
+    /// The run of a playbook that made it.
+    pub(crate) run: Option<Id>,
     /// Why its targets are critical, where that was allowed.
     pub(crate) critical: Option<String>,
     /// Microseconds since the Unix epoch.

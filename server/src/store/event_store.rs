@@ -4,15 +4,20 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::consume::{Consumer, Position};
 use super::error::StoreError;
-use super::event::StoredEvent;
-use super::filter::Filter;
+use super::event::{EventId, StoredEvent};
+use super::filter::{Field, Filter};
 use super::follow::Follower;
 use super::query::{
-    EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched,
-    Step, TimeRange,
+    Cursor, EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor,
+    Searched, Step, TimeRange,
 };
+use super::row::EventFields;
 use crate::histogram::Times;
+
+#[cfg(doc)]
+use super::consume::Consumed;
 
 /// A boxed future, so that the trait can be used as `dyn EventStore`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -81,6 +86,29 @@ pub trait EventStore: Debug + Send + Sync + 'static {
         })
     }
 
+    /// The event of this id that happened at this time, in microseconds since the Unix epoch. Blocks on the disk: call
+    /// it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses.
+    fn find(&self, id: EventId, time: i64) -> Result<Option<StoredEvent>, StoreError> {
+        // Time and id are the event's place in the order of events: it is the first one behind the next id.
+        let before = u128::from_be_bytes(*id.as_bytes()).checked_add(1);
+        let cursor = before.map(|before| format!("{time:016x}{before:032x}").parse::<Cursor>());
+        let query = EventQuery {
+            range: TimeRange {
+                from: Some(time),
+                to: Some(time.saturating_add(1)),
+            },
+            cursor: cursor.transpose()?,
+            ..EventQuery::new(Filter::default(), 1)
+        };
+        // It reads the rows of one microsecond.
+        let found = self.query(&query, &ScanMonitor::new())?.events.pop();
+        Ok(found.filter(|event| event.id == id))
+    }
+
     /// Hands out every event that is meant, newest first, as [`search`](Self::search) does, in bounded memory
     /// however many there are. Events that are stored meanwhile are part of it where they are older than what was
     /// handed out. Returns whether it came to the end; otherwise the monitor was cancelled.
@@ -109,6 +137,26 @@ pub trait EventStore: Debug + Send + Sync + 'static {
         }
     }
 
+    /// Hands out every event that is meant, oldest first, and of those of one time the lowest id; of each, the fields
+    /// that are asked for alone are there. Others look absent, [`received`](EventFields::received) is the event's
+    /// time, and [`event`](EventFields::event) is an error. A value within JSON may be asked for by its path, or with
+    /// the whole field; of headers it is always the whole field. Blocks on the disk: call it where blocking is allowed.
+    ///
+    /// Events that are stored while it runs are not part of it. The monitor is told of progress, about every thirty
+    /// thousand rows, and may cancel; returns whether it came to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses; what was handed out before stands.
+    fn scan_rows(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        fields: &[Field],
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(&dyn EventFields),
+    ) -> Result<bool, StoreError>;
+
     /// Counts events over time. Blocks on the disk: call it where blocking is allowed.
     ///
     /// # Errors
@@ -131,6 +179,20 @@ pub trait EventStore: Debug + Send + Sync + 'static {
 
     /// Follows what is stored from now on.
     fn follow(&self) -> Follower;
+
+    /// Hands out every event that is accepted after the position, or from now on without one, once, in the order of
+    /// acceptance: also those that were accepted before it was called, and before a restart. Past events that are
+    /// imported are not handed out.
+    ///
+    /// What the consumer has not [released](Consumer::release) is kept for it, also while the store has none, once it
+    /// had one; beyond a limit the oldest is dropped, and [told](Consumed::Missed). A store has one consumer: a former
+    /// one ends. Whatever lies before the position is released. A position beyond the last event, as a backup that was
+    /// restored may leave, means from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses, [`StoreError::Closed`] if the store is closed.
+    fn consume(&self, from: Option<Position>) -> Result<Box<dyn Consumer>, StoreError>;
 
     /// Says how much the store holds, and what it had to set aside.
     fn stats(&self) -> StoreStats;
@@ -162,6 +224,12 @@ pub struct StoreStats {
     pub segment_bytes: u64,
     /// Bytes of the journal on disk.
     pub journal_bytes: u64,
+    /// Journals that are sealed, and kept for the consumer.
+    pub kept_journals: u64,
+    /// Bytes of them on disk.
+    pub kept_bytes: u64,
+    /// Events that were dropped from them before they were consumed, and that the consumer has not released yet.
+    pub unconsumed_events: u64,
     /// Ids remembered to recognise duplicates.
     pub dedupe_ids: u64,
     /// Ids forgotten before their time because too many were remembered.

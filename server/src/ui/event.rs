@@ -17,10 +17,7 @@ use super::page;
 use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
-use crate::store::{
-    Cursor, Dimension, EventId, EventQuery, Field, Filter, JsonField, ScanMonitor, StoreError,
-    StoredEvent, TimeRange,
-};
+use crate::store::{Dimension, EventFields, EventId, Field, JsonField, StoredEvent};
 
 /// The most values that are shown one by one; the JSON has them all.
 const VALUES: usize = 300;
@@ -59,7 +56,7 @@ pub(super) async fn show(
         );
     };
     let shared = Arc::clone(&app);
-    let found = blocking(move || find(&shared, id, time.as_micros())).await;
+    let found = blocking(move || shared.store.find(id, time.as_micros())).await;
     match found.and_then(|found| found) {
         Ok(Some(event)) => {
             let back = link(&event);
@@ -78,23 +75,6 @@ pub(super) async fn show(
             refuse(StatusCode::SERVICE_UNAVAILABLE, reason)
         }
     }
-}
-
-/// The event of this id and time, wherever it is in the order of events.
-fn find(app: &App, id: EventId, time: i64) -> Result<Option<StoredEvent>, StoreError> {
-    let before = u128::from_be_bytes(*id.as_bytes()).checked_add(1);
-    let cursor = before.map(|before| format!("{time:016x}{before:032x}").parse::<Cursor>());
-    let query = EventQuery {
-        range: TimeRange {
-            from: Some(time),
-            to: Some(time.saturating_add(1)),
-        },
-        cursor: cursor.transpose()?,
-        ..EventQuery::new(Filter::default(), 1)
-    };
-    // It reads the rows of one microsecond.
-    let found = app.store.query(&query, &ScanMonitor::new())?.events.pop();
-    Ok(found.filter(|event| event.id == id))
 }
 
 fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {
@@ -194,7 +174,7 @@ fn captured(event: &StoredEvent) -> Markup {
     let dimensions = Dimension::ALL.into_iter().filter_map(|dimension| {
         Some((
             Field::Dimension(dimension),
-            dimension.text(event)?.into_owned(),
+            event.text(dimension)?.into_owned(),
         ))
     });
     let mut values: Vec<_> = dimensions.collect();

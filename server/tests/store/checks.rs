@@ -187,7 +187,7 @@ pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
         let filter = has(JsonField::User, &[], text);
         let expected: Vec<StoredEvent> = stored
             .iter()
-            .filter(|event| filter.matches(event))
+            .filter(|event| filter.matches(*event))
             .cloned()
             .collect();
         assert_eq!(pages(store, filter, 3), expected, "user {text:?}");

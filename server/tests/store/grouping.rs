@@ -103,7 +103,7 @@ pub(crate) fn groups_agree_with_a_naive_count(store: &dyn EventStore) {
         for filter in [Filter::default(), is(Dimension::App, "shop")] {
             let meant: Vec<&StoredEvent> = stored
                 .iter()
-                .filter(|event| range.contains(event.time) && filter.matches(event))
+                .filter(|event| range.contains(event.time) && filter.matches(*event))
                 .collect();
             let mut expected: BTreeMap<String, Vec<&StoredEvent>> = BTreeMap::new();
             for event in &meant {

@@ -2,14 +2,17 @@
 
 mod checks;
 mod conformance;
+mod consuming;
 mod damage;
 mod durability;
 mod grouping;
+mod kept;
 mod language;
 mod maintenance;
 mod naive;
 mod oracle;
 mod readers;
+mod rows;
 mod sealing;
 mod search;
 

@@ -78,7 +78,7 @@ pub(crate) fn histograms_agree_with_a_naive_count(store: &dyn EventStore) {
         let filter = random_wanted(&mut random).filter;
         let query = HistogramQuery::new(filter, from, to, bucket);
         let mut expected = vec![0; usize::try_from((to - from + bucket - 1) / bucket).unwrap()];
-        for event in stored.iter().filter(|event| query.filter.matches(event)) {
+        for event in stored.iter().filter(|event| query.filter.matches(*event)) {
             if (from..to).contains(&event.time) {
                 expected[usize::try_from((event.time - from) / bucket).unwrap()] += 1;
                 counted += 1;

@@ -398,7 +398,7 @@ fn random_filters_of_rows_in_memory_agree_with_a_plain_reading() {
     let stored = rows(&mut runner);
     agree(&mut runner, &stored, |filter| {
         let events = stored.iter().map(|(_, event)| event);
-        let found = events.filter(|event| filter.matches(event));
+        let found = events.filter(|event| filter.matches(*event));
         found.map(|event| event.id).collect()
     });
 }

@@ -21,7 +21,7 @@ const LENGTH: usize = size_of::<u32>();
 
 /// One row: its keys, and where its bytes lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HotRow {
+pub(in crate::store) struct HotRow {
     pub(super) time: i64,
     pub(super) id: EventId,
     pub(super) ip: Option<IpAddr>,
@@ -33,7 +33,7 @@ pub(super) struct HotRow {
 
 /// Rows that arrived together, or were merged; never changed once made.
 #[derive(Clone, Debug)]
-pub(super) struct HotBatch {
+pub(in crate::store) struct HotBatch {
     /// The rows, each with its length before it: the raw content of a journal frame.
     bytes: Bytes,
     rows: Vec<HotRow>,
@@ -48,7 +48,7 @@ impl HotBatch {
         &self.bytes
     }
 
-    pub(super) fn rows(&self) -> &[HotRow] {
+    pub(in crate::store) fn rows(&self) -> &[HotRow] {
         &self.rows
     }
 
@@ -283,7 +283,7 @@ fn split(mut raw: &[u8]) -> impl Iterator<Item = Result<&[u8], NotARow>> {
 /// with the logarithm of the rows until batches are full) and a row is copied a few times at most.
 ///
 /// Returns how many of the list remain, and the batch to put behind them.
-pub(super) fn merge(list: &[Arc<HotBatch>], batch: HotBatch) -> (usize, Arc<HotBatch>) {
+pub(super) fn merge(list: &[Arc<HotBatch>], batch: Arc<HotBatch>) -> (usize, Arc<HotBatch>) {
     let (mut remain, mut rows, mut bytes) = (list.len(), batch.rows.len(), batch.bytes.len());
     for last in list.iter().rev() {
         let fits =
@@ -297,7 +297,7 @@ pub(super) fn merge(list: &[Arc<HotBatch>], batch: HotBatch) -> (usize, Arc<HotB
     }
     let merged = list.get(remain..).unwrap_or_default();
     if merged.is_empty() {
-        return (remain, Arc::new(batch));
+        return (remain, batch);
     }
     let mut builder = BatchBuilder::with_capacity(rows, bytes);
     for part in merged {
@@ -330,7 +330,7 @@ mod tests {
     fn merging_keeps_every_row_in_few_batches() {
         let mut list = Vec::new();
         for n in 0..10_000 {
-            let (remain, batch) = merge(&list, one(n));
+            let (remain, batch) = merge(&list, Arc::new(one(n)));
             list.truncate(remain);
             list.push(batch);
         }

@@ -64,6 +64,7 @@ pub(super) fn look_after(shared: &Shared, options: &StoreOptions) -> Result<(), 
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     delete(shared, options);
+    shared.kept().limit(&shared.layout, options)?;
     while compact(shared, options)? {}
     Ok(())
 }

@@ -60,7 +60,8 @@ pub struct Group {
     pub events: u64,
     /// How many addresses they came from; 0 and not exact where that was not asked.
     pub ips: Distinct,
-    /// How many users they are of; two users are the same if all their identifiers are. 0 and not exact where that was not asked.
+    /// How many users they are of; two users are the same if all their identifiers are. 0 and not exact where that
+    /// was not asked.
     pub users: Distinct,
     /// When the first of them happened, in microseconds since the Unix epoch.
     pub first: i64,

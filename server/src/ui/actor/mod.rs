@@ -20,8 +20,8 @@ use super::access::Reader;
 use super::explorer::{self, Asked, Listing, Place};
 use super::slow::{self, Scans, Stage};
 use super::{actions, page};
-use crate::actions::FieldError;
 use crate::api::{Params, Problem};
+use crate::fields::FieldError;
 use crate::server::{App, blocking};
 use crate::store::{Dimension, Field, Filter};
 

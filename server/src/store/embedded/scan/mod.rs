@@ -5,6 +5,7 @@
 
 mod group;
 mod histogram;
+mod rows;
 mod search;
 mod tally;
 
@@ -16,6 +17,7 @@ use std::thread;
 
 pub(super) use self::group::groups;
 pub(super) use self::histogram::histogram;
+pub(super) use self::rows::{RowScan, rows};
 pub(super) use self::search::{Search, search};
 use super::filter::Plan;
 use super::hot::HotBatch;
