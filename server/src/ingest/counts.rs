@@ -106,7 +106,7 @@ impl Normaliser<'_> {
         event.properties =
             success.map(|success| Map::from_iter([("success".to_owned(), success.into())]));
         event.aggregated = true;
-        self.take(id.to_string(), event);
+        self.take(id.to_string(), &event);
     }
 }
 

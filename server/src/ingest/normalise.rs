@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 use sqreen::protocol::{
     Actor, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, Signal, Timestamp, Trace,
-    TrackOptions, names,
+    TrackOptions, Verdict, VerdictKind, names,
 };
 
 use super::ignored::Kinds;
 use super::{identity, kinds, request, scrub};
 use crate::sessions::Agent;
-use crate::store::{EventId, StoreError, StoredEvent};
+use crate::store::{AppendBatch, EventId, StoreError, StoredEvent};
 
 /// The most bytes of an event's name.
 const MAX_NAME: usize = 256;
@@ -24,23 +24,16 @@ const MAX_EVENTS: usize = 20_000;
 /// The most proxies that are noted of one batch.
 const MAX_PROXIES: usize = 64;
 
-/// An event, ready to be stored or refused for good.
-#[derive(Debug)]
-pub(super) struct Row {
-    /// The id as the agent gave it, or as it was derived.
-    pub(super) id: String,
-    pub(super) event: Result<StoredEvent, String>,
-}
-
-/// Collects the rows of one batch.
+/// Collects the events of one batch.
 #[derive(Debug)]
 pub(super) struct Normaliser<'a> {
     pub(super) agent: &'a Agent,
     pub(super) received: i64,
     /// Events that were made of counts.
     pub(super) counted: u64,
-    stored: usize,
-    rows: Vec<Row>,
+    events: AppendBatch,
+    ids: Vec<String>,
+    refused: Vec<Verdict>,
     /// Addresses that passed requests on.
     proxies: BTreeSet<IpAddr>,
     ignored: Kinds,
@@ -49,9 +42,11 @@ pub(super) struct Normaliser<'a> {
 /// What a body came to.
 #[derive(Debug)]
 pub(super) struct Normalised {
-    pub(super) rows: Vec<Row>,
-    /// Bytes that the events take stored.
-    pub(super) stored: usize,
+    pub(super) events: AppendBatch,
+    /// The id of each of these, as the agent gave it or as it was derived.
+    pub(super) ids: Vec<String>,
+    /// What was refused for good.
+    pub(super) refused: Vec<Verdict>,
     /// Addresses that passed requests on.
     pub(super) proxies: BTreeSet<IpAddr>,
     pub(super) ignored: Kinds,
@@ -98,8 +93,9 @@ impl<'a> Normaliser<'a> {
             agent,
             received: Timestamp::now().as_micros(),
             counted: 0,
-            stored: 0,
-            rows: Vec::new(),
+            events: AppendBatch::with_limit(MAX_STORED),
+            ids: Vec::new(),
+            refused: Vec::new(),
             proxies: BTreeSet::new(),
             ignored: Kinds::default(),
         }
@@ -107,8 +103,9 @@ impl<'a> Normaliser<'a> {
 
     pub(super) fn finish(self) -> Normalised {
         Normalised {
-            rows: self.rows,
-            stored: self.stored,
+            events: self.events,
+            ids: self.ids,
+            refused: self.refused,
             proxies: self.proxies,
             ignored: self.ignored,
         }
@@ -274,7 +271,7 @@ impl<'a> Normaliser<'a> {
         if !self.agent.capable {
             scrub::event(&mut event);
         }
-        self.take(wire_id, event);
+        self.take(wire_id, &event);
     }
 
     /// An event with what is known of its agent.
@@ -328,22 +325,15 @@ impl<'a> Normaliser<'a> {
         }
     }
 
-    pub(super) fn take(&mut self, id: String, event: StoredEvent) {
-        if self.rows.len() >= MAX_EVENTS {
+    pub(super) fn take(&mut self, id: String, event: &StoredEvent) {
+        if self.ids.len() + self.refused.len() >= MAX_EVENTS {
             return self.refuse(id, format!("batch: more than {MAX_EVENTS} events"));
         }
-        match event.check() {
-            Ok(bytes) if self.stored + bytes <= MAX_STORED => {
-                self.stored += bytes;
-                self.rows.push(Row {
-                    id,
-                    event: Ok(event),
-                });
+        match self.events.push(event) {
+            Ok(()) => self.ids.push(id),
+            Err(StoreError::AppendTooLarge { limit, .. }) => {
+                self.refuse(id, format!("batch: takes more than {limit} bytes stored"));
             }
-            Ok(_) => self.refuse(
-                id,
-                format!("batch: takes more than {MAX_STORED} bytes stored"),
-            ),
             Err(StoreError::EventTooLarge { limit, .. }) => {
                 self.refuse(id, format!("event: larger than {limit} bytes"));
             }
@@ -360,9 +350,9 @@ impl<'a> Normaliser<'a> {
         if !self.agent.capable {
             self.ignore("event:rejected", 1);
         }
-        self.rows.push(Row {
+        self.refused.push(Verdict {
             id,
-            event: Err(reason),
+            kind: VerdictKind::Rejected(reason),
         });
     }
 }

@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod append;
 mod consume;
 pub mod embedded;
 mod error;
@@ -34,6 +35,7 @@ mod follow;
 mod query;
 mod row;
 
+pub use self::append::AppendBatch;
 pub use self::consume::{Consumed, Consumer, EventBatch, ParsePositionError, Position};
 pub use self::embedded::{EmbeddedStore, StoreOptions};
 pub use self::error::{QueryError, StoreError};
