@@ -63,7 +63,7 @@ pub(super) async fn signals(
     sent: Sent,
 ) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, signals: Vec<Signal>| {
-        for signal in &signals {
+        for signal in signals {
             normaliser.signal(signal);
         }
     };
@@ -79,7 +79,7 @@ pub(super) async fn signal(
     let read = |normaliser: &mut Normaliser<'_>, signal: Value| {
         // A signal reads any JSON.
         if let Ok(signal) = serde_json::from_value(signal) {
-            normaliser.signal(&signal);
+            normaliser.signal(signal);
         }
     };
     plain(&app, &agent, take(&app, &agent, sent, read).await)
