@@ -212,7 +212,7 @@ impl<'a> Normaliser<'a> {
             id: None,
             name: point.signal_name,
             time: point.time,
-            options: serde_json::from_value(point.payload).unwrap_or_default(),
+            options: point.payload.into(),
             content,
         };
         self.event(facts, sent);
