@@ -7,12 +7,12 @@ use std::pin::Pin;
 use super::append::AppendBatch;
 use super::consume::{Consumer, Position};
 use super::error::StoreError;
-use super::event::StoredEvent;
+use super::event::{EventId, StoredEvent};
 use super::filter::{Field, Filter};
 use super::follow::Follower;
 use super::query::{
-    EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched,
-    Step, TimeRange,
+    Cursor, EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor,
+    Searched, Step, TimeRange,
 };
 use super::row::EventFields;
 use crate::histogram::Times;
@@ -92,6 +92,28 @@ pub trait EventStore: Debug + Send + Sync + 'static {
             events,
             next: searched.next,
         })
+    }
+
+    /// The event of this id that happened at this time, in microseconds since the Unix epoch. Blocks on the disk: call
+    /// it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses.
+    fn find(&self, id: EventId, time: i64) -> Result<Option<StoredEvent>, StoreError> {
+        // Time and id are the event's place in the order of events: it is the first one behind the next id.
+        let before = u128::from_be_bytes(*id.as_bytes()).checked_add(1);
+        let cursor = before.map(|before| format!("{time:016x}{before:032x}").parse::<Cursor>());
+        let query = EventQuery {
+            range: TimeRange {
+                from: Some(time),
+                to: Some(time.saturating_add(1)),
+            },
+            cursor: cursor.transpose()?,
+            ..EventQuery::new(Filter::default(), 1)
+        };
+        let found = self.query(&query)?.events.pop();
+        Ok(found.filter(|event| event.id == id))
     }
 
     /// Hands out every event that is meant, newest first, as [`search`](Self::search) does, in bounded memory

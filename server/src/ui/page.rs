@@ -3,11 +3,12 @@
 use maud::{DOCTYPE, Markup, html};
 
 /// The places that the navigation leads to.
-const PLACES: [(&str, &str); 5] = [
+const PLACES: [(&str, &str); 6] = [
     ("/", "Events"),
     ("/actions", "Actions"),
     ("/delivery", "Delivery"),
     ("/apps", "Apps"),
+    ("/notifications", "Notifications"),
     ("/account", "Account"),
 ];
 

@@ -19,8 +19,8 @@ use self::past::Past;
 use super::access::Reader;
 use super::explorer::{self, Asked, Listing, Place, Reading};
 use super::{actions, page};
-use crate::actions::FieldError;
 use crate::api::{Params, Problem};
+use crate::fields::FieldError;
 use crate::server::{App, blocking};
 use crate::store::{Dimension, Field, Filter};
 
