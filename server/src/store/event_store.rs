@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::append::AppendBatch;
 use super::consume::{Consumer, Position};
 use super::error::StoreError;
 use super::event::{EventId, StoredEvent};
@@ -41,11 +42,22 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The future answers a [`StoreError`] if nothing was stored: the events are too large
-    /// ([`EventTooLarge`](StoreError::EventTooLarge), [`EventTooDeep`](StoreError::EventTooDeep),
-    /// [`AppendTooLarge`](StoreError::AppendTooLarge)), the disk refused ([`Io`](StoreError::Io)), or the store is
-    /// [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+    /// The future answers a [`StoreError`] if nothing was stored: the disk refused ([`Io`](StoreError::Io)), or the
+    /// store is [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+
+    /// Puts the events together and stores them as [`append_batch`](Self::append_batch) does.
+    ///
+    /// # Errors
+    ///
+    /// As there, and those of [`AppendBatch::push`] if an event is not taken.
+    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(async move {
+            let batch = AppendBatch::of(&events)?;
+            drop(events);
+            self.append_batch(batch).await
+        })
+    }
 
     /// Hands out a page of events, newest first, each as soon as none can come before it, and tells of progress
     /// about every ten thousand rows. Blocks on the disk: call it where blocking is allowed.

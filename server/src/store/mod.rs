@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod append;
 mod consume;
 pub mod embedded;
 mod error;
@@ -35,6 +36,7 @@ mod follow;
 mod query;
 mod row;
 
+pub use self::append::AppendBatch;
 pub use self::consume::{Consumed, Consumer, EventBatch, ParsePositionError, Position};
 pub use self::embedded::{EmbeddedStore, StoreOptions};
 pub use self::error::{QueryError, StoreError};

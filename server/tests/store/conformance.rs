@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use sqreen_server::store::{
-    BoxFuture, Consumer, EmbeddedStore, EventFields, EventQuery, EventStore, Field, Filter,
-    Follower, GroupQuery, Groups, Histogram, HistogramQuery, Position, ScanMonitor, Searched, Step,
-    StoreError, StoreOptions, StoreStats, StoredEvent, TimeRange, Verdict,
+    AppendBatch, BoxFuture, Consumer, EmbeddedStore, EventFields, EventQuery, EventStore, Field,
+    Filter, Follower, GroupQuery, Groups, Histogram, HistogramQuery, Position, ScanMonitor,
+    Searched, Step, StoreError, StoreOptions, StoreStats, TimeRange, Verdict,
 };
 
 use crate::{checks, consuming, grouping, naive, oracle, rows, search};
@@ -64,8 +64,8 @@ fn embedded_store_conforms_while_it_seals_all_the_time() {
 struct SealedFirst(EmbeddedStore);
 
 impl EventStore for SealedFirst {
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
-        self.0.append(events)
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        self.0.append_batch(batch)
     }
 
     fn search(
