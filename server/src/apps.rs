@@ -54,11 +54,15 @@ pub(crate) fn overview(app: &Shared) -> Result<Overview, OverviewError> {
         },
         by: Field::Dimension(Dimension::App),
         limit: GroupQuery::MAX_LIMIT,
+        distinct: false,
     };
     let known = app.state.apps().map_err(OverviewError::State)?;
     let mut tokens = app.tokens.all().map_err(OverviewError::State)?;
     tokens.reverse();
-    let groups = app.store.groups(&query).map_err(OverviewError::Store)?;
+    let groups = app
+        .store
+        .groups(&query, &ScanMonitor::new())
+        .map_err(OverviewError::Store)?;
     let mut agents = app.sessions.agents(AGENTS);
     agents.reverse();
     let mut apps: BTreeMap<String, Application> = known
