@@ -9,7 +9,9 @@ use sqreen::protocol::Timestamp;
 use crate::server::Shared;
 use crate::sessions::Agent;
 use crate::state::{StateError, TokenRecord};
-use crate::store::{Dimension, Field, Filter, Group, GroupQuery, StoreError, TimeRange};
+use crate::store::{
+    Dimension, Field, Filter, Group, GroupQuery, ScanMonitor, StoreError, TimeRange,
+};
 
 const DAY: i64 = 86_400_000_000;
 /// The most agents that are looked at.
