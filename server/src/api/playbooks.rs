@@ -292,13 +292,17 @@ async fn versions(
     Ok(Json(Versions { versions }))
 }
 
-/// Lifts all that the playbook put in force.
+/// Lifts all that the playbook put in force, also after it was removed.
 async fn undo(
     by: Caller,
     State(app): State<App>,
     Path(slug): Path<String>,
 ) -> Result<Json<Lifted>, Problem> {
+    let known = app.playbooks.get(&slug).is_some();
     let shared = Arc::clone(&app);
     let lifted = blocking(move || shared.responder().undo_all(&slug, &by)).await??;
+    if lifted == 0 && !known {
+        return Err(Problem::not_found());
+    }
     Ok(Json(Lifted { lifted }))
 }

@@ -65,19 +65,17 @@ pub(super) fn routes() -> Vec<Described> {
         get("/api/v1/events/search", READ, search::search).described(
             operation("searchEvents", "A page of events as a stream, each as soon as it is certain")
                 .query(params::page())
-                .text(
+                .stream(
                     "Server-sent events: `found` with an `Event`, `progress` with `scanned` and `rows`, and at the end \
                      `done` with `next`, or `failed` with `detail`. A stream that ends with neither was cut off",
-                    &["text/event-stream"],
                 ),
         ),
         get("/api/v1/events/live", READ, live::live).described(
             operation("followEvents", "Events as they are stored from now on")
                 .query([params::filter()])
-                .text(
+                .stream(
                     "Server-sent events: `found` with an `Event`; `missed` with the number of `events` that were stored \
                      while the reader was too slow, `null` if it is not known",
-                    &["text/event-stream"],
                 ),
         ),
         get("/api/v1/events/export", READ, export::export).described(

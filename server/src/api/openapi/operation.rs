@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::params::Given;
 use super::super::problem::Problem;
+use super::schema::StreamEvent;
 use crate::routes::{Endpoint, Route};
 
 /// A part of the API.
@@ -179,6 +180,12 @@ impl Operation {
             .iter()
             .map(|media| (*media, schema_for::<String> as SchemaOf));
         let content = content.collect();
+        self.content(200, about, content)
+    }
+
+    /// An answer of server-sent events.
+    pub(crate) fn stream(self, about: &'static str) -> Self {
+        let content = vec![("text/event-stream", schema_for::<StreamEvent> as SchemaOf)];
         self.content(200, about, content)
     }
 

@@ -1,4 +1,4 @@
-//! Schemas of texts with a form of their own.
+//! Schemas of texts with a form of their own, and of server-sent events.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,12 @@ use crate::store::{Cursor, EventId};
 #[derive(Debug)]
 pub(crate) struct Time;
 
+/// One server-sent event.
+#[derive(Debug)]
+pub(super) struct StreamEvent;
+
 /// Implements [`JsonSchema`] for a type by its name and a schema, which stands wherever the type does.
-macro_rules! texts {
+macro_rules! forms {
     ($($type:ident: $schema:expr;)*) => {$(
         impl JsonSchema for $type {
             fn inline_schema() -> bool {
@@ -31,8 +35,12 @@ macro_rules! texts {
     )*};
 }
 
-texts! {
+forms! {
     Time: json_schema!({"type": "string", "format": "date-time"});
+    StreamEvent: json_schema!({
+        "type": "object",
+        "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    });
     Id: json_schema!({"type": "string", "pattern": "^[0-9a-f]{16}$"});
     EventId: json_schema!({"type": "string", "format": "uuid"});
     Cursor: json_schema!({"type": "string"});
