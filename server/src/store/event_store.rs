@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::consume::{Consumer, Position};
 use super::error::StoreError;
 use super::event::StoredEvent;
 use super::filter::Filter;
@@ -13,6 +14,9 @@ use super::query::{
     Step, TimeRange,
 };
 use crate::histogram::Times;
+
+#[cfg(doc)]
+use super::consume::Consumed;
 
 /// A boxed future, so that the trait can be used as `dyn EventStore`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -121,6 +125,20 @@ pub trait EventStore: Debug + Send + Sync + 'static {
 
     /// Follows what is stored from now on.
     fn follow(&self) -> Follower;
+
+    /// Hands out every event that is accepted after the position, or from now on without one, once, in the order of
+    /// acceptance: also those that were accepted before it was called, and before a restart. Past events that are
+    /// imported are not handed out.
+    ///
+    /// What the consumer has not [released](Consumer::release) is kept for it, also while the store has none, once it
+    /// had one; beyond a limit the oldest is dropped, and [told](Consumed::Missed). A store has one consumer: a former
+    /// one ends. Whatever lies before the position is released. A position beyond the last event, as a backup that was
+    /// restored may leave, means from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses, [`StoreError::Closed`] if the store is closed.
+    fn consume(&self, from: Option<Position>) -> Result<Box<dyn Consumer>, StoreError>;
 
     /// Says how much the store holds, and what it had to set aside.
     fn stats(&self) -> StoreStats;

@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod consume;
 pub mod embedded;
 mod error;
 mod event;
@@ -31,7 +32,9 @@ mod event_store;
 mod filter;
 mod follow;
 mod query;
+mod row;
 
+pub use self::consume::{Consumed, Consumer, EventBatch, ParsePositionError, Position};
 pub use self::embedded::{EmbeddedStore, StoreOptions};
 pub use self::error::{QueryError, StoreError};
 pub use self::event::{EventId, ParseEventIdError, StoredEvent};
@@ -42,4 +45,5 @@ pub use self::query::{
     Breakdown, Cursor, Distinct, EventPage, EventQuery, Group, GroupQuery, Groups, Histogram,
     HistogramQuery, ScanMonitor, Searched, Series, Step, TimeRange,
 };
+pub use self::row::{EventFields, EventRow};
 pub use crate::histogram::Times;

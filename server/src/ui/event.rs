@@ -18,8 +18,8 @@ use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
 use crate::store::{
-    Cursor, Dimension, EventId, EventQuery, Field, Filter, JsonField, StoreError, StoredEvent,
-    TimeRange,
+    Cursor, Dimension, EventFields, EventId, EventQuery, Field, Filter, JsonField, StoreError,
+    StoredEvent, TimeRange,
 };
 
 /// The most values that are shown one by one; the JSON has them all.
@@ -193,7 +193,7 @@ fn captured(event: &StoredEvent) -> Markup {
     let dimensions = Dimension::ALL.into_iter().filter_map(|dimension| {
         Some((
             Field::Dimension(dimension),
-            dimension.text(event)?.into_owned(),
+            event.text(dimension)?.into_owned(),
         ))
     });
     let mut values: Vec<_> = dimensions.collect();

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use sqreen_server::store::{
-    BoxFuture, EmbeddedStore, EventQuery, EventStore, Follower, GroupQuery, Groups, Histogram,
-    HistogramQuery, ScanMonitor, Searched, Step, StoreError, StoreOptions, StoreStats, StoredEvent,
-    Verdict,
+    BoxFuture, Consumer, EmbeddedStore, EventQuery, EventStore, Follower, GroupQuery, Groups,
+    Histogram, HistogramQuery, Position, ScanMonitor, Searched, Step, StoreError, StoreOptions,
+    StoreStats, StoredEvent, Verdict,
 };
 
 use crate::{checks, grouping, naive, oracle, search};
@@ -85,6 +85,10 @@ impl EventStore for SealedFirst {
 
     fn follow(&self) -> Follower {
         self.0.follow()
+    }
+
+    fn consume(&self, from: Option<Position>) -> Result<Box<dyn Consumer>, StoreError> {
+        self.0.consume(from)
     }
 
     fn stats(&self) -> StoreStats {

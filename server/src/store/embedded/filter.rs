@@ -196,23 +196,11 @@ impl<'a> Matcher<'a> {
     fn meets(&self, value: &[u8]) -> bool {
         match &self.test.field {
             Field::Dimension(dimension) => self.meets_text(value, *dimension),
-            Field::Json(JsonField::Headers, path) => self.meets_json(value, |json| {
-                self.test.check.meets_json(JsonField::Headers, path, json)
-            }),
-            Field::Json(field, path) if path.is_empty() => match (&self.test.check, &self.ready) {
-                (Check::Exists, _) => true,
-                (_, Ready::Contains(needle)) => needle.is_in(value),
-                (check, _) => self.meets_json(value, |json| check.meets_json(*field, &[], json)),
-            },
-            Field::Json(..) => match &self.test.check {
-                Check::Exists => true,
-                check => self.meets_json(value, |json| check.meets_value(json)),
+            Field::Json(field, path) => match &self.ready {
+                Ready::Contains(needle) if path.is_empty() => needle.is_in(value),
+                _ => meets_json(&self.test.check, *field, path, value),
             },
         }
-    }
-
-    fn meets_json(&self, json: &[u8], meets: impl Fn(&Value) -> bool) -> bool {
-        serde_json::from_slice(json).is_ok_and(|json| meets(&json))
     }
 
     fn meets_text(&self, text: &[u8], dimension: Dimension) -> bool {
@@ -223,6 +211,17 @@ impl<'a> Matcher<'a> {
                 .is_ok_and(|text| self.test.check.meets_text(text, dimension)),
         }
     }
+}
+
+/// Says whether JSON is as it should be: what the path leads to, and of headers the whole field.
+pub(super) fn meets_json(check: &Check, field: JsonField, path: &[String], json: &[u8]) -> bool {
+    let is_value = field != JsonField::Headers && !path.is_empty();
+    let meets = |json: Value| match is_value {
+        true => check.meets_value(&json),
+        false => check.meets_json(field, path, &json),
+    };
+    let is_there = *check == Check::Exists && (is_value || path.is_empty());
+    is_there || serde_json::from_slice(json).is_ok_and(meets)
 }
 
 /// What is known of values already.

@@ -21,7 +21,7 @@ const LENGTH: usize = size_of::<u32>();
 
 /// One row: its keys, and where its bytes lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HotRow {
+pub(in crate::store) struct HotRow {
     pub(super) time: i64,
     pub(super) id: EventId,
     pub(super) ip: Option<IpAddr>,
@@ -33,7 +33,7 @@ pub(super) struct HotRow {
 
 /// Rows that arrived together, or were merged; never changed once made.
 #[derive(Clone, Debug)]
-pub(super) struct HotBatch {
+pub(in crate::store) struct HotBatch {
     /// The rows, each with its length before it: the raw content of a journal frame.
     bytes: Bytes,
     rows: Vec<HotRow>,
@@ -48,7 +48,7 @@ impl HotBatch {
         &self.bytes
     }
 
-    pub(super) fn rows(&self) -> &[HotRow] {
+    pub(in crate::store) fn rows(&self) -> &[HotRow] {
         &self.rows
     }
 

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::store::filter::JsonField;
+
 /// A text that borrows where it can: serde borrows a `Cow` in a field of its own, but never one inside a tuple.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -45,6 +47,16 @@ impl<'a> JsonPath<'a> {
         self.names
             .iter()
             .try_fold(json, |json, name| member(json, name))
+    }
+}
+
+/// The JSON text of a value in a single field, by the names on the way to it.
+pub(super) fn value_at<'j>(field: JsonField, path: &[String], json: &'j [u8]) -> Option<&'j [u8]> {
+    match path.split_first() {
+        Some((first, rest)) if field == JsonField::Headers => rest
+            .iter()
+            .try_fold(header(json, first)?, |json, name| member(json, name)),
+        _ => path.iter().try_fold(json, |json, name| member(json, name)),
     }
 }
 

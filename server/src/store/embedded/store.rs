@@ -20,6 +20,7 @@ use super::scan::{self, ScanError, Search};
 use super::sealer;
 use super::view::{Shared, View};
 use super::writer::{Writer, now};
+use crate::store::consume::{Consumer, Position};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 use crate::store::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
@@ -224,6 +225,10 @@ impl EventStore for EmbeddedStore {
 
     fn follow(&self) -> Follower {
         self.shared.feed.follow()
+    }
+
+    fn consume(&self, _: Option<Position>) -> Result<Box<dyn Consumer>, StoreError> {
+        Err(StoreError::Internal("no consumer yet".to_owned()))
     }
 
     fn stats(&self) -> StoreStats {

@@ -1,4 +1,4 @@
-//! Whether an event in memory is meant, in the plainest way.
+//! Whether one event is meant, in the plainest way.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,12 +7,14 @@ use std::net::IpAddr;
 use serde_json::{Map, Number, Value};
 
 use super::{Check, Comparison, Dimension, Field, Filter, JsonField, Test};
-use crate::store::event::StoredEvent;
+use crate::store::error::StoreError;
+use crate::store::event::{EventId, StoredEvent};
+use crate::store::row::EventFields;
 
 impl Filter {
     /// Says whether the event is meant.
     #[must_use]
-    pub fn matches(&self, event: &StoredEvent) -> bool {
+    pub fn matches(&self, event: &dyn EventFields) -> bool {
         match self {
             Self::All(filters) => filters.iter().all(|filter| filter.matches(event)),
             Self::Any(filters) => filters.iter().any(|filter| filter.matches(event)),
@@ -23,42 +25,84 @@ impl Filter {
 }
 
 impl Test {
-    fn matches(&self, event: &StoredEvent) -> bool {
+    fn matches(&self, event: &dyn EventFields) -> bool {
         match &self.field {
-            Field::Dimension(dimension) => dimension
-                .text(event)
+            Field::Dimension(dimension) => event
+                .text(*dimension)
                 .is_some_and(|text| self.check.meets_text(&text, *dimension)),
-            Field::Json(field, path) => {
-                Json::of(event, *field).is_some_and(|json| self.check.meets_within(json, path))
-            }
+            Field::Json(field, path) => event.meets(*field, path, &self.check),
         }
     }
 }
 
-impl Dimension {
-    /// The event's value as it is compared and shown.
-    pub(crate) fn text(self, event: &StoredEvent) -> Option<Cow<'_, str>> {
-        let text = match self {
-            Self::App => Some(&event.app),
-            Self::Name => Some(&event.name),
-            Self::Ip => return event.ip.map(|ip| ip.to_canonical().to_string().into()),
-            Self::Method => event.method.as_ref(),
-            Self::Path => event.path.as_ref(),
-            Self::Route => event.route.as_ref(),
-            Self::Host => event.host.as_ref(),
-            Self::Scheme => event.scheme.as_ref(),
-            Self::UserAgent => event.user_agent.as_ref(),
-            Self::Referer => event.referer.as_ref(),
-            Self::RequestId => event.request_id.as_ref(),
-            Self::Status => return event.status.map(|status| status.to_string().into()),
-            Self::Agent => event.agent.as_ref(),
-            Self::Hostname => event.hostname.as_ref(),
-            Self::Environment => event.environment.as_ref(),
-            Self::Aggregated => {
-                return Some(if event.aggregated { "true" } else { "false" }.into());
+impl EventFields for StoredEvent {
+    fn id(&self) -> EventId {
+        self.id
+    }
+
+    fn time(&self) -> i64 {
+        self.time
+    }
+
+    fn received(&self) -> i64 {
+        self.received
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    fn text(&self, dimension: Dimension) -> Option<Cow<'_, str>> {
+        let text = match dimension {
+            Dimension::App => Some(&self.app),
+            Dimension::Name => Some(&self.name),
+            Dimension::Ip => return self.ip.map(|ip| ip.to_canonical().to_string().into()),
+            Dimension::Method => self.method.as_ref(),
+            Dimension::Path => self.path.as_ref(),
+            Dimension::Route => self.route.as_ref(),
+            Dimension::Host => self.host.as_ref(),
+            Dimension::Scheme => self.scheme.as_ref(),
+            Dimension::UserAgent => self.user_agent.as_ref(),
+            Dimension::Referer => self.referer.as_ref(),
+            Dimension::RequestId => self.request_id.as_ref(),
+            Dimension::Status => return self.status.map(|status| status.to_string().into()),
+            Dimension::Agent => self.agent.as_ref(),
+            Dimension::Hostname => self.hostname.as_ref(),
+            Dimension::Environment => self.environment.as_ref(),
+            Dimension::Aggregated => {
+                return Some(if self.aggregated { "true" } else { "false" }.into());
             }
         };
         text.map(|text| text.as_str().into())
+    }
+
+    fn json(&self, field: JsonField) -> Option<Cow<'_, [u8]>> {
+        let json = Json::of(self, field)?;
+        Some(json.text().into_bytes().into())
+    }
+
+    fn json_value(&self, field: JsonField, path: &[String]) -> Option<Value> {
+        let json = Json::of(self, field)?;
+        let Some((first, rest)) = path.split_first() else {
+            return Some(json.value());
+        };
+        let value = json.member(first)?;
+        let value = rest
+            .iter()
+            .try_fold(value, |value, name| value.as_object()?.get(name))?;
+        Some(value.clone())
+    }
+
+    fn meets(&self, field: JsonField, path: &[String], check: &Check) -> bool {
+        Json::of(self, field).is_some_and(|json| check.meets_within(json, path))
+    }
+
+    fn event(&self) -> Result<StoredEvent, StoreError> {
+        Ok(self.clone())
     }
 }
 
@@ -197,6 +241,36 @@ impl<'a> Json<'a> {
             }),
             Self::Value(Value::Array(values)) => values.iter().any(|value| is(None, value)),
             Self::Value(value) | Self::Headers(value) => is(None, value),
+        }
+    }
+
+    /// The value at the top level of that name: the first, where there are several.
+    fn member(self, wanted: &str) -> Option<&'a Value> {
+        match self {
+            Self::User(map) => map.get(wanted),
+            Self::Map(map) | Self::Value(Value::Object(map)) => map.get(wanted),
+            Self::Headers(Value::Object(map)) => {
+                let mut members = map.iter();
+                members
+                    .find(|(name, _)| self.same(name, wanted))
+                    .map(|(_, value)| value)
+            }
+            Self::Headers(Value::Array(values)) => values.iter().find_map(|pair| {
+                let pair = pair.as_array().map(Vec::as_slice);
+                match pair {
+                    Some([Value::String(name), value]) if self.same(name, wanted) => Some(value),
+                    _ => None,
+                }
+            }),
+            Self::Value(_) | Self::Headers(_) => None,
+        }
+    }
+
+    fn value(self) -> Value {
+        match self {
+            Self::User(map) => Value::Object(map.clone().into_iter().collect()),
+            Self::Map(map) => Value::Object(map.clone()),
+            Self::Value(value) | Self::Headers(value) => value.clone(),
         }
     }
 

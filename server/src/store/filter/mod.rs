@@ -14,6 +14,7 @@ use ipnet::IpNet;
 
 pub use self::error::FilterError;
 pub use self::field::{Dimension, Field, JsonField};
+pub(super) use self::matches::value_text;
 
 /// Which events are meant, by their fields. Times are not part of it: a query's range is.
 ///
