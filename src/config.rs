@@ -53,6 +53,7 @@ pub struct Config {
     pub(crate) response_wait: Duration,
     pub(crate) max_body_bytes: usize,
     pub(crate) ignore_actions: bool,
+    pub(crate) track_not_found: bool,
     pub(crate) block_answer: Option<AnswerFn>,
 }
 

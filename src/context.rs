@@ -1,166 +1,22 @@
-use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt;
-use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Instant;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
 
-use crate::actions::{Actor, Hit};
 use crate::agent::{Agent, Call, Identity};
 use crate::blocking::{self, Blocked, Verdict};
 use crate::event::Event;
-use crate::limits::Mistake;
 use crate::middleware::BodyCapture;
 use crate::protocol::names;
 use crate::request::RequestFacts;
 use crate::user::{Traits, UserIdentifiers};
 
-const IN_FLIGHT: u16 = 0;
-const ABANDONED: u16 = 1;
+mod current;
+mod request;
 
-thread_local! {
-    /// The request that this thread is polling.
-    static CURRENT: Cell<Option<Arc<RequestContext>>> = const { Cell::new(None) };
-}
-
-/// One request, shared by its handle, its events and the layer.
-pub(crate) struct RequestContext {
-    pub(crate) agent: Arc<Agent>,
-    pub(crate) facts: RequestFacts,
-    /// The response's status, or one of the two states above, which are no statuses.
-    status: AtomicU16,
-    /// What few requests have: made with the first of it.
-    more: OnceLock<Box<More>>,
-}
-
-/// What becomes known while a request is handled.
-#[derive(Debug, Default)]
-struct More {
-    /// The first user and the latest.
-    identities: Mutex<Option<(Arc<Identity>, Arc<Identity>)>>,
-    /// The matched route, where the layer does not see it.
-    route: OnceLock<Box<str>>,
-    body: OnceLock<Arc<BodyCapture>>,
-    /// What stops the request; the first verdict stays.
-    verdict: OnceLock<Arc<Verdict>>,
-}
-
-impl fmt::Debug for RequestContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestContext").finish_non_exhaustive()
-    }
-}
-
-impl RequestContext {
-    pub(crate) fn is_in_flight(&self) -> bool {
-        self.status.load(Ordering::Relaxed) == IN_FLIGHT
-    }
-
-    pub(crate) fn status(&self) -> Option<u16> {
-        let status = self.status.load(Ordering::Relaxed);
-        (status > ABANDONED).then_some(status)
-    }
-
-    fn more(&self) -> &More {
-        self.more.get_or_init(Box::default)
-    }
-
-    /// Who an event belongs to that was tracked before anyone was identified.
-    pub(crate) fn first_identity(&self) -> Option<Arc<Identity>> {
-        Some(self.identities()?.0)
-    }
-
-    fn latest_identity(&self) -> Option<Arc<Identity>> {
-        Some(self.identities()?.1)
-    }
-
-    fn identities(&self) -> Option<(Arc<Identity>, Arc<Identity>)> {
-        let identities = self.more.get()?.identities.lock();
-        identities.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_identity(&self, identity: Arc<Identity>) {
-        let identities = self.more().identities.lock();
-        let mut identities = identities.unwrap_or_else(PoisonError::into_inner);
-        *identities = Some(match identities.take() {
-            Some((first, _)) => (first, identity),
-            None => (identity.clone(), identity),
-        });
-    }
-
-    /// The matched route.
-    pub(crate) fn route(&self) -> Option<Cow<'_, str>> {
-        let told = || Some(Cow::from(&**self.more.get()?.route.get()?));
-        self.facts.route().or_else(told)
-    }
-
-    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
-        self.facts.client_ip(&self.agent.config.client_ip)
-    }
-
-    /// What stops the request, if anything was found to.
-    pub(crate) fn verdict(&self) -> Option<&Arc<Verdict>> {
-        self.more.get()?.verdict.get()
-    }
-
-    /// Looks for an action on the client's address.
-    fn check_ip(self: &Arc<Self>) {
-        if !self.agent.enforced.any() {
-            return;
-        }
-        let enforced = self.agent.enforced.load();
-        let ip = self.client_ip();
-        if !enforced.allows(ip, &self.facts.path())
-            && let Some(ip) = ip
-            && let Some(hit) = enforced.by_ip(ip, Instant::now)
-        {
-            self.apply(&hit, Actor::Ip(ip));
-        }
-    }
-
-    /// Looks for an action on a user.
-    fn check_user(self: &Arc<Self>, user: &UserIdentifiers) {
-        if !self.agent.enforced.any() {
-            return;
-        }
-        let enforced = self.agent.enforced.load();
-        if !enforced.allows(self.client_ip(), &self.facts.path())
-            && let Some(hit) = enforced.by_user(user, Instant::now)
-        {
-            self.apply(&hit, Actor::User(user));
-        }
-    }
-
-    fn apply(self: &Arc<Self>, hit: &Hit<'_>, actor: Actor<'_>) {
-        let reference = Verdict::reference();
-        blocking::report(self, hit, actor, &reference);
-        if !hit.dry_run {
-            let verdict = || Arc::new(Verdict::new(hit, reference));
-            self.more().verdict.get_or_init(verdict);
-        }
-    }
-
-    /// Tracks an event of this request.
-    pub(crate) fn send(self: &Arc<Self>, call: Call, mut event: Event) {
-        let parts = event.parts_mut();
-        if parts.collect_body && self.body().is_none() {
-            parts.mistakes.add(Mistake::BodyNotCollected);
-        }
-        let identity = self.latest_identity();
-        self.agent.send(call, event, Some((self.clone(), identity)));
-    }
-
-    /// What was read of the body, if the layer collects it.
-    pub(crate) fn body(&self) -> Option<&Arc<BodyCapture>> {
-        self.more.get()?.body.get()
-    }
-}
+pub use self::current::{Scope, current};
+pub(crate) use self::request::RequestContext;
 
 /// The current request, as far as Sqreen is concerned: a cheap handle to track events with.
 ///
@@ -199,12 +55,7 @@ impl SqreenCtx {
 
     pub(crate) fn new(agent: Arc<Agent>, facts: RequestFacts) -> Self {
         Self {
-            inner: Some(Arc::new(RequestContext {
-                agent,
-                facts,
-                status: AtomicU16::new(IN_FLIGHT),
-                more: OnceLock::new(),
-            })),
+            inner: Some(Arc::new(RequestContext::new(agent, facts))),
         }
     }
 
@@ -310,23 +161,6 @@ impl SqreenCtx {
         );
     }
 
-    /// Runs a future with this request as the current one, so that [`current`] and
-    /// [`track`](crate::track) find it, as they do not in a task of its own.
-    ///
-    /// ```
-    /// # async fn handler(sqreen: sqreen::SqreenCtx) {
-    /// tokio::spawn(sqreen.scope(async {
-    ///     sqreen::track("report.generated");
-    /// }));
-    /// # }
-    /// ```
-    pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
-        Scope {
-            context: self.clone(),
-            future,
-        }
-    }
-
     fn identify_first(&self, user: &UserIdentifiers) {
         let identified = self
             .inner
@@ -349,10 +183,7 @@ impl SqreenCtx {
     /// route told stays.
     pub fn set_route(&self, route: &str) {
         if let Some(context) = &self.inner {
-            let known = context.facts.route().is_some();
-            if !known {
-                context.more().route.get_or_init(|| route.into());
-            }
+            context.set_route(route);
         }
     }
 
@@ -364,7 +195,7 @@ impl SqreenCtx {
 
     pub(crate) fn set_body(&self, body: &Arc<BodyCapture>) {
         if let Some(context) = &self.inner {
-            context.more().body.get_or_init(|| body.clone());
+            context.set_body(body);
         }
     }
 
@@ -372,72 +203,7 @@ impl SqreenCtx {
     /// For the layer that made the context, once.
     pub(crate) fn end(&self, status: Option<http::StatusCode>) {
         if let Some(context) = &self.inner {
-            let status = status.map_or(ABANDONED, |status| status.as_u16());
-            context.status.store(status, Ordering::Relaxed);
+            context.end(status);
         }
-    }
-
-    /// Makes this the current request of the thread until the guard is dropped.
-    ///
-    /// The guard swaps the two, which costs no counting of references.
-    pub(crate) fn enter(&mut self) -> Entered<'_> {
-        let before = swap_current(self.inner.take());
-        Entered {
-            context: self,
-            before,
-        }
-    }
-}
-
-/// Restores the current request of the thread when dropped.
-pub(crate) struct Entered<'a> {
-    context: &'a mut SqreenCtx,
-    before: Option<Arc<RequestContext>>,
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.context.inner = swap_current(self.before.take());
-    }
-}
-
-/// On a thread that is ending, what goes in comes out again.
-fn swap_current(next: Option<Arc<RequestContext>>) -> Option<Arc<RequestContext>> {
-    let mut next = next;
-    let swapped = CURRENT.try_with(|current| current.replace(next.take()));
-    swapped.unwrap_or(next)
-}
-
-/// The request that is being handled here, if any: within the task that the layer polls, or
-/// within [`SqreenCtx::scope`].
-#[must_use]
-pub fn current() -> Option<SqreenCtx> {
-    // A thread that is ending handles no request.
-    let current = CURRENT.try_with(|current| {
-        let context = current.take();
-        current.set(context.clone());
-        context
-    });
-    let inner = Some(current.ok().flatten()?);
-    Some(SqreenCtx { inner })
-}
-
-pin_project_lite::pin_project! {
-    /// The future of [`SqreenCtx::scope`].
-    #[derive(Debug)]
-    pub struct Scope<F> {
-        context: SqreenCtx,
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Scope<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let _entered = this.context.enter();
-        this.future.poll(cx)
     }
 }

@@ -63,11 +63,19 @@
 //! `track` puts the event into a bounded queue and returns; nothing else happens on the request
 //! path. A thread of the agent's own formats, scrubs, compresses and sends, and keeps what the
 //! backend has not answered for. Each event ends in exactly one outcome, which [`Sqreen::stats`]
-//! and the backend show. When the queue is full, the newest custom events are dropped first,
-//! logins and signups last.
+//! and the backend show. When the queue is full, the layer's own events of 404s are dropped first,
+//! then the newest custom events, logins and signups last.
 //!
 //! An event waits for the response of its request, so that it carries the status, but not longer
-//! than [`ConfigBuilder::response_wait`].
+//! than [`ConfigBuilder::response_wait`]. Logins and signups are then sent at once, with whatever
+//! else is ready, at most one such batch every 100 ms; other events wait for their batch to fill,
+//! for [`ConfigBuilder::max_staleness`].
+//!
+//! # Responses with status 404
+//!
+//! The layer tracks them by itself, as `sq.http.not_found`, so that scans show; see
+//! [`ConfigBuilder::track_not_found`] for how many, and for turning it off. A request that a
+//! security response stops is told as that alone.
 //!
 //! # Security responses
 //!
@@ -103,8 +111,10 @@ mod context;
 mod event;
 #[cfg(feature = "axum")]
 mod extract;
+mod limiter;
 pub mod limits;
 mod middleware;
+mod not_found;
 pub mod protocol;
 mod request;
 mod scrub;

@@ -41,6 +41,28 @@ async fn a_full_queue_gives_custom_events_up_before_security_events() {
     assert_eq!((logins.count(), names.len()), (3, 4));
 }
 
+/// What gives way must be of use: nothing is dropped for a login that still has no room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_security_event_that_cannot_fit_costs_no_other_event() {
+    let backend = Backend::with_faults([(On::Login, Fault::Hang)]).await;
+    let sqreen = agent(
+        config(&backend)
+            .queue_bytes(6 * 1_024)
+            .request_timeout(Duration::from_secs(2))
+            .shutdown_timeout(Duration::from_secs(20)),
+    );
+    for _ in 0..3 {
+        sqreen.track("custom");
+    }
+    sqreen.auth_track(true, [("email", "x".repeat(8_000))]);
+    let stats = sqreen.stats();
+    assert_balanced(&stats);
+    assert_eq!((stats.pending, stats.dropped["queue_full"]), (3, 1));
+    let report = sqreen.shutdown().await;
+    assert_settled(&report, &backend);
+    assert_eq!(report.stats.accepted, 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_stays_within_the_bound() {
     const BOUND: usize = 32 * 1_024;

@@ -1,8 +1,10 @@
-//! The cost of sqreen's layer and of `track` beside their peers', in one process and one run; and
-//! with the argument `lookup` that of looking up a security response, which has no peers.
+//! The cost of sqreen's layer and of `track` beside their peers', in one process and one run; with
+//! the argument `lookup` that of looking up a security response, and with `logins` how soon a login
+//! is at the backend, which have no peers.
 
 mod backend;
 mod layers;
+mod logins;
 mod lookup;
 mod measure;
 mod track;
@@ -14,7 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match std::env::args().nth(1).as_deref() {
         None => peers(),
         Some("lookup") => lookup::measure(),
-        Some(other) => Err(format!("`{other}` is none of: lookup").into()),
+        Some("logins") => logins::measure(),
+        Some(other) => Err(format!("`{other}` is none of: lookup, logins").into()),
     }
 }
 
@@ -22,7 +25,9 @@ fn peers() -> Result<(), Box<dyn std::error::Error>> {
     let url = backend::start()?;
     // Subscribers leave traces in the process: the layers, which end with one, come last.
     let tracks = track::measure(&url)?;
+    let not_found = layers::measure_not_found(&url)?;
     layers::measure(&url)?.print();
+    not_found.print();
     tracks.print();
     Ok(())
 }

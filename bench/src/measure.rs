@@ -67,6 +67,9 @@ impl Table {
             );
         }
         println!("\n{}\n", self.note);
+        if self.bars.is_empty() {
+            return;
+        }
         println!("| bar | limit | by medians | by minima | |\n|---|---:|---:|---:|---|");
         for bar in &self.bars {
             let (Some(ours), Some(theirs)) = (self.row(bar.ours), self.row(bar.theirs)) else {

@@ -39,7 +39,6 @@ mod error;
 mod hit;
 mod index;
 mod networks;
-mod reports;
 mod snapshot;
 mod table;
 #[cfg(test)]
@@ -48,7 +47,6 @@ mod updater;
 mod users;
 
 pub(crate) use self::hit::Hit;
-pub(crate) use self::reports::{Actor, ReportLimiter};
 pub(crate) use self::snapshot::Enforced;
 pub(crate) use self::updater::{Followed, Pack, Updater};
 

@@ -22,6 +22,8 @@ pub(crate) enum Call {
     Signup,
     /// The report of a security response.
     Action,
+    /// The layer's own event of a response with status 404.
+    NotFound,
 }
 
 impl Call {
@@ -29,14 +31,22 @@ impl Call {
     /// cause as many reports as there are addresses, which must not cost a login.
     pub(super) const fn rank(self) -> u8 {
         match self {
-            Self::Track => 0,
-            Self::Action => 1,
-            Self::Auth | Self::Signup => 2,
+            Self::NotFound => 0,
+            Self::Track => 1,
+            Self::Action => 2,
+            Self::Auth | Self::Signup => 3,
         }
+    }
+
+    /// Whether the event goes out with its response, rather than with the next batch: who guesses
+    /// passwords is to be stopped before the next guess.
+    pub(crate) const fn is_urgent(self) -> bool {
+        matches!(self, Self::Auth | Self::Signup)
     }
 
     pub(super) const fn lane(self) -> Lane {
         match self {
+            Self::NotFound => Lane::Automatic,
             Self::Track => Lane::Custom,
             Self::Action | Self::Auth | Self::Signup => Lane::Security,
         }
@@ -48,6 +58,8 @@ impl Call {
 pub(super) enum Lane {
     Security,
     Custom,
+    /// Events that nobody asked for; they are tracked with the response, and so never wait for it.
+    Automatic,
     /// Events whose request was in flight when their turn came.
     Waiting,
 }
@@ -70,4 +82,9 @@ impl Entry {
         let in_flight = self.context.as_ref().is_some_and(|c| c.is_in_flight());
         !in_flight || now.saturating_duration_since(self.queued) >= response_wait
     }
+}
+
+impl Lane {
+    pub(super) const ALL: [Self; 4] =
+        [Self::Security, Self::Custom, Self::Automatic, Self::Waiting];
 }

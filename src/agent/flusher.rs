@@ -1,4 +1,4 @@
-//! The loop on the agent's thread.
+//! The loop on the agent's thread: session, heartbeats and batches.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,70 +6,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::batch::Batch;
-use super::follower::{Follower, Order, SharedUpdater};
+use super::follower::{Order, SharedUpdater};
 use super::handle::Agent;
+use super::health::Health;
 use super::ledger::DropReason;
 use super::queue::Cut;
 use super::retry::Backoff;
 use super::session::{Session, Settings};
 use super::transport::{CallError, Transport};
-use crate::actions::Updater;
 
 const RETRY_BASE: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// Orders to the follower that may wait.
-const ORDERS: usize = 4;
+/// Time between two flushes of urgent events: a flood of logins goes out in batches, too.
+const URGENT_FLUSHES: Duration = Duration::from_millis(100);
 /// After a refused token there is nothing to hurry for, but it may be put right.
 const REFUSED_RETRY: Duration = Duration::from_secs(60);
-
-/// Starts the agent's thread.
-pub(super) fn spawn(
-    agent: Arc<Agent>,
-    updater: Updater,
-) -> std::io::Result<std::thread::JoinHandle<()>> {
-    let transport = Arc::new(Transport::new(&agent.config)?);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    std::thread::Builder::new()
-        .name("sqreen-agent".to_owned())
-        .spawn(move || {
-            let stopped = Stopped(agent.clone());
-            runtime.block_on(async move {
-                let updater = SharedUpdater::new(updater);
-                let lost = Arc::new(Notify::new());
-                let (orders, obeyed) = mpsc::channel(ORDERS);
-                let follower =
-                    Follower::new(transport.clone(), updater.clone(), obeyed, lost.clone());
-                tokio::spawn(follower.run());
-                let flusher = Flusher::new(agent, transport, updater, orders, lost);
-                flusher.run().await;
-            });
-            // A name look-up may hang in the system; it must not hold the process up.
-            runtime.shutdown_background();
-            drop(stopped);
-        })
-}
-
-/// Books what is left and tells those who wait, however the thread ends.
-struct Stopped(Arc<Agent>);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        self.0.queue.close();
-        self.0.queue.drop_all(DropReason::Shutdown);
-        self.0.stopped.send_replace(true);
-    }
-}
-
-/// How the backend is doing; told to the log when it changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
-    Unknown,
-    Up,
-    Down,
-    Refused,
-}
 
 pub(super) struct Flusher {
     agent: Arc<Agent>,
@@ -91,6 +42,8 @@ pub(super) struct Flusher {
     /// Whether it was the backend that chose `retry_at`.
     told_to_wait: bool,
     next_beat: Instant,
+    /// No batch for urgent events alone before this moment.
+    next_urgent: Instant,
     /// Whether events came lately.
     lingers: bool,
     health: Health,
@@ -98,7 +51,7 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    fn new(
+    pub(super) fn new(
         agent: Arc<Agent>,
         transport: Arc<Transport>,
         updater: SharedUpdater,
@@ -121,6 +74,7 @@ impl Flusher {
             backoff: Backoff::new(RETRY_BASE, RETRY_MAX),
             retry_at: now,
             told_to_wait: false,
+            next_urgent: now,
             lingers: false,
             health: Health::Unknown,
             observer: super::observe::Observer::default(),
@@ -128,7 +82,7 @@ impl Flusher {
         }
     }
 
-    async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         while self.stop.borrow().is_none() {
             self.step().await;
             if self.stop.borrow().is_none() {
@@ -179,6 +133,9 @@ impl Flusher {
             // Where events came, more are likely: looking again is cheaper than being woken.
             until = until.min(now + self.settings.max_staleness);
         }
+        if queue.is_hurried() && self.session.is_some() && self.batch.is_none() {
+            until = until.min(self.next_urgent);
+        }
         until = until.max(self.retry_at);
         if let Some(expiry) = expiry {
             until = until.min(expiry.max(now + Duration::from_millis(10)));
@@ -226,7 +183,11 @@ impl Flusher {
             ..self.settings.cut()
         };
         let due = self.agent.queue.due(cut, self.settings.max_staleness, now);
-        if at_once || due.is_some_and(|due| due <= now) || self.agent.queue.has_waiting() {
+        let urgent = self.agent.queue.is_hurried() && now >= self.next_urgent;
+        if urgent {
+            self.next_urgent = now + URGENT_FLUSHES;
+        }
+        if at_once || urgent || due.is_some_and(|due| due <= now) {
             let mut entries = Vec::new();
             self.agent.queue.take(now, cut, &mut entries);
             if !entries.is_empty() {
@@ -260,7 +221,7 @@ impl Flusher {
             Err(CallError::Unauthorized | CallError::Refused(_)) => {
                 self.retry_at = Instant::now() + REFUSED_RETRY;
                 self.told_to_wait = false;
-                self.tell(Health::Refused, "its token");
+                self.health.set(Health::Refused, "its token");
                 false
             }
             Err(error) => self.failed(&error),
@@ -389,7 +350,7 @@ impl Flusher {
         if matches!(error, CallError::Unauthorized) {
             self.session = None;
         } else {
-            self.tell(Health::Down, error);
+            self.health.set(Health::Down, error);
         }
         false
     }
@@ -398,23 +359,7 @@ impl Flusher {
         self.backoff.reset();
         self.retry_at = Instant::now();
         self.told_to_wait = false;
-        self.tell(Health::Up, "");
-    }
-
-    fn tell(&mut self, health: Health, detail: impl std::fmt::Display) {
-        let before = std::mem::replace(&mut self.health, health);
-        if before == health {
-            return;
-        }
-        match health {
-            Health::Up if before == Health::Unknown => tracing::debug!("sqreen is connected"),
-            Health::Up => tracing::info!("the sqreen backend is back"),
-            Health::Down => tracing::warn!(
-                "the sqreen backend cannot be reached, events are kept for now: {detail}"
-            ),
-            Health::Refused => tracing::error!("the sqreen backend refuses {detail}"),
-            Health::Unknown => {}
-        }
+        self.health.set(Health::Up, "");
     }
 }
 

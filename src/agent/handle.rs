@@ -6,17 +6,20 @@ use futures_core::Stream;
 use tokio::sync::watch;
 
 use super::entry::{Call, Entry, Identity};
-use super::flusher;
 use super::ledger::DropReason;
 use super::queue::{Bounds, PushError, Queue};
 use super::session::DEFAULT_BATCH_SIZE;
 use super::stats::{ShutdownReport, Stats};
-use crate::actions::{Enforced, ReportLimiter, Updater};
+use super::thread;
+use crate::actions::{Enforced, Updater};
+use crate::blocking;
 use crate::config::Config;
 use crate::context::{self, RequestContext};
 use crate::event::Event;
+use crate::limiter::Limiter;
 use crate::limits::Mistakes;
 use crate::middleware::SqreenLayer;
+use crate::not_found;
 use crate::protocol::names;
 use crate::user::UserIdentifiers;
 
@@ -26,7 +29,9 @@ pub(crate) struct Agent {
     pub(crate) queue: Queue,
     /// The security responses in force.
     pub(crate) enforced: Arc<Enforced>,
-    pub(crate) reports: ReportLimiter,
+    pub(crate) reports: Limiter,
+    /// `None` where responses with status 404 are not tracked.
+    pub(crate) not_found: Option<Limiter>,
     /// `Some` once the agent shall stop: the moment by which it must have.
     pub(super) stop: watch::Sender<Option<Instant>>,
     /// Whether the thread has ended.
@@ -49,7 +54,10 @@ impl Agent {
         Self {
             queue: Queue::new(bounds, batch_size),
             enforced,
-            reports: ReportLimiter::new(),
+            reports: Limiter::new(blocking::LIMITS),
+            not_found: config
+                .track_not_found
+                .then(|| Limiter::new(not_found::LIMITS)),
             config,
             stop: watch::Sender::new(None),
             stopped: watch::Sender::new(false),
@@ -119,7 +127,13 @@ impl Agent {
 
     pub(super) fn stats(&self) -> Stats {
         let (ledger, events, bytes) = self.queue.snapshot();
-        Stats::new(&ledger, events, bytes, self.reports.suppressed())
+        let not_found = self.not_found.as_ref().map_or(0, Limiter::suppressed);
+        Stats {
+            pending_bytes: bytes as u64,
+            suppressed_reports: self.reports.suppressed(),
+            suppressed_not_found: not_found,
+            ..Stats::new(&ledger, events)
+        }
     }
 }
 
@@ -211,7 +225,7 @@ impl Sqreen {
         }
         let updater = Updater::new(Instant::now());
         let agent = Arc::new(Agent::new(config, updater.enforced()));
-        let thread = flusher::spawn(agent.clone(), updater).map_err(StartError)?;
+        let thread = thread::spawn(agent.clone(), updater).map_err(StartError)?;
         let mut agents = AGENTS.write().unwrap_or_else(PoisonError::into_inner);
         agents.retain(|agent| agent.strong_count() > 0);
         agents.push(Arc::downgrade(&agent));
@@ -261,6 +275,9 @@ impl Sqreen {
     fn send(&self, call: Call, event: impl FnOnce() -> Event) {
         if let Some(agent) = self.agent() {
             agent.send(call, event(), None);
+            if call.is_urgent() {
+                agent.queue.hurry();
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The agent: takes events from the app and delivers them, on a thread and runtime of its own.
 //!
 //! [`handle`] is what the app holds, [`queue`] what it pushes into, [`flusher`] the loop on the
-//! agent's thread: it keeps a [`session`] with the backend and cuts each [`batch`], whose
+//! agent's [`thread`]: it keeps a [`session`] with the backend and cuts each [`batch`], whose
 //! events [`record`] turns into what goes over the wire, and which [`transport`] carries. Beside it,
 //! [`follower`] keeps the security responses in force up to date.
 
@@ -10,6 +10,7 @@ mod entry;
 mod flusher;
 mod follower;
 mod handle;
+mod health;
 mod ledger;
 mod observe;
 mod queue;
@@ -17,6 +18,7 @@ mod record;
 mod retry;
 mod session;
 mod stats;
+mod thread;
 mod transport;
 
 pub(crate) use self::entry::{Call, Identity};

@@ -137,7 +137,7 @@ fn sdk_event(
         collect_body: event.collect_body,
     };
     let (call, name) = match entry.call {
-        Call::Track | Call::Action => (SdkEvent::TRACK, event.name.to_string()),
+        Call::Track | Call::Action | Call::NotFound => (SdkEvent::TRACK, event.name.to_string()),
         Call::Auth => (
             SdkEvent::AUTH_TRACK,
             format!("{}{}", names::SDK_PREFIX, event.name),

@@ -30,10 +30,15 @@ pub struct Stats {
     /// actor was a moment ago. They are in none of the counts above; the event that comes next
     /// tells its share as `suppressed`.
     pub suppressed_reports: u64,
+    /// Responses with status 404 that were not tracked, since there were many; see
+    /// [`track_not_found`](crate::ConfigBuilder::track_not_found). They are in none of the counts
+    /// above either.
+    pub suppressed_not_found: u64,
 }
 
 impl Stats {
-    pub(super) fn new(ledger: &Ledger, events: usize, bytes: usize, suppressed: u64) -> Self {
+    /// What the ledger tells.
+    pub(super) fn new(ledger: &Ledger, events: usize) -> Self {
         let outcomes = ledger.outcomes("", events);
         Self {
             tracked: outcomes.tracked,
@@ -42,9 +47,8 @@ impl Stats {
             rejected: outcomes.rejected,
             dropped: outcomes.dropped,
             pending: outcomes.pending,
-            pending_bytes: bytes as u64,
             corrected: outcomes.corrected,
-            suppressed_reports: suppressed,
+            ..Self::default()
         }
     }
 }

@@ -8,7 +8,7 @@ mod verdict;
 
 pub use self::answer::BlockedRequest;
 pub(crate) use self::answer::{AnswerFn, answer};
-pub(crate) use self::report::report;
+pub(crate) use self::report::{Actor, LIMITS, report};
 pub use self::response_body::ResponseBody;
 pub use self::verdict::Blocked;
 pub(crate) use self::verdict::Verdict;

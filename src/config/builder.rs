@@ -40,6 +40,7 @@ pub struct ConfigBuilder {
     pub(super) response_wait: Duration,
     pub(super) max_body_bytes: usize,
     pub(super) ignore_actions: bool,
+    pub(super) track_not_found: bool,
     pub(super) block_answer: Option<AnswerFn>,
 }
 
@@ -80,6 +81,7 @@ impl Default for ConfigBuilder {
             response_wait: Duration::from_secs(10),
             max_body_bytes: 16 * 1_024,
             ignore_actions: false,
+            track_not_found: true,
             block_answer: None,
         }
     }
@@ -126,8 +128,8 @@ impl ConfigBuilder {
         batch_size: usize = |events| Some(events);
         /// Bytes of events in a batch before compression, 256 KiB by default.
         batch_bytes: usize = |bytes| bytes;
-        /// Time that an event waits for its batch to fill, 500 ms by default.
-        /// `SQREEN_MAX_STALENESS`, in seconds.
+        /// Time that an event waits for its batch to fill, 500 ms by default; logins and signups
+        /// do not. `SQREEN_MAX_STALENESS`, in seconds, with or without a fraction.
         max_staleness: Duration = |staleness| Some(staleness);
         /// Events held at most, batches under way included, 8,192 by default.
         /// `SQREEN_QUEUE_EVENTS`.
@@ -151,6 +153,13 @@ impl ConfigBuilder {
         /// Ignores all security responses: nobody is blocked or redirected, whatever the backend
         /// says, and nothing is reported. False by default. `SQREEN_IGNORE_ACTIONS`.
         ignore_actions: bool = |ignore| ignore;
+        /// Whether the layer tracks `sq.http.not_found` for each response with status 404, which
+        /// tells who scans the app: at most 120 a minute of one address (of IPv6, one /64) and 500
+        /// a second of all; the next one of the address then tells as `suppressed` how many were
+        /// left out. True by default. `SQREEN_TRACK_NOT_FOUND`.
+        ///
+        /// gRPC's `NOT_FOUND` is no such response: its status is in the trailers of a 200.
+        track_not_found: bool = |track| track;
     }
 
     /// Words the answer to requests that a security response stops, instead of
@@ -284,6 +293,7 @@ impl ConfigBuilder {
             response_wait: self.response_wait,
             max_body_bytes: self.max_body_bytes,
             ignore_actions: self.ignore_actions,
+            track_not_found: self.track_not_found,
             block_answer: self.block_answer,
         }
     }

@@ -56,6 +56,7 @@ impl ConfigBuilder {
             list("STRIP_SENSITIVE_REGEX")?.unwrap_or(self.strip_sensitive_regex);
         self.strip_http_referer = flag("STRIP_HTTP_REFERER")?.unwrap_or(self.strip_http_referer);
         self.ignore_actions = flag("IGNORE_ACTIONS")?.unwrap_or(self.ignore_actions);
+        self.track_not_found = flag("TRACK_NOT_FOUND")?.unwrap_or(self.track_not_found);
         self.batch_size = size("BATCH_SIZE")?.or(self.batch_size);
         let staleness = text("MAX_STALENESS")?.map(|value| seconds("MAX_STALENESS", &value));
         self.max_staleness = staleness.transpose()?.or(self.max_staleness);
@@ -168,6 +169,7 @@ mod tests {
             ("MAX_STALENESS", "-1", "-1"),
             ("DISABLE", "maybe", "maybe"),
             ("IGNORE_ACTIONS", "maybe", "IGNORE_ACTIONS"),
+            ("TRACK_NOT_FOUND", "maybe", "TRACK_NOT_FOUND"),
             ("TRUSTED_PROXIES", "10.0.0.0/40", "10.0.0.0/40"),
             ("URL", "ftp://x", "http"),
             ("IP_HEADER", "a b", "header"),

@@ -29,6 +29,8 @@
 //! - Heartbeats carry the [`Outcomes`] ledger: what became of every event, cumulated since the
 //!   agent's start, so that a heartbeat sent twice counts once.
 //! - `parameters` may hold `path`, the values of the route's placeholders.
+//! - The layer's own event of a response with status 404, [`names::NOT_FOUND`], is a `track` whose
+//!   property `suppressed` tells how many of the same client were left out before.
 //! - Logins and packs tell the [`ActionsVersion`] of their actions, the [`Allowlist`], and whether
 //!   everything is a dry run; [`ACTION_STREAM`] sends each change at once, and heartbeats say what
 //!   the agent enforces ([`ActionsState`]).
@@ -41,6 +43,7 @@ mod lenient;
 mod login;
 mod outcome;
 mod record;
+mod record_read;
 mod sdk_event;
 mod signal;
 mod timestamp;

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::scripted::{self, block_ip, block_user, redirect_ip};
 use super::shop::{SECRET, Shop, stopped};
-use super::support::patient_config;
+use super::support::{Stored, assert_settled, patient_config};
 
 const MALLORY: &str = "203.0.113.7";
 
@@ -159,6 +159,11 @@ async fn an_app_can_change_the_default_answer() {
     let answer = shop.from("203.0.113.8", "/").send().await.unwrap();
     assert_eq!(answer.status(), 404);
     assert_eq!(answer.bytes().await.unwrap(), "");
+    // It is told as a block, and as nothing else.
+    assert_settled(&shop.sqreen.shutdown().await, &backend);
+    assert_eq!(backend.event("sq.action.block_ip").status(), Some(404));
+    let other = |event: &Stored| !event.name.starts_with("sq.action.");
+    assert!(!backend.events().iter().any(other));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, settings: Settings) -> Outcome {
     let (mut stored, mut read) = (0_u64, Sum::default());
     for (path, format) in files {
         read += embedded::read(&path, format, |events: Vec<StoredEvent>| {
-            let verdicts = runtime.block_on(store.append(events))?;
+            let verdicts = runtime.block_on(store.import(events))?;
             let new = verdicts
                 .iter()
                 .filter(|verdict| **verdict == Verdict::Accepted);

@@ -10,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 use super::ServerConfig;
 use super::values::{duration, size};
 use crate::auth::{Secret, check_name, check_password};
+use crate::notify::{is_address, is_smtp_url};
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) addr: SocketAddr,
     pub(super) admin_name: Option<String>,
     pub(super) admin_password: Option<Secret>,
+    pub(super) smtp_url: Option<Secret>,
+    pub(super) smtp_from: Option<String>,
     pub(crate) log: LevelFilter,
     pub(crate) log_format: LogFormat,
     pub(crate) tls_cert: Option<PathBuf>,
@@ -44,6 +47,8 @@ impl Settings {
             addr: SocketAddr::from(([127, 0, 0, 1], 8620)),
             admin_name: None,
             admin_password: None,
+            smtp_url: None,
+            smtp_from: None,
             log: LevelFilter::INFO,
             log_format: LogFormat::Text,
             tls_cert: None,
@@ -72,6 +77,14 @@ impl Settings {
             }
             (None, None) => {}
             _ => return Err("admin_name, admin_password: one is given without the other"),
+        }
+        match (&self.smtp_url, &self.smtp_from) {
+            (Some(url), Some(from)) => {
+                let server = self.server.clone();
+                self.server = server.smtp(&*url.0, from);
+            }
+            (None, None) => {}
+            _ => return Err("smtp_url, smtp_from: one is given without the other"),
         }
         match (self.rate_limit, self.rate_burst) {
             (Some(limit), burst) => {
@@ -175,7 +188,7 @@ const fn secret(
 }
 
 /// All settings, in the order of the help.
-pub(crate) static TABLE: [Setting; 25] = [
+pub(crate) static TABLE: [Setting; 28] = [
     plain(
         "addr",
         "127.0.0.1:8620",
@@ -378,6 +391,33 @@ pub(crate) static TABLE: [Setting; 25] = [
         COUNT,
         "the most ids that are remembered for that, at 11 to 15 bytes each",
         |s, text| put(&mut s.server.store.dedupe_ids, count(text)),
+    ),
+    secret(
+        "smtp_url",
+        "",
+        "a URL such as smtps://user:password@mail.example.com or smtp://mail.example.com:587?tls=required",
+        "the SMTP server that sends notifications by e-mail",
+        |s, text| {
+            let url = is_smtp_url(text).then(|| Secret(text.to_owned()));
+            put(&mut s.smtp_url, url.map(Some))
+        },
+    ),
+    plain(
+        "smtp_from",
+        "",
+        "an address such as sqreen@example.com",
+        "the address that these mails come from",
+        |s, text| {
+            let address = is_address(text).then(|| text.to_owned());
+            put(&mut s.smtp_from, address.map(Some))
+        },
+    ),
+    plain(
+        "notify_internal",
+        "false",
+        "true or false",
+        "whether webhooks may lead to addresses that are not on the Internet, and to plain HTTP",
+        |s, text| put(&mut s.server.notify_internal, text.parse().ok()),
     ),
 ];
 

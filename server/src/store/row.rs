@@ -100,6 +100,10 @@ impl dyn EventFields + '_ {
 /// One event of a batch; it is its [`EventFields`].
 pub struct EventRow<'a>(Inner<'a>);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time: a box for each row would be dearer"
+)]
 enum Inner<'a> {
     Hot(HotFields<'a>),
     Stored(&'a StoredEvent),

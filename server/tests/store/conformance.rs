@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use sqreen_server::store::{
-    BoxFuture, Consumer, EmbeddedStore, EventQuery, EventStore, Follower, GroupQuery, Groups,
-    Histogram, HistogramQuery, Position, ScanMonitor, Searched, Step, StoreError, StoreOptions,
-    StoreStats, StoredEvent, Verdict,
+    AppendBatch, BoxFuture, Consumer, EmbeddedStore, EventFields, EventQuery, EventStore, Field,
+    Filter, Follower, GroupQuery, Groups, Histogram, HistogramQuery, Position, ScanMonitor,
+    Searched, Step, StoreError, StoreOptions, StoreStats, TimeRange, Verdict,
 };
 
-use crate::{checks, grouping, naive, oracle, search};
+use crate::{checks, consuming, grouping, naive, oracle, rows, search};
 
 /// Runs each check on a fresh store, which `open` makes in an empty directory.
 fn conforms<S: EventStore>(open: impl Fn(&Path) -> S) {
     let dir = tempfile::tempdir().unwrap();
     let mut number = 0;
-    let checks: [fn(&dyn EventStore); 19] = [
+    let checks: [fn(&dyn EventStore); 25] = [
         checks::verdicts_tell_new_from_known,
         checks::one_of_many_concurrent_copies_is_accepted,
         checks::pages_hold_every_event_once,
@@ -29,6 +29,12 @@ fn conforms<S: EventStore>(open: impl Fn(&Path) -> S) {
         search::what_arrives_during_a_search_is_not_part_of_it,
         search::every_event_is_exported_in_bounded_steps,
         search::followers_learn_of_what_is_accepted,
+        consuming::every_accepted_event_is_handed_out_once_in_order,
+        consuming::a_consumer_goes_on_behind_any_event,
+        consuming::a_consumer_is_woken_replaced_and_ended,
+        rows::rows_of_a_batch_tell_each_field_as_the_event_does,
+        rows::a_scan_hands_out_what_is_meant_oldest_first,
+        rows::a_scan_reads_what_is_asked_for_alone,
         oracle::random_filters_agree_with_a_plain_reading,
         checks::odd_values_come_back_as_they_were,
         checks::wrong_queries_are_refused,
@@ -58,8 +64,8 @@ fn embedded_store_conforms_while_it_seals_all_the_time() {
 struct SealedFirst(EmbeddedStore);
 
 impl EventStore for SealedFirst {
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
-        self.0.append(events)
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        self.0.append_batch(batch)
     }
 
     fn search(
@@ -73,14 +79,30 @@ impl EventStore for SealedFirst {
         self.0.search(query, monitor, sink)
     }
 
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
+    fn scan_rows(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        fields: &[Field],
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(&dyn EventFields),
+    ) -> Result<bool, StoreError> {
         self.0.seal().unwrap();
-        self.0.histogram(query)
+        self.0.scan_rows(filter, range, fields, monitor, sink)
     }
 
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError> {
         self.0.seal().unwrap();
-        self.0.groups(query)
+        self.0.histogram(query, monitor)
+    }
+
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
+        self.0.seal().unwrap();
+        self.0.groups(query, monitor)
     }
 
     fn follow(&self) -> Follower {

@@ -12,7 +12,7 @@ use sqreen_server::store::{EmbeddedStore, EventStore, StoreError, StoreOptions, 
 use crate::{Lcg, all, append, append_new, event, events, newest_first, open};
 
 /// Tells a test that it runs as the child of itself, and where the store is.
-const CHILD: &str = "STORE_TEST_CHILD";
+pub(crate) const CHILD: &str = "STORE_TEST_CHILD";
 
 #[test]
 fn a_restart_keeps_every_row() {
@@ -69,7 +69,7 @@ fn an_append_whose_caller_is_gone_does_no_harm() {
 }
 
 /// Starts this very test in a process of its own.
-fn child(test: &str, dir: &Path, shell: Option<&str>) -> Child {
+pub(crate) fn child(test: &str, dir: &Path, shell: Option<&str>) -> Child {
     let exe = std::env::current_exe().unwrap();
     let mut command = match shell {
         Some(script) => {
@@ -180,7 +180,7 @@ fn killed_at_any_moment_it_loses_and_doubles_nothing() {
 }
 
 /// An event that compression makes no smaller.
-fn incompressible(n: u64, bytes: usize) -> sqreen_server::store::StoredEvent {
+pub(crate) fn incompressible(n: u64, bytes: usize) -> sqreen_server::store::StoredEvent {
     let mut random = Lcg(n);
     let mut event = event(n);
     event.body = Some(json!(

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sqreen_server::store::{
-    Dimension, EventStore, Filter, HistogramQuery, JsonField, StoredEvent, TimeRange,
+    Dimension, EventStore, Filter, HistogramQuery, JsonField, ScanMonitor, StoredEvent, TimeRange,
 };
 
 use crate::{Lcg, T0, Wanted, append_new, events, has, is, newest_first, pages};
@@ -78,14 +78,14 @@ pub(crate) fn histograms_agree_with_a_naive_count(store: &dyn EventStore) {
         let filter = random_wanted(&mut random).filter;
         let query = HistogramQuery::new(filter, from, to, bucket);
         let mut expected = vec![0; usize::try_from((to - from + bucket - 1) / bucket).unwrap()];
-        for event in stored.iter().filter(|event| query.filter.matches(event)) {
+        for event in stored.iter().filter(|event| query.filter.matches(*event)) {
             if (from..to).contains(&event.time) {
                 expected[usize::try_from((event.time - from) / bucket).unwrap()] += 1;
                 counted += 1;
             }
         }
         assert_eq!(
-            store.histogram(&query).unwrap().counts,
+            store.histogram(&query, &ScanMonitor::new()).unwrap().counts,
             expected,
             "round {round}: {query:?}"
         );

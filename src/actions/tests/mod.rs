@@ -3,7 +3,6 @@
 mod lookup;
 mod model;
 mod refusal;
-mod reports;
 mod updates;
 
 use std::net::IpAddr;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::files::{Layout, list};
+use super::files::{Layout, kept_number, list};
 use super::segment::{Segment, SegmentError};
 use super::snapshot::{ReadError, journals, read_journal, read_segment, segments};
 use crate::store::error::StoreError;
@@ -30,6 +30,7 @@ pub(crate) fn check(dir: &Path) -> Result<CheckReport, StoreError> {
     let layout = Layout::of(dir);
     let mut report = CheckReport::default();
     let mut hot = Vec::new();
+    check_kept(&layout, &mut report)?;
     for (number, path) in journals(&layout)? {
         let mut events = 0;
         let read = read_journal(number, &path, |batch| {
@@ -93,6 +94,26 @@ pub(crate) fn check(dir: &Path) -> Result<CheckReport, StoreError> {
         report.set_aside += damaged.count() as u64;
     }
     Ok(report)
+}
+
+/// Looks for damage in the journals that are kept for the consumer; their events are counted in segments.
+fn check_kept(layout: &Layout, report: &mut CheckReport) -> Result<(), StoreError> {
+    for path in list(&layout.journal)? {
+        let Some(number) = kept_number(&path) else {
+            continue;
+        };
+        match read_journal(number, &path, drop) {
+            Ok(scan) if scan.damaged_frames > 0 => report.damage.push(format!(
+                "{}: {} damaged stretches",
+                path.display(),
+                scan.damaged_frames
+            )),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io("reading a kept journal", path, error)),
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of all files of a store's directory.

@@ -46,6 +46,21 @@ impl Layout {
         self.journal.join(format!("{number:08}.journal"))
     }
 
+    /// The name of a journal that is sealed, and kept for the consumer.
+    pub(super) fn kept_file(&self, number: u64) -> PathBuf {
+        self.journal.join(format!("{number:08}.kept"))
+    }
+
+    /// What is left of one that was dropped before it was consumed.
+    pub(super) fn dropped_file(&self, number: u64, events: u64) -> PathBuf {
+        self.journal.join(format!("{number:08}-{events}.dropped"))
+    }
+
+    /// Where it says that there is a consumer, and what it has released.
+    pub(super) fn consumer_file(&self) -> PathBuf {
+        self.journal.join("consumer")
+    }
+
     /// The name that a segment has while it is written.
     pub(super) fn segment_draft(&self, numbers: Numbers) -> PathBuf {
         self.segments.join(format!("{numbers}.parquet.tmp"))
@@ -110,6 +125,19 @@ pub(super) fn journal_number(path: &Path) -> Option<u64> {
         .ok()
 }
 
+/// The number of a journal that is kept for the consumer, by its name.
+pub(super) fn kept_number(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_suffix(".kept")?.parse().ok()
+}
+
+/// The number of a journal that was dropped, and how many events were, by the name of what is left of it.
+pub(super) fn dropped_events(path: &Path) -> Option<(u64, u64)> {
+    let name = path.file_name()?.to_str()?;
+    let (number, events) = name.strip_suffix(".dropped")?.split_once('-')?;
+    Some((number.parse().ok()?, events.parse().ok()?))
+}
+
 /// What a segment file is named by, if it is one.
 pub(super) fn segment_name(path: &Path) -> Option<SegmentName> {
     let name = path.file_name()?.to_str()?.strip_suffix(".parquet")?;
@@ -133,6 +161,18 @@ pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
         Ok(paths)
     };
     read().map_err(|error| StoreError::io("reading the folder", dir, error))
+}
+
+/// The files of a folder in which names change meanwhile: the system lists it bit by bit.
+pub(super) fn settled(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut before = list(dir)?;
+    loop {
+        let now = list(dir)?;
+        if now == before {
+            return Ok(now);
+        }
+        before = now;
+    }
 }
 
 /// Makes the appearance, the new name or the end of files in the folder durable.

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 4 | `F5 'S' 'J' '2'`; `F5` occurs in no UTF-8 text |
 //! | 4 | length of the payload |
-//! | 4 | length of the payload decompressed |
+//! | 4 | length of the payload decompressed; bit 31 is set where the rows were imported |
 //! | 4 | CRC-32 of the journal's number (8 bytes), the frame's offset (8 bytes), the two lengths and the payload |
 //! | … | the rows, each with its length (4 bytes) before it, compressed by zstd |
 //!
@@ -21,6 +21,9 @@ const HEADER: usize = 16;
 
 /// The most bytes that a frame may claim to hold decompressed: what it makes a reader allocate.
 pub(super) const MAX_RAW: usize = 64 << 20;
+
+/// The bit beside the length that tells rows that were imported: no consumer is handed them.
+const IMPORTED: u32 = 1 << 31;
 
 /// The format of a journal without good frames, if it is another than the one that this module reads: that must not
 /// pass for damage, which is cut off.
@@ -37,6 +40,7 @@ pub(super) fn encode(
     number: u64,
     offset: u64,
     raw: &[u8],
+    imported: bool,
     compressor: &mut Compressor<'_>,
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<()> {
@@ -45,7 +49,7 @@ pub(super) fn encode(
         |_| std::io::Error::new(std::io::ErrorKind::InvalidInput, "journal frame too long");
     let lengths = [
         u32::try_from(payload.len()).map_err(too_long)?,
-        u32::try_from(raw.len()).map_err(too_long)?,
+        u32::try_from(raw.len()).map_err(too_long)? | if imported { IMPORTED } else { 0 },
     ];
     buffer.clear();
     buffer.reserve(HEADER + payload.len());
@@ -79,6 +83,8 @@ pub(super) struct ScanReport {
     /// Damaged stretches: what lies between two good frames and is none, and a complete frame at the end that is not
     /// good.
     pub(super) damaged_frames: u64,
+    /// Whether any rows were not imported.
+    pub(super) has_accepted: bool,
 }
 
 /// Reads every good frame of a journal, in order, and hands its rows to `visit`, which answers whether it could read
@@ -92,16 +98,17 @@ pub(super) fn scan(
     let mut report = ScanReport::default();
     let mut offset = 0;
     while offset < data.len() {
-        match Frame::at(number, data, offset) {
+        match Frame::at(number, 0, data, offset) {
             Check::Good(frame) => {
-                let raw = decompressor.decompress(frame.payload, frame.raw_len);
-                if !raw.is_ok_and(|raw| raw.len() == frame.raw_len && visit(&raw)) {
+                report.has_accepted |= !frame.imported;
+                let raw = frame.raw(&mut decompressor);
+                if !raw.is_ok_and(|raw| visit(&raw)) {
                     report.damaged_frames += 1;
                 }
                 offset = frame.end;
                 report.good_len = frame.end as u64;
             }
-            bad => match next_good(number, data, offset + 1) {
+            bad => match next_good(number, 0, data, offset + 1) {
                 Some(next) => {
                     report.damaged_frames += 1;
                     offset = next;
@@ -117,17 +124,35 @@ pub(super) fn scan(
     Ok(report)
 }
 
-/// The offset of the first good frame from `offset` on.
-fn next_good(number: u64, data: &[u8], offset: usize) -> Option<usize> {
-    memmem::find_iter(data.get(offset..)?, &MAGIC)
-        .map(|found| offset + found)
-        .find(|found| matches!(Frame::at(number, data, *found), Check::Good(_)))
+/// The first good frame from `offset` on, and where it starts, in data that begins `base` bytes into the journal.
+pub(super) fn first_good(
+    number: u64,
+    base: u64,
+    data: &[u8],
+    offset: usize,
+) -> Option<(usize, Frame<'_>)> {
+    let found = |offset| match Frame::at(number, base, data, offset) {
+        Check::Good(frame) => Some((offset, frame)),
+        _ => None,
+    };
+    found(offset).or_else(|| found(next_good(number, base, data, offset + 1)?))
 }
 
-struct Frame<'a> {
+/// The offset of the first good frame from `offset` on.
+fn next_good(number: u64, base: u64, data: &[u8], offset: usize) -> Option<usize> {
+    memmem::find_iter(data.get(offset..)?, &MAGIC)
+        .map(|found| offset + found)
+        .find(|found| matches!(Frame::at(number, base, data, *found), Check::Good(_)))
+}
+
+/// A frame that is what was written.
+pub(super) struct Frame<'a> {
     payload: &'a [u8],
     raw_len: usize,
-    end: usize,
+    /// Whether its rows were imported.
+    pub(super) imported: bool,
+    /// Where it ends in the data.
+    pub(super) end: usize,
 }
 
 enum Check<'a> {
@@ -139,7 +164,8 @@ enum Check<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn at(number: u64, data: &'a [u8], offset: usize) -> Check<'a> {
+    /// The frame at `offset` in data that begins `base` bytes into the journal.
+    fn at(number: u64, base: u64, data: &'a [u8], offset: usize) -> Check<'a> {
         let Some((header, rest)) = data
             .get(offset..)
             .and_then(|data| data.split_first_chunk::<HEADER>())
@@ -171,19 +197,31 @@ impl<'a> Frame<'a> {
             u32::from_le_bytes([s0, s1, s2, s3]),
             u32::from_le_bytes([r0, r1, r2, r3]),
         ];
-        let [stored_len, raw_len] = lengths.map(|length| length as usize);
+        let [stored_len, raw_len] = lengths;
+        let (stored_len, imported) = (stored_len as usize, raw_len & IMPORTED != 0);
+        let raw_len = (raw_len & !IMPORTED) as usize;
         let Some(payload) = rest.get(..stored_len) else {
             return Check::Torn;
         };
         let crc = u32::from_le_bytes([c0, c1, c2, c3]);
-        if raw_len > MAX_RAW || crc != checksum(number, offset as u64, lengths, payload) {
+        if raw_len > MAX_RAW || crc != checksum(number, base + offset as u64, lengths, payload) {
             return Check::Bad;
         }
         Check::Good(Frame {
             payload,
             raw_len,
+            imported,
             end: offset + HEADER + stored_len,
         })
+    }
+
+    /// Its rows.
+    pub(super) fn raw(&self, decompressor: &mut Decompressor<'_>) -> std::io::Result<Vec<u8>> {
+        let raw = decompressor.decompress(self.payload, self.raw_len)?;
+        match raw.len() == self.raw_len {
+            true => Ok(raw),
+            false => Err(std::io::ErrorKind::InvalidData.into()),
+        }
     }
 }
 
@@ -201,6 +239,7 @@ mod tests {
                 number,
                 data.len() as u64,
                 text.as_bytes(),
+                false,
                 &mut compressor,
                 &mut frame,
             )
@@ -230,7 +269,8 @@ mod tests {
             ScanReport {
                 good_len: data.len() as u64,
                 torn_bytes: 0,
-                damaged_frames: 0
+                damaged_frames: 0,
+                has_accepted: true,
             }
         );
     }

@@ -94,7 +94,7 @@ impl HotBatch {
 
 /// Puts rows together to a batch.
 #[derive(Debug, Default)]
-pub(super) struct BatchBuilder {
+pub(in crate::store) struct BatchBuilder {
     bytes: Vec<u8>,
     rows: Vec<HotRow>,
     symbols: Vec<Arc<str>>,
@@ -114,23 +114,38 @@ impl BatchBuilder {
     }
 
     /// The rows so far.
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::store) fn rows(&self) -> usize {
         self.rows.len()
     }
 
     /// The bytes so far.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::store) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Adds an event; `index` is its place in its append, for the error.
-    pub(super) fn push_event(
+    /// Adds an event. On an error the batch is as it was.
+    pub(super) fn push_event(&mut self, event: &StoredEvent) -> Result<(), StoreError> {
+        self.push_event_within(event, usize::MAX)
+    }
+
+    /// Adds an event, unless the batch would have more bytes than the limit. On an error the batch is as it was.
+    pub(in crate::store) fn push_event_within(
         &mut self,
         event: &StoredEvent,
-        index: usize,
+        limit: usize,
     ) -> Result<(), StoreError> {
+        let before = self.bytes.len();
         let start = self.start_row();
-        row::encode(event, index, &mut self.bytes, &mut self.json)?;
+        let encoded = row::encode(event, self.rows(), &mut self.bytes, &mut self.json);
+        let bytes = self.bytes.len();
+        let fits = match encoded {
+            Ok(()) if bytes > limit => Err(StoreError::AppendTooLarge { bytes, limit }),
+            encoded => encoded,
+        };
+        if let Err(error) = fits {
+            self.bytes.truncate(before);
+            return Err(error);
+        }
         let (app, name) = (self.symbol(&event.app), self.symbol(&event.name));
         self.end_row(start, event.time, event.id, event.ip, app, name);
         Ok(())
@@ -283,7 +298,7 @@ fn split(mut raw: &[u8]) -> impl Iterator<Item = Result<&[u8], NotARow>> {
 /// with the logarithm of the rows until batches are full) and a row is copied a few times at most.
 ///
 /// Returns how many of the list remain, and the batch to put behind them.
-pub(super) fn merge(list: &[Arc<HotBatch>], batch: HotBatch) -> (usize, Arc<HotBatch>) {
+pub(super) fn merge(list: &[Arc<HotBatch>], batch: Arc<HotBatch>) -> (usize, Arc<HotBatch>) {
     let (mut remain, mut rows, mut bytes) = (list.len(), batch.rows.len(), batch.bytes.len());
     for last in list.iter().rev() {
         let fits =
@@ -297,7 +312,7 @@ pub(super) fn merge(list: &[Arc<HotBatch>], batch: HotBatch) -> (usize, Arc<HotB
     }
     let merged = list.get(remain..).unwrap_or_default();
     if merged.is_empty() {
-        return (remain, Arc::new(batch));
+        return (remain, batch);
     }
     let mut builder = BatchBuilder::with_capacity(rows, bytes);
     for part in merged {
@@ -322,7 +337,7 @@ mod tests {
             format!("event {}", n % 3),
         );
         let mut builder = BatchBuilder::default();
-        builder.push_event(&event, 0).unwrap();
+        builder.push_event(&event).unwrap();
         builder.finish()
     }
 
@@ -330,7 +345,7 @@ mod tests {
     fn merging_keeps_every_row_in_few_batches() {
         let mut list = Vec::new();
         for n in 0..10_000 {
-            let (remain, batch) = merge(&list, one(n));
+            let (remain, batch) = merge(&list, Arc::new(one(n)));
             list.truncate(remain);
             list.push(batch);
         }

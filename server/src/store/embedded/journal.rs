@@ -84,19 +84,27 @@ impl Journal {
         self.len
     }
 
-    /// Writes the rows as one frame; they are on disk when this returns.
+    /// Cuts off what a failed write may have left, before the journal is left alone: later it would be read.
+    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        match self.dirty {
+            true => self
+                .repair()
+                .map_err(|error| self.error("repairing the journal", error)),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the rows as one frame, which tells whether they were imported; they are on disk when this returns.
     ///
     /// On an error nothing of them counts as written: the file is cut back to the last good frame, now or before the
     /// next write.
-    pub(super) fn write(&mut self, raw: &[u8]) -> Result<(), StoreError> {
-        if self.dirty {
-            self.repair()
-                .map_err(|error| self.error("repairing the journal", error))?;
-        }
+    pub(super) fn write(&mut self, raw: &[u8], imported: bool) -> Result<(), StoreError> {
+        self.finish()?;
         frame::encode(
             self.number,
             self.len,
             raw,
+            imported,
             &mut self.compressor,
             &mut self.buffer,
         )

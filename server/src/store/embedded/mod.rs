@@ -21,6 +21,11 @@
 //!   [`StoreError::Overloaded`] where sealing fails. So the rows in memory are at most four times
 //!   [`StoreOptions::seal_rows`] or [`StoreOptions::seal_bytes`], whichever is reached first.
 //!   Rows that stay in memory for [`StoreOptions::seal_age`] are sealed however few they are.
+//! - **Consume.** One consumer is handed every accepted event once, in the order of the journal, from a position that
+//!   it names. The writer passes it the rows that it has just committed; if it is behind, it reads the journals. Once
+//!   there was a consumer, a journal that is sealed is renamed `00000007.kept` instead of being removed, until the
+//!   consumer releases it. Beyond [`StoreOptions::kept_bytes`] the oldest is dropped, and the consumer told how many
+//!   events it missed. Rows that are imported are marked in the journal, and not handed out. See `kept` and `tail`.
 //! - **Look after.** Every second the same thread deletes the segments that [`StoreOptions::retention_age`] and
 //!   [`StoreOptions::retention_bytes`] leave no room for, and makes small neighbours one, which is named by the first
 //!   and the last number that it stands for: `segments/00000003-00000010-9d2b70aa.parquet`. A file that readers still
@@ -38,13 +43,14 @@
 //! The points at which something is synced, in order: the folders when they are made, and those above them that are
 //! made with them; a new journal's folder before its first frame; the journal after each frame, before the answer; a
 //! segment's file before it is named; its folder before the journal, or the segments that it takes the place of, are
-//! removed; the journal's folder after that. All of it goes through `disk`, whose tests record this order, and open
+//! removed, or the journal is kept; the journal's folder after that; the position that the consumer released, as a
+//! file of its own, before the journals before it are removed. All of it goes through `disk`, whose tests record this order, and open
 //! what each loss of power would leave.
 //!
 //! # Beside a server
 //!
 //! `backup`, `check` and `export` of the program read the directory while a server works on it; see `snapshot` for
-//! why nothing is missed. `import` opens the store itself, and so needs the directory for itself.
+//! why nothing is missed. A backup has what is kept for the consumer, too. `import` opens the store itself, and so needs the directory for itself.
 //!
 //! # Segments
 //!
@@ -97,7 +103,9 @@ mod hot_fields;
 mod hot_reader;
 mod import;
 mod journal;
+mod journal_consumer;
 mod json_path;
+mod kept;
 mod maintain;
 mod options;
 mod queue;
@@ -109,6 +117,7 @@ mod sealer;
 mod segment;
 mod snapshot;
 mod store;
+mod tail;
 mod texts;
 mod transfer;
 mod view;
@@ -117,7 +126,7 @@ mod writer;
 pub(crate) use self::backup::copy;
 pub(crate) use self::check::{CheckReport, bytes, check};
 pub(crate) use self::export::export;
-pub(super) use self::hot::{HotBatch, HotRow};
+pub(super) use self::hot::{BatchBuilder, HotBatch, HotRow};
 pub(super) use self::hot_fields::HotFields;
 pub(crate) use self::import::read;
 pub use self::options::StoreOptions;

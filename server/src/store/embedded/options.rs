@@ -21,6 +21,10 @@ pub struct StoreOptions {
     /// While all segments take more bytes than this, the oldest is deleted, by its youngest row. The journal and the
     /// rows in memory, at most four times [`seal_bytes`](Self::seal_bytes), are not counted. Default: no limit.
     pub retention_bytes: Option<u64>,
+    /// Once the store had a consumer, sealed journals that it has not released are kept, up to this many bytes; beyond
+    /// it the oldest is dropped, as is one that is older than [`retention_age`](Self::retention_age), and the consumer
+    /// told of what it missed. Default 1 GiB.
+    pub kept_bytes: u64,
     /// How long the id of an event is remembered, to recognise it if it is sent again. Default 24 hours.
     pub dedupe_window: Duration,
     /// The most ids that are remembered, at 11 to 15 bytes of memory each; beyond it the oldest eighth is forgotten, and
@@ -38,6 +42,7 @@ impl StoreOptions {
             seal_age: Duration::from_secs(60 * 60),
             retention_age: None,
             retention_bytes: None,
+            kept_bytes: 1 << 30,
             dedupe_window: Duration::from_secs(24 * 60 * 60),
             dedupe_ids: 4_000_000,
         }
@@ -75,6 +80,13 @@ impl StoreOptions {
     #[must_use]
     pub fn retention_bytes(mut self, bytes: u64) -> Self {
         self.retention_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets [`kept_bytes`](Self::kept_bytes).
+    #[must_use]
+    pub fn kept_bytes(mut self, bytes: u64) -> Self {
+        self.kept_bytes = bytes;
         self
     }
 

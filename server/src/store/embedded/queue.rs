@@ -1,7 +1,7 @@
 //! The appends that wait for the writer.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -21,7 +21,9 @@ pub(super) type Reply = oneshot::Sender<Result<Vec<Verdict>, StoreError>>;
 /// One append that waits.
 #[derive(Debug)]
 pub(super) struct Append {
-    pub(super) batch: HotBatch,
+    pub(super) batch: Arc<HotBatch>,
+    /// Whether the events are past ones, of which consumers are not to learn.
+    pub(super) imported: bool,
     pub(super) reply: Reply,
 }
 
@@ -95,19 +97,22 @@ impl Queue {
         waiting.seals.clear();
     }
 
-    /// Waits for work.
+    /// Waits for work. Appends are grouped with their like: all imported, or none.
     pub(super) fn next(&self) -> Work {
         let mut waiting = self.lock();
         loop {
             if !waiting.appends.is_empty() {
                 let mut group = Vec::new();
                 let mut bytes = 0;
+                let mut imported = None;
                 while let Some(append) = waiting.appends.pop_front() {
                     let more = append.batch.bytes().len();
-                    if bytes > 0 && bytes + more > GROUP_BYTES {
+                    let other = imported.is_some_and(|imported| imported != append.imported);
+                    if other || (bytes > 0 && bytes + more > GROUP_BYTES) {
                         waiting.appends.push_front(append);
                         break;
                     }
+                    imported = Some(append.imported);
                     bytes += more;
                     waiting.bytes -= more;
                     group.push(append);

@@ -3,7 +3,7 @@
 //! For each number there is, at any moment, a journal, a segment, or for a short while both. So:
 //!
 //! - a segment's draft is removed: its journal is still there;
-//! - a segment that is whole outdoes the journal of its number, which is removed;
+//! - a segment that is whole outdoes the journal of its number, which is removed, or kept for the consumer;
 //! - a segment that took the place of several outdoes those that are still there, which are removed;
 //! - a segment that is damaged is set aside, and the journal of its number, if there is one, is read instead;
 //! - the last journal is cut behind its last good frame and goes on; the others wait to be sealed.
@@ -22,6 +22,7 @@ use super::files::{
 use super::frame::{self, ScanReport};
 use super::hot::{BatchBuilder, HotBatch, merge};
 use super::journal::Journal;
+use super::kept::Kept;
 use super::options::StoreOptions;
 use super::segment::{Segment, SegmentError};
 use super::view::{Counters, SealPart, View};
@@ -35,12 +36,16 @@ pub(super) struct Recovered {
     pub(super) counters: Counters,
     pub(super) journal: Journal,
     pub(super) dedupe: DedupeWindow,
+    pub(super) kept: Kept,
+    /// Whether any of the hot rows is one for consumers.
+    pub(super) has_accepted: bool,
 }
 
 /// Reads the data directory, and makes it consistent.
 pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recovered, StoreError> {
     let counters = Counters::default();
     let mut dedupe = DedupeWindow::new(options.dedupe_window, options.dedupe_ids);
+    let mut kept = Kept::read(layout)?;
     let mut journals = Vec::new();
     for path in list(&layout.journal)? {
         journals.extend(journal_number(&path).map(|number| (number, path)));
@@ -53,13 +58,12 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
     let mut next = segments
         .iter()
         .map(|segment| segment.numbers().last + 1)
-        .max()
-        .unwrap_or(1);
+        .fold(kept.next(), u64::max);
     let mut view = View {
         segments: Arc::new(segments),
         ..View::default()
     };
-    let mut journal = None;
+    let (mut journal, mut has_accepted) = (None, false);
     while let Some((number, path)) = (!journals.is_empty()).then(|| journals.remove(0)) {
         next = next.max(number + 1);
         if view
@@ -67,7 +71,8 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
             .iter()
             .any(|segment| segment.numbers().contains(number))
         {
-            remove(&path)?;
+            // Whether any of its rows is one for consumers is not known here.
+            kept.sealed(layout, number, true)?;
             continue;
         }
         let (batches, report) = read_journal(number, &path, &mut dedupe)?;
@@ -82,6 +87,7 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
         }
         if journals.is_empty() {
             view.hot = batches;
+            has_accepted = report.has_accepted;
             journal = Some(Journal::reopen(layout, number, report.good_len)?);
         } else if batches.is_empty() {
             remove(&path)?;
@@ -90,8 +96,8 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
             view.sealing.push(Arc::new(SealPart {
                 number,
                 batches,
-                journal: path,
                 journal_bytes,
+                has_accepted: report.has_accepted,
             }));
         }
     }
@@ -105,6 +111,8 @@ pub(super) fn recover(layout: &Layout, options: &StoreOptions) -> Result<Recover
         counters,
         journal,
         dedupe,
+        kept,
+        has_accepted,
     })
 }
 
@@ -219,7 +227,7 @@ fn read_journal(
         });
         let batch = builder.finish();
         if !batch.is_empty() {
-            let (remain, batch) = merge(&batches, batch);
+            let (remain, batch) = merge(&batches, Arc::new(batch));
             batches.truncate(remain);
             batches.push(batch);
         }

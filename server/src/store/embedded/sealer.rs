@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::disk;
 use super::files::{Numbers, sync_dir};
 use super::maintain;
 use super::options::StoreOptions;
@@ -45,7 +44,7 @@ pub(super) fn run(shared: &Shared, options: &StoreOptions) {
             return;
         };
         drop(seals);
-        match seal(shared, &part) {
+        match seal(shared, &part, options) {
             Ok(()) => {
                 retry = FIRST_RETRY;
                 shared.seals().parts.pop_front();
@@ -77,9 +76,10 @@ pub(super) fn run(shared: &Shared, options: &StoreOptions) {
     }
 }
 
-/// Writes the segment, shows it to readers instead of the rows, and removes the journal; in this order, so that a
-/// crash at any point leaves the rows in one of the two, and the number tells the next start if they are in both.
-fn seal(shared: &Shared, part: &Arc<SealPart>) -> Result<(), StoreError> {
+/// Writes the segment, shows it to readers instead of the rows, and removes the journal or keeps it for the consumer;
+/// in this order, so that a crash at any point leaves the rows in one of the two, and the number tells the next start
+/// if they are in both.
+fn seal(shared: &Shared, part: &Arc<SealPart>, options: &StoreOptions) -> Result<(), StoreError> {
     let segment = Arc::new(segment::write(
         &shared.layout,
         Numbers::one(part.number),
@@ -89,11 +89,14 @@ fn seal(shared: &Shared, part: &Arc<SealPart>) -> Result<(), StoreError> {
         view.sealing.retain(|other| !Arc::ptr_eq(other, part));
         Arc::make_mut(&mut view.segments).push(segment);
     });
-    let removed = disk::remove(&part.journal)
-        .map_err(|error| StoreError::io("removing a sealed journal", &part.journal, error))
-        .and_then(|()| sync_dir(&shared.layout.journal));
-    if let Err(error) = removed {
-        tracing::warn!(%error, "a sealed journal cannot be removed; the next start does it");
+    let layout = &shared.layout;
+    let mut kept = shared.kept();
+    let done = kept
+        .sealed(layout, part.number, part.has_accepted)
+        .and_then(|()| sync_dir(&layout.journal))
+        .and_then(|()| kept.limit(layout, options));
+    if let Err(error) = done {
+        tracing::warn!(%error, "a sealed journal cannot be put away; the next start does it");
     }
     Ok(())
 }

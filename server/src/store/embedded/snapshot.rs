@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::{Layout, Numbers, SegmentName, journal_number, list, segment_name};
+use super::files::{Layout, Numbers, SegmentName, journal_number, list, segment_name, settled};
 use super::frame::{self, ScanReport};
 use super::hot::{BatchBuilder, HotBatch};
 use super::segment::{Segment, SegmentError};
@@ -34,15 +34,7 @@ pub(super) fn journals(layout: &Layout) -> Result<Vec<(u64, PathBuf)>, StoreErro
 
 /// The segments of a directory by number, without those whose rows are in another.
 pub(super) fn segments(layout: &Layout) -> Result<Vec<(SegmentName, PathBuf)>, StoreError> {
-    let mut before = list(&layout.segments)?;
-    loop {
-        let now = list(&layout.segments)?;
-        if now == before {
-            break;
-        }
-        before = now;
-    }
-    let named = before
+    let named = settled(&layout.segments)?
         .into_iter()
         .filter_map(|path| Some((segment_name(&path)?, path)));
     let named: Vec<(SegmentName, PathBuf)> = named.collect();

@@ -10,27 +10,28 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 use super::files::Layout;
-use super::hot::{BatchBuilder, HotBatch};
+use super::journal_consumer::JournalConsumer;
 use super::maintain;
 use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
-use super::row;
-use super::scan::{self, ScanError, Search};
+use super::scan::{self, RowScan, ScanError, Search};
 use super::sealer;
+use super::tail::Tail;
 use super::view::{Shared, View};
 use super::writer::{Writer, now};
+use crate::store::append::AppendBatch;
 use crate::store::consume::{Consumer, Position};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
 use crate::store::event_store::{BoxFuture, EventStore, StoreStats, Verdict};
+use crate::store::filter::{Field, Filter};
 use crate::store::follow::Follower;
 use crate::store::query::{
     EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched, Step,
+    TimeRange,
 };
-
-/// The most bytes of one append, encoded.
-const MAX_APPEND_BYTES: usize = 32 << 20;
+use crate::store::row::EventFields;
 
 /// An [`EventStore`] in one data directory. See the [module docs](super) for how it works.
 ///
@@ -69,11 +70,14 @@ impl EmbeddedStore {
             counters,
             journal,
             dedupe,
+            kept,
+            has_accepted,
         } = recover(&layout, &options)?;
         let hot_rows = view.hot.iter().map(|batch| batch.rows().len()).sum();
         let hot_bytes = view.hot.iter().map(|batch| batch.memory()).sum();
-        let shared = Arc::new(Shared::new(layout, view, counters));
-        let (kept, stored) = (options.clone(), options.clone());
+        let tail = Tail::new(Position::new(journal.number(), journal.len(), 0));
+        let shared = Arc::new(Shared::new(layout, view, counters, tail, kept));
+        let (sealed, stored) = (options.clone(), options.clone());
         let writer = Writer {
             shared: Arc::clone(&shared),
             journal,
@@ -81,6 +85,7 @@ impl EmbeddedStore {
             options,
             hot_rows,
             hot_bytes,
+            has_accepted,
         };
         writer.publish_counts();
         if hot_rows > 0 {
@@ -90,7 +95,7 @@ impl EmbeddedStore {
         let sealing = Arc::clone(&shared);
         let sealer = thread::Builder::new()
             .name("event-sealer".to_owned())
-            .spawn(move || sealer::run(&sealing, &kept))
+            .spawn(move || sealer::run(&sealing, &sealed))
             .map_err(spawned)?;
         let writer = thread::Builder::new()
             .name("event-writer".to_owned())
@@ -138,12 +143,42 @@ impl EmbeddedStore {
 
     fn enqueue(
         &self,
-        events: &[StoredEvent],
+        batch: AppendBatch,
+        imported: bool,
     ) -> Result<oneshot::Receiver<Result<Vec<Verdict>, StoreError>>, StoreError> {
-        let batch = encode(events)?;
         let (reply, answer) = oneshot::channel();
-        self.shared.queue.push(Append { batch, reply })?;
+        self.shared.queue.push(Append {
+            batch: Arc::new(batch.rows.finish()),
+            imported,
+            reply,
+        })?;
         Ok(answer)
+    }
+
+    fn store(
+        &self,
+        batch: AppendBatch,
+        imported: bool,
+    ) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(async move {
+            if batch.is_empty() {
+                return Ok(Vec::new());
+            }
+            let answer = self.enqueue(batch, imported)?;
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+
+    /// Stores past events as [`append`](EventStore::append) does, but hands them to no [`Consumer`].
+    pub fn import(
+        &self,
+        events: Vec<StoredEvent>,
+    ) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(async move {
+            let batch = AppendBatch::of(&events)?;
+            drop(events);
+            self.store(batch, true).await
+        })
     }
 
     /// Runs a scan, again without the segment where it finds one damaged.
@@ -191,15 +226,8 @@ impl EmbeddedStore {
 }
 
 impl EventStore for EmbeddedStore {
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
-        Box::pin(async move {
-            if events.is_empty() {
-                return Ok(Vec::new());
-            }
-            let answer = self.enqueue(&events)?;
-            drop(events);
-            answer.await.unwrap_or(Err(StoreError::Closed))
-        })
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        self.store(batch, false)
     }
 
     fn search(
@@ -213,22 +241,44 @@ impl EventStore for EmbeddedStore {
         self.scan(|view| scan::search(view, &mut search, sink))
     }
 
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
-        let buckets = query.validate()?;
-        self.scan(|view| scan::histogram(view, query, buckets))
+    fn scan_rows(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        fields: &[Field],
+        monitor: &ScanMonitor,
+        sink: &mut dyn FnMut(&dyn EventFields),
+    ) -> Result<bool, StoreError> {
+        let mut rows = RowScan {
+            filter,
+            range,
+            fields,
+            monitor,
+            last: None,
+        };
+        self.scan(|view| scan::rows(view, &mut rows, sink))
     }
 
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError> {
+        let buckets = query.validate()?;
+        self.scan(|view| scan::histogram(view, query, buckets, monitor))
+    }
+
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
         query.validate()?;
-        self.scan(|view| scan::groups(view, query))
+        self.scan(|view| scan::groups(view, query, monitor))
     }
 
     fn follow(&self) -> Follower {
         self.shared.feed.follow()
     }
 
-    fn consume(&self, _: Option<Position>) -> Result<Box<dyn Consumer>, StoreError> {
-        Err(StoreError::Internal("no consumer yet".to_owned()))
+    fn consume(&self, from: Option<Position>) -> Result<Box<dyn Consumer>, StoreError> {
+        Ok(Box::new(JournalConsumer::open(&self.shared, from)?))
     }
 
     fn stats(&self) -> StoreStats {
@@ -245,26 +295,14 @@ impl Drop for EmbeddedStore {
         if let Err(error) = self.stop(true) {
             tracing::warn!(%error, "the store ended with an error");
         }
+        // A consumer may live on.
+        self.shared.kept().close();
         // Closing the file is not enough: a child that this process starts just now has it open, too, until it runs
         // its own program.
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the data directory stays locked until the process ends");
         }
     }
-}
-
-fn encode(events: &[StoredEvent]) -> Result<HotBatch, StoreError> {
-    let mut builder = BatchBuilder::with_capacity(events.len(), events.len() * row::USUAL_BYTES);
-    for (index, event) in events.iter().enumerate() {
-        builder.push_event(event, index)?;
-        if builder.len() > MAX_APPEND_BYTES {
-            return Err(StoreError::AppendTooLarge {
-                bytes: builder.len(),
-                limit: MAX_APPEND_BYTES,
-            });
-        }
-    }
-    Ok(builder.finish())
 }
 
 fn lock(dir: &Path) -> Result<File, StoreError> {

@@ -7,8 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::files::{Layout, set_aside};
 use super::hot::HotBatch;
+use super::kept::Kept;
 use super::queue::Queue;
 use super::segment::Segment;
+use super::tail::Tail;
 use crate::histogram::Histogram;
 use crate::store::error::StoreError;
 use crate::store::event_store::StoreStats;
@@ -19,8 +21,9 @@ use crate::store::follow::Feed;
 pub(super) struct SealPart {
     pub(super) number: u64,
     pub(super) batches: Vec<Arc<HotBatch>>,
-    pub(super) journal: PathBuf,
     pub(super) journal_bytes: u64,
+    /// Whether any of the rows is one for consumers.
+    pub(super) has_accepted: bool,
 }
 
 /// All the rows of one moment. Cheap to clone: a reader takes a copy and holds no lock.
@@ -82,6 +85,8 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) queue: Queue,
     pub(super) feed: Feed,
+    pub(super) tail: Tail,
+    kept: Mutex<Kept>,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
     /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
@@ -91,7 +96,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(layout: Layout, view: View, counters: Counters) -> Self {
+    pub(super) fn new(
+        layout: Layout,
+        view: View,
+        counters: Counters,
+        tail: Tail,
+        kept: Kept,
+    ) -> Self {
         let seals = SealQueue {
             parts: view.sealing.iter().cloned().collect(),
             ..SealQueue::default()
@@ -102,6 +113,8 @@ impl Shared {
             counters,
             queue: Queue::default(),
             feed: Feed::new(),
+            tail,
+            kept: Mutex::new(kept),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
             hot_since: AtomicI64::new(i64::MAX),
@@ -124,6 +137,11 @@ impl Shared {
 
     pub(super) fn seals(&self) -> MutexGuard<'_, SealQueue> {
         self.seals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept for the consumer. Held while files are renamed and removed, so not for the writer.
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the seal queue changes.
@@ -156,6 +174,7 @@ impl Shared {
         let view = self.view();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.counters;
+        let kept = self.kept();
         StoreStats {
             hot_rows: view.batches().map(|batch| batch.rows().len() as u64).sum(),
             hot_bytes: view.batches().map(|batch| batch.memory() as u64).sum(),
@@ -168,6 +187,9 @@ impl Shared {
                     .iter()
                     .map(|part| part.journal_bytes)
                     .sum::<u64>(),
+            kept_journals: kept.journals(),
+            kept_bytes: kept.bytes(),
+            unconsumed_events: kept.dropped_events(),
             dedupe_ids: count(&counters.dedupe_ids),
             dedupe_forgotten: count(&counters.dedupe_forgotten),
             torn_bytes: count(&counters.torn_bytes),

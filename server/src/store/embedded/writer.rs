@@ -9,7 +9,9 @@ use super::hot::{BatchBuilder, HotBatch, merge};
 use super::journal::Journal;
 use super::options::StoreOptions;
 use super::queue::{Append, Work};
+use super::tail::Commit;
 use super::view::{SealPart, Shared};
+use crate::store::consume::Position;
 use crate::store::error::StoreError;
 use crate::store::event_store::Verdict;
 
@@ -29,6 +31,8 @@ pub(super) struct Writer {
     pub(super) options: StoreOptions,
     pub(super) hot_rows: usize,
     pub(super) hot_bytes: usize,
+    /// Whether any of the hot rows is one for consumers.
+    pub(super) has_accepted: bool,
 }
 
 impl Writer {
@@ -97,8 +101,10 @@ impl Writer {
             self.count(0, &verdicts);
             return Ok(verdicts);
         }
+        let imported = group.iter().any(|append| append.imported);
+        let (number, frame) = (self.journal.number(), self.journal.len());
         let began = Instant::now();
-        if let Err(error) = self.journal.write(batch.bytes()) {
+        if let Err(error) = self.journal.write(batch.bytes(), imported) {
             for row in batch.rows() {
                 self.dedupe.remove(&row.id);
             }
@@ -111,14 +117,20 @@ impl Writer {
         }
         self.hot_rows += batch.rows().len();
         self.hot_bytes += batch.memory();
-        let told = self.shared.feed.is_followed().then(|| batch.clone());
+        self.has_accepted |= !imported;
         // This thread alone changes the hot part, so it may merge outside the lock.
-        let (remain, batch) = merge(&self.shared.view().hot, batch);
+        let (remain, merged) = merge(&self.shared.view().hot, Arc::clone(&batch));
         self.shared.change(|view| {
             view.hot.truncate(remain);
-            view.hot.push(batch);
+            view.hot.push(merged);
         });
-        if let Some(batch) = told {
+        let commit = (!imported).then(|| Commit {
+            frame,
+            batch: Arc::clone(&batch),
+        });
+        let end = Position::new(number, self.journal.len(), 0);
+        self.shared.tail.advance(end, commit);
+        if self.shared.feed.is_followed() {
             let events = batch.rows().len() as u64;
             let read = move || {
                 batch
@@ -182,19 +194,23 @@ impl Writer {
 
     /// Starts the next journal, and queues the rows of this one for sealing.
     fn rotate(&mut self) -> Result<(), StoreError> {
+        self.journal.finish()?;
         let next = Journal::create(&self.shared.layout, self.journal.number() + 1)?;
         let done = std::mem::replace(&mut self.journal, next);
         let part = self.shared.change(|view| {
             let part = Arc::new(SealPart {
                 number: done.number(),
                 batches: std::mem::take(&mut view.hot),
-                journal: self.shared.layout.journal_file(done.number()),
                 journal_bytes: done.len(),
+                has_accepted: self.has_accepted,
             });
             view.sealing.push(Arc::clone(&part));
             part
         });
         (self.hot_rows, self.hot_bytes) = (0, 0);
+        self.has_accepted = false;
+        let begin = Position::new(self.journal.number(), 0, 0);
+        self.shared.tail.advance(begin, None);
         self.shared.hot_since.store(i64::MAX, Ordering::Relaxed);
         self.shared.seals().parts.push_back(part);
         self.shared.seals_changed.notify_all();
@@ -217,11 +233,11 @@ impl Writer {
 }
 
 /// The rows of the group that are new.
-fn accepted(group: &[Append], verdicts: &[Vec<Verdict>]) -> HotBatch {
+fn accepted(group: &[Append], verdicts: &[Vec<Verdict>]) -> Arc<HotBatch> {
     if let ([append], [verdicts]) = (group, verdicts)
         && verdicts.iter().all(|verdict| *verdict == Verdict::Accepted)
     {
-        return append.batch.clone();
+        return Arc::clone(&append.batch);
     }
     let all = || group.iter().map(|append| &append.batch);
     let mut builder = BatchBuilder::with_capacity(
@@ -233,7 +249,7 @@ fn accepted(group: &[Append], verdicts: &[Vec<Verdict>]) -> HotBatch {
             verdicts.get(place) == Some(&Verdict::Accepted)
         });
     }
-    builder.finish()
+    Arc::new(builder.finish())
 }
 
 /// The system's own words, for the log.
@@ -256,5 +272,6 @@ struct AbandonOnDrop(Arc<Shared>);
 impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
         self.0.queue.abandon();
+        self.0.tail.close();
     }
 }

@@ -1,10 +1,13 @@
 //! `backup`, while events come in.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
+use sqreen_server::store::{Consumed, EmbeddedStore, EventStore, Position, StoreOptions};
 
 use super::{field, printed, refused, until};
 use crate::client::{Client, Running, block, record, uuid};
@@ -14,6 +17,7 @@ use crate::process::{Process, command};
 async fn a_backup_under_load_holds_all_that_was_acknowledged_before() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
+    let begin = consumed(&data, None).1;
     let mut serve = command();
     // Journals and segments come and go all the time.
     serve
@@ -48,6 +52,8 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before() {
     process.kill();
     load.await.unwrap();
     for (copy, events) in copies {
+        // Each is there for the consumer that had begun before; a server lets go of what it has seen.
+        let handed = consumed(&copy, Some(begin)).0;
         let running = Running::at(&copy).await;
         let stored = running.client.all_events().await;
         assert_eq!(stored.len() as u64, events);
@@ -59,7 +65,26 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before() {
             std::slice::from_ref(&action)
         );
         running.stop().await;
+        let once: BTreeSet<&str> = handed.iter().map(String::as_str).collect();
+        assert_eq!(handed.len(), once.len());
+        assert_eq!(once, stored);
     }
+}
+
+/// The ids of the events that a consumer is handed, and where it is then.
+pub(super) fn consumed(data: &Path, from: Option<Position>) -> (Vec<String>, Position) {
+    let store = EmbeddedStore::open(data.join("events"), StoreOptions::new()).unwrap();
+    let mut consumer = store.consume(from).unwrap();
+    let mut ids = Vec::new();
+    while let Some(next) = consumer.next(Duration::ZERO).unwrap() {
+        match next {
+            Consumed::Events(batch) => {
+                ids.extend(batch.rows().map(|(_, row)| row.id().to_string()));
+            }
+            Consumed::Missed(events) => panic!("{events} events were missed"),
+        }
+    }
+    (ids, consumer.position())
 }
 
 #[tokio::test]

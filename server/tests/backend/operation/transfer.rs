@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::backup::consumed;
 use super::{field, printed, refused};
 use crate::client::{Client, record, uuid};
 use crate::process::{Process, command};
@@ -61,6 +62,7 @@ async fn an_export_is_imported_as_it_was_in_both_forms() {
 
     for (name, file) in [("from-lines", &lines), ("from-parquet", &parquet)] {
         let copy = dir.path().join(name);
+        let begin = consumed(&copy, None).1;
         let told = printed(&copy, &["import", file]);
         assert_eq!(field(&told, "checksum"), checksum);
         assert_eq!(
@@ -73,6 +75,8 @@ async fn an_export_is_imported_as_it_was_in_both_forms() {
             (field(&told, "stored"), field(&told, "duplicates")),
             ("0".into(), "50".into())
         );
+        // What is past is not consumed.
+        assert!(consumed(&copy, Some(begin)).0.is_empty());
         assert_eq!(stored(&copy).await, before);
         let again = path(&format!("{name}.ndjson"));
         assert_eq!(

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use crate::store::consume::{Consumed, Consumer, Position};
 use crate::store::embedded::{EmbeddedStore, StoreOptions};
 use crate::store::event::{EventId, StoredEvent};
 use crate::store::event_store::{EventStore, Verdict};
@@ -25,6 +27,8 @@ enum Record {
     Done(Operation, Vec<u8>),
     /// The events of these numbers were answered for.
     Answered(std::ops::Range<u64>),
+    /// The consumer was handed this many events, and would go on from there.
+    Checkpoint(usize, Position),
 }
 
 /// What happens in this directory is recorded.
@@ -60,10 +64,10 @@ fn record(root: &Path) {
     });
 }
 
-fn answered(root: &Path, events: std::ops::Range<u64>) {
+fn note(root: &Path, record: Record) {
     let mut recorders = RECORDERS.lock().unwrap();
     let recorder = recorders.iter_mut().find(|r| r.root == root).unwrap();
-    recorder.records.push(Record::Answered(events));
+    recorder.records.push(record);
 }
 
 fn recorded(root: &Path) -> Vec<Record> {
@@ -95,7 +99,7 @@ fn append(store: &EmbeddedStore, root: &Path, numbers: std::ops::Range<u64>) {
         .unwrap();
     let verdicts = runtime.block_on(store.append(events)).unwrap();
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Accepted));
-    answered(root, numbers);
+    note(root, Record::Answered(numbers));
 }
 
 /// The file's name without what differs from run to run: the checksum of a segment.
@@ -116,11 +120,18 @@ fn everything_is_synced_in_the_documented_order() {
     append(&store, &root, 0..5);
     append(&store, &root, 5..6);
     store.seal().unwrap();
+    let consumer = store.consume(None).unwrap();
+    append(&store, &root, 6..7);
+    store.seal().unwrap();
+    let mut consumer = store.consume(Some(consumer.position())).unwrap();
+    take(&mut *consumer);
+    consumer.release(consumer.position()).unwrap();
     store.close().unwrap();
     let told: Vec<String> = recorded(&root)
         .into_iter()
         .map(|record| match record {
             Record::Answered(events) => format!("answer {}", events.end),
+            Record::Checkpoint(events, _) => format!("checkpoint {events}"),
             Record::Done(Operation::Create(path), _) => format!("create {}", name(&root, &path)),
             Record::Done(Operation::Sync(path), _) => format!("sync {}", name(&root, &path)),
             Record::Done(Operation::SyncDir(path), _) => format!("folder {}", name(&root, &path)),
@@ -148,6 +159,26 @@ fn everything_is_synced_in_the_documented_order() {
             "name segments/00000001.parquet.tmp segments/00000001-….parquet",
             "folder segments",
             "remove journal/00000001.journal",
+            "folder journal",
+            "create journal/consumer.tmp",
+            "sync journal/consumer.tmp",
+            "name journal/consumer.tmp journal/consumer",
+            "folder journal",
+            "sync journal/00000002.journal",
+            "answer 7",
+            "create journal/00000003.journal",
+            "folder journal",
+            "create segments/00000002.parquet.tmp",
+            "sync segments/00000002.parquet.tmp",
+            "name segments/00000002.parquet.tmp segments/00000002-….parquet",
+            "folder segments",
+            "name journal/00000002.journal journal/00000002.kept",
+            "folder journal",
+            "create journal/consumer.tmp",
+            "sync journal/consumer.tmp",
+            "name journal/consumer.tmp journal/consumer",
+            "folder journal",
+            "remove journal/00000002.kept",
             "folder journal",
         ]
     );
@@ -208,50 +239,104 @@ fn no_loss_of_power_at_any_moment_loses_or_doubles_what_was_answered() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     record(root);
+    let mut checkpoint = None;
+    let mut handed = 0;
     for start in [0, 100] {
         let store = EmbeddedStore::open(root, StoreOptions::new()).unwrap();
+        let mut consumer = store.consume(checkpoint).unwrap();
+        let mut take = |consumer: &mut dyn Consumer| {
+            handed += take(consumer).len();
+            let at = consumer.position();
+            note(root, Record::Checkpoint(handed, at));
+            checkpoint = Some(at);
+            at
+        };
+        take(&mut *consumer);
         append(&store, root, start..start + 5);
+        take(&mut *consumer);
         append(&store, root, start + 5..start + 9);
         store.seal().unwrap();
-        append(&store, root, start + 9..start + 12);
+        append(&store, root, start + 9..start + 11);
+        store.seal().unwrap();
+        let at = take(&mut *consumer);
+        append(&store, root, start + 11..start + 12);
+        consumer.release(at).unwrap();
         // The journal goes on after the next start.
         store.close().unwrap();
     }
     let records = recorded(root);
     let mut disk = Disk::default();
     let mut answered = BTreeSet::new();
+    let mut order = Vec::new();
+    let mut checkpoint = None;
     for (at, record) in records.iter().enumerate() {
         if let Record::Done(Operation::Sync(path), whole) = record {
             // While it is synced, a part of it may be on the disk.
             let before = disk.synced(path);
             let half = usize::midpoint(before, whole.len());
             disk.apply(&Operation::Sync(path.clone()), &whole[..half]);
-            check(&disk, &disk.names, root, &answered, at);
+            let left = leave(&disk, &disk.names, root);
+            check(left.path(), &answered, at);
+            consume(left.path(), &order, checkpoint, at);
         }
         if let Record::Done(operation, content) = record {
             disk.apply(operation, content);
         }
         if let Record::Answered(events) = record {
             answered.extend(events.clone().map(id));
+            order.extend(events.clone().map(id));
+        }
+        if let Record::Checkpoint(handed, position) = record {
+            checkpoint = Some((*handed, *position));
         }
         for names in [&disk.names, &disk.synced_names] {
-            check(&disk, names, root, &answered, at);
+            let left = leave(&disk, names, root);
+            check(left.path(), &answered, at);
+            consume(left.path(), &order, checkpoint, at);
         }
     }
     assert_eq!(answered.len(), 24);
 }
 
-/// Opens what is left of the disk: what was answered is there, and nothing is doubled.
-fn check(
-    disk: &Disk,
-    names: &BTreeMap<PathBuf, usize>,
-    root: &Path,
-    answered: &BTreeSet<EventId>,
-    at: usize,
-) {
+fn leave(disk: &Disk, names: &BTreeMap<PathBuf, usize>, root: &Path) -> tempfile::TempDir {
     let left = tempfile::tempdir().unwrap();
     disk.leave(names, root, left.path());
-    let store = EmbeddedStore::open(left.path(), StoreOptions::new()).unwrap();
+    left
+}
+
+/// Goes on from the checkpoint: each event that was answered for comes once, in order. Behind them may be those whose
+/// answer was under way.
+fn consume(dir: &Path, order: &[EventId], checkpoint: Option<(usize, Position)>, at: usize) {
+    let Some((handed, position)) = checkpoint else {
+        return;
+    };
+    let store = EmbeddedStore::open(dir, StoreOptions::new()).unwrap();
+    let mut consumer = store.consume(Some(position)).unwrap();
+    let ids = take(&mut *consumer);
+    let expected = &order[handed..];
+    assert!(
+        ids.starts_with(expected),
+        "after record {at}: {ids:?} for {expected:?}"
+    );
+    let once: BTreeSet<_> = ids.iter().chain(&order[..handed]).collect();
+    assert_eq!(once.len(), ids.len() + handed, "doubled after record {at}");
+}
+
+/// All that a consumer is handed now.
+fn take(consumer: &mut dyn Consumer) -> Vec<EventId> {
+    let mut ids = Vec::new();
+    while let Some(consumed) = consumer.next(Duration::ZERO).unwrap() {
+        match consumed {
+            Consumed::Events(batch) => ids.extend(batch.rows().map(|(_, row)| row.id())),
+            Consumed::Missed(events) => panic!("{events} events were missed"),
+        }
+    }
+    ids
+}
+
+/// Opens what is left of the disk: what was answered is there, and nothing is doubled.
+fn check(dir: &Path, answered: &BTreeSet<EventId>, at: usize) {
+    let store = EmbeddedStore::open(dir, StoreOptions::new()).unwrap();
     let stored = stored(&store);
     let once: BTreeSet<_> = stored.iter().copied().collect();
     assert_eq!(once.len(), stored.len(), "doubled after record {at}");
