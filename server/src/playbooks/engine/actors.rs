@@ -13,6 +13,10 @@ const NONE: u32 = u32::MAX;
 const TABLE_BYTES: usize = 40;
 /// How many nodes are looked at, whether they are over, for each event that counts.
 const SWEEP: usize = 2;
+/// All nodes are looked at so often at most, in microseconds of the clock.
+const ROUND: i64 = 1_000_000;
+/// The most groups of an actor: without it, one address could send as many as it likes, and drive all others out.
+const MAX_GROUPS: usize = 1_024;
 
 /// What is remembered of an actor for one playbook.
 #[derive(Debug)]
@@ -22,29 +26,77 @@ pub(super) struct Node {
     pub(super) key: ActorKey,
     /// Until when everything is void; [`i64::MIN`] if nothing is.
     pub(super) void_until: i64,
-    /// The windows, by the key of their group; 0 where there are none.
-    pub(super) windows: Vec<(u64, Window)>,
+    /// The windows, in the order of the keys of their groups; 0 where there are none.
+    windows: Vec<(u64, Window)>,
+    /// The bytes that they take.
+    inner: usize,
     newer: u32,
     older: u32,
 }
 
 impl Node {
     fn bytes(&self) -> usize {
-        let windows = self.windows.iter();
-        let inner: usize = windows.map(|(_, window)| window.bytes()).sum();
-        size_of::<Self>() + TABLE_BYTES + self.windows.len() * size_of::<(u64, Window)>() + inner
+        size_of::<Self>() + TABLE_BYTES + self.inner
     }
 
-    /// The window of the group, which is made if there is none.
-    pub(super) fn window(&mut self, group: u64) -> &mut Window {
-        let place = self.windows.iter().position(|(known, _)| *known == group);
-        let place = place.unwrap_or_else(|| {
-            // Most actors have one alone.
-            self.windows.reserve_exact(1);
-            self.windows.push((group, Window::default()));
-            self.windows.len() - 1
+    fn count(&mut self) {
+        let bytes = |(_, window): &(u64, Window)| size_of::<(u64, Window)>() + window.bytes();
+        self.inner = self.windows.iter().map(bytes).sum();
+    }
+
+    /// The windows, by the keys of their groups.
+    pub(super) fn windows(&self) -> &[(u64, Window)] {
+        &self.windows
+    }
+
+    fn place(&self, group: u64) -> Result<usize, usize> {
+        self.windows
+            .binary_search_by_key(&group, |(known, _)| *known)
+    }
+
+    /// Lets groups go that were active the longest ago, where there is no room for this one; says whether any went.
+    pub(super) fn make_room(&mut self, group: u64) -> bool {
+        if self.windows.len() < MAX_GROUPS || self.place(group).is_ok() {
+            return false;
+        }
+        let mut active: Vec<_> = self
+            .windows
+            .iter()
+            .map(|(_, window)| window.active())
+            .collect();
+        // An eighth at once, so that not every new one looks at all.
+        let (_, last, _) = active.select_nth_unstable(MAX_GROUPS / 8);
+        let last = *last;
+        self.windows.retain(|(_, window)| window.active() > last);
+        self.count();
+        true
+    }
+
+    /// Changes the window of a group, which is made if there is none.
+    pub(super) fn change<T>(&mut self, group: u64, change: impl FnOnce(&mut Window) -> T) -> T {
+        let place = self.place(group).unwrap_or_else(|place| {
+            if self.windows.len() == self.windows.capacity() {
+                // Most actors have one alone.
+                self.windows.reserve_exact(self.windows.len().max(1));
+            }
+            self.windows.insert(place, (group, Window::default()));
+            self.inner += size_of::<(u64, Window)>();
+            place
         });
-        &mut self.windows[place].1
+        let window = &mut self.windows[place].1;
+        let before = window.bytes();
+        let changed = change(window);
+        self.inner = self.inner - before + window.bytes();
+        changed
+    }
+
+    /// Voids what happened until then, in all groups.
+    pub(super) fn void(&mut self, until: i64, terms: &Terms) {
+        self.void_until = self.void_until.max(until);
+        for (_, window) in &mut self.windows {
+            window.void(until, terms);
+        }
+        self.count();
     }
 
     /// Forgets what cannot matter from `clock` on; says whether nothing is left.
@@ -53,6 +105,7 @@ impl Node {
         let until = open.saturating_sub(terms.period);
         self.windows
             .retain(|(_, window)| !window.is_over(until, open));
+        self.count();
         self.windows.is_empty() && self.void_until < open
     }
 }
@@ -68,6 +121,8 @@ pub(super) struct ActorTable {
     oldest: u32,
     /// Where the sweep goes on.
     hand: usize,
+    /// When the next round of the sweep may begin.
+    next_round: i64,
     pub(super) actors: usize,
     pub(super) bytes: usize,
     pub(super) evicted: u64,
@@ -82,6 +137,7 @@ impl ActorTable {
             newest: NONE,
             oldest: NONE,
             hand: 0,
+            next_round: i64::MIN,
             actors: 0,
             bytes: 0,
             evicted: 0,
@@ -119,14 +175,18 @@ impl ActorTable {
         void_until: i64,
         windows: Vec<(u64, Window)>,
     ) {
-        self.insert(Node {
+        let mut node = Node {
             playbook,
             key,
             void_until,
             windows,
+            inner: 0,
             newer: NONE,
             older: NONE,
-        });
+        };
+        node.windows.sort_unstable_by_key(|(group, _)| *group);
+        node.count();
+        self.insert(node);
     }
 
     /// Changes what is remembered of an actor, who is the most recently active then.
@@ -157,9 +217,19 @@ impl ActorTable {
 
     /// Looks at a few nodes, and lets go of those that are over.
     pub(super) fn sweep(&mut self, clock: i64, lateness: i64, terms: &[Terms]) {
-        for _ in 0..SWEEP.min(self.nodes.len()) {
-            self.hand = (self.hand + 1) % self.nodes.len();
-            let Some(Some(node)) = self.nodes.get_mut(self.hand) else {
+        for _ in 0..SWEEP {
+            if self.hand == 0 {
+                if clock < self.next_round {
+                    return;
+                }
+                self.next_round = clock.saturating_add(ROUND);
+                self.hand = self.nodes.len();
+            }
+            let Some(at) = self.hand.checked_sub(1) else {
+                return;
+            };
+            self.hand = at;
+            let Some(Some(node)) = self.nodes.get_mut(at) else {
                 continue;
             };
             let Some(terms) = terms.get(node.playbook as usize) else {
@@ -170,7 +240,7 @@ impl ActorTable {
             self.bytes = self.bytes - before + node.bytes();
             if over {
                 // Nodes are counted by 32 bits.
-                self.remove(self.hand as u32);
+                self.remove(at as u32);
             }
         }
     }

@@ -19,7 +19,7 @@ use super::super::draft;
 use super::super::model::Playbook;
 use super::actors::ActorTable;
 use super::keys::ActorKey;
-use super::window::{MAX_MARKS, Mark, Window};
+use super::window::{Mark, Window};
 use super::{Engine, Limits};
 use crate::store::EventId;
 
@@ -59,8 +59,8 @@ impl Engine {
                 to.write_all(&half.to_le_bytes())?;
             }
             to.i64(node.void_until)?;
-            to.length(node.windows.len())?;
-            for (group, window) in &node.windows {
+            to.length(node.windows().len())?;
+            for (group, window) in node.windows() {
                 to.write_all(&group.to_le_bytes())?;
                 to.window(window)?;
             }
@@ -235,7 +235,7 @@ impl<R: Read> ReadIn<R> {
         let (quiet_until, thin_at) = (self.i64()?, self.u32()?);
         let (marks, others) = (self.marks()?, self.marks()?);
         let mut values = Vec::new();
-        for _ in 0..self.length(2 * MAX_MARKS)? {
+        for _ in 0..self.length(MAX_LIST)? {
             values.push(self.u64()?);
         }
         Ok(Window {

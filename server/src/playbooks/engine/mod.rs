@@ -9,6 +9,7 @@ mod actors;
 mod checkpoint;
 mod index;
 mod keys;
+mod moving;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use self::actors::ActorTable;
 use self::index::{Entry, Index, Part};
 use self::keys::{Actors, Keyed};
-use self::window::{Ask, Enough, Mark, Terms};
+use self::window::{Ask, Enough, Mark, Terms, Window};
 use super::model::{Actor, Detection, Playbook, Rule};
 use crate::store::{EventFields, EventId, Field};
 
@@ -87,7 +88,7 @@ pub struct EngineStats {
     pub bytes: u64,
     /// Actors that were forgotten before their time, since there were too many.
     pub evicted: u64,
-    /// Events that were forgotten before their time, since one window had too many.
+    /// How often events were forgotten before their time, since a window had too many, or an actor too many groups.
     pub trimmed: u64,
 }
 
@@ -201,13 +202,8 @@ impl Engine {
             return;
         };
         if entry.part == Part::Cancel {
-            let void = |node: &mut actors::Node| {
-                node.void_until = node.void_until.max(mark.time);
-                node.windows
-                    .iter_mut()
-                    .for_each(|(_, window)| window.forget(mark.time));
-            };
-            self.actors.change(entry.playbook, key, void);
+            self.actors
+                .change(entry.playbook, key, |node| node.void(mark.time, terms));
             return;
         }
         let group = rule.group_by.as_ref().map(|field| event.value(field));
@@ -226,16 +222,20 @@ impl Engine {
             .map_or(0, |text| self.keyed.value(text).max(1));
         let open = self.clock.saturating_sub(self.limits.lateness);
         let until = open.saturating_sub(terms.period);
+        let take = |window: &mut Window| {
+            window.forget(until, terms);
+            match entry.part {
+                Part::Other => (None, window.other(mark, terms)),
+                _ => window.take(mark, value_key, terms),
+            }
+        };
         let change = |node: &mut actors::Node| {
             if mark.time <= node.void_until {
                 return (None, false);
             }
-            let window = node.window(group_key);
-            window.forget(until);
-            match entry.part {
-                Part::Other => (None, window.other(mark)),
-                _ => window.take(mark, value_key, terms),
-            }
+            let crowded = node.make_room(group_key);
+            let (enough, trimmed) = node.change(group_key, take);
+            (enough, trimmed || crowded)
         };
         let (enough, trimmed) = self
             .actors

@@ -1,11 +1,17 @@
 //! What is remembered of one actor, or of one of its groups, and when it is enough.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use super::moving::{Span, Values, advance};
 use crate::store::EventId;
 
-/// The most events, others or values of one window where only their number bounds them; beyond it the oldest go.
+/// The most events of one window, with its others, where nothing else bounds them; more if a rule asks for a number
+/// that is near it. Beyond it the oldest go.
 pub(super) const MAX_MARKS: usize = 8_192;
+/// Of the events that a rule asks for, so many times are kept.
+const ROOM: usize = 4;
+/// The most values that are remembered as seen; each event looks through them.
+const MAX_SEEN: usize = 1_024;
 /// From so many events on, those go that can change no answer. Tests have fewer events than attackers.
 const THIN_FROM: usize = if cfg!(test) { 4 } else { 64 };
 
@@ -37,7 +43,7 @@ pub(super) struct Enough {
 /// The events of one actor, or of one of its groups.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Window {
-    /// Events before this time do not count, since the playbook fired; 0 if it did not.
+    /// Events before this time do not count, since the playbook fired, or others of then had to go; 0 at first.
     pub(super) quiet_until: i64,
     /// In the order of time.
     pub(super) marks: Vec<Mark>,
@@ -62,13 +68,25 @@ pub(super) struct Terms {
     pub(super) voids: bool,
 }
 
+impl Terms {
+    /// The most events and others of a window.
+    fn room(&self) -> usize {
+        match self.ask {
+            Ask::Distinct { events, .. } | Ask::Ratio { events, .. } => {
+                MAX_MARKS.max(events.saturating_mul(ROOM))
+            }
+            Ask::Threshold { .. } | Ask::FirstSeen => MAX_MARKS,
+        }
+    }
+}
+
 impl Window {
     /// Takes one of the others; says whether one had to go.
-    pub(super) fn other(&mut self, mark: Mark) -> bool {
+    pub(super) fn other(&mut self, mark: Mark, terms: &Terms) -> bool {
         if let Err(place) = self.others.binary_search(&mark) {
             insert(&mut self.others, place, mark);
         }
-        trim(&mut self.others)
+        self.trim(terms.room())
     }
 
     /// Takes an event, and its value where the rule asks for one; answers what it completes, and whether something had
@@ -89,60 +107,87 @@ impl Window {
         }
         if let Some(enough) = self.enough(place, terms) {
             let end = enough.marks.last().map_or(mark.time, |mark| mark.time);
-            self.quiet_until = end.saturating_add(terms.cooldown);
-            self.marks = Vec::new();
-            self.values = Vec::new();
-            self.others = Vec::new();
-            self.thin_at = 0;
+            *self = Self {
+                quiet_until: end.saturating_add(terms.cooldown),
+                ..Self::default()
+            };
             return (Some(enough), false);
         }
         (None, self.bound(terms))
     }
 
-    /// What any window has that the event at this place is in.
+    /// What any window has that the event at this place is in; of several that are enough, the earliest.
+    ///
+    /// No window was enough before the event came.
     fn enough(&self, place: usize, terms: &Terms) -> Option<Enough> {
         let time = self.marks.get(place)?.time;
-        let ends = self.marks.iter().enumerate().skip(place);
-        let ends = ends.take_while(|(_, end)| end.time - terms.period < time);
-        for (last, end) in ends {
+        let start = time - terms.period;
+        // All of these move on with the end.
+        let mut first = self.marks.partition_point(|mark| mark.time <= start);
+        let mut others = Span::of(&self.others, start, time);
+        let mut values = None;
+        for (last, end) in self.marks.iter().enumerate().skip(place) {
+            let start = end.time - terms.period;
+            if start >= time {
+                break;
+            }
             // Of marks at the same time, the last ends the window.
-            if self
-                .marks
-                .get(last + 1)
-                .is_some_and(|next| next.time == end.time)
-            {
+            let next = self.marks.get(last + 1);
+            if next.is_some_and(|next| next.time == end.time) {
                 continue;
             }
-            let start = end.time - terms.period;
-            let first = self.marks.partition_point(|mark| mark.time <= start);
+            first = advance(&self.marks, first, start);
             let marks = self.marks.get(first..=last)?;
-            let enough = |values, others| {
-                Some(Enough {
+            let enough = match terms.ask {
+                Ask::Threshold { events } => (marks.len() >= events).then_some((0, 0)),
+                Ask::Distinct { values: least, .. } => {
+                    let found = match self.may_be_enough(first, place, last, terms) {
+                        true => values.get_or_insert_with(Values::default).count(
+                            &self.values,
+                            first,
+                            last,
+                        ),
+                        false => 0,
+                    };
+                    (found >= least.max(1)).then_some((found as u64, 0))
+                }
+                Ask::Ratio { at_least, events } => {
+                    others.move_on(&self.others, start, end.time);
+                    let others = others.length();
+                    let enough =
+                        marks.len() >= events && marks.len() as f64 >= at_least * others as f64;
+                    enough.then_some((0, others as u64))
+                }
+                Ask::FirstSeen => None,
+            };
+            if let Some((values, others)) = enough {
+                return Some(Enough {
                     marks: marks.to_vec(),
                     values,
                     others,
-                })
-            };
-            match terms.ask {
-                Ask::Threshold { events } if marks.len() >= events => return enough(0, 0),
-                Ask::Distinct { values, events } if marks.len() >= events.max(values) => {
-                    let found = distinct(self.values.get(first..=last)?);
-                    if found >= values {
-                        return enough(found as u64, 0);
-                    }
-                }
-                Ask::Ratio { at_least, events } if marks.len() >= events => {
-                    let from = self.others.partition_point(|mark| mark.time <= start);
-                    let to = self.others.partition_point(|mark| mark.time <= end.time);
-                    let others = to.saturating_sub(from);
-                    if marks.len() as f64 >= at_least * others as f64 {
-                        return enough(0, others as u64);
-                    }
-                }
-                _ => {}
+                });
             }
         }
         None
+    }
+
+    /// Whether the event at a place may make the window enough that it was not before: it brings a value, or the
+    /// number. In a flood of one value, nothing need be counted.
+    fn may_be_enough(&self, first: usize, place: usize, last: usize, terms: &Terms) -> bool {
+        let Ask::Distinct { values, events } = terms.ask else {
+            return false;
+        };
+        let count = last + 1 - first;
+        if count < events.max(values) {
+            return false;
+        }
+        let value = self.values.get(place).copied().unwrap_or_default();
+        let of = |places: std::ops::Range<usize>| self.values.get(places).unwrap_or_default();
+        let is_known = || {
+            let before = of(first..place).iter().rev().any(|other| *other == value);
+            before || of(place + 1..last + 1).contains(&value)
+        };
+        count == events || !(value == 0 || is_known())
     }
 
     /// Remembers a value, and says whether it is new to an actor who had others.
@@ -160,7 +205,7 @@ impl Window {
         }
         let mut others = self.values.iter().zip(&self.marks);
         let others = others.any(|(other, last)| *other != value && last.time > since);
-        let trimmed = self.values.len() > MAX_MARKS;
+        let trimmed = self.values.len() > MAX_SEEN;
         if trimmed {
             let oldest = self.marks.iter().enumerate().min_by_key(|(_, mark)| **mark);
             if let Some((oldest, _)) = oldest {
@@ -182,27 +227,55 @@ impl Window {
 
     /// Keeps the number of events in bounds; says whether one had to go that might have mattered.
     fn bound(&mut self, terms: &Terms) -> bool {
+        let room = terms.room();
         match terms.ask {
-            Ask::Distinct { events, .. } if !terms.voids => {
+            Ask::Distinct { events, .. } => {
                 let from = (self.thin_at as usize).max(THIN_FROM);
-                if self.marks.len() >= from {
+                let full = self.marks.len() > room;
+                if full || !terms.voids && self.marks.len() >= from {
                     self.thin(events, terms.period);
-                    self.thin_at = u32::try_from(2 * self.marks.len()).unwrap_or(u32::MAX);
+                    let next = room.min(2 * self.marks.len());
+                    self.thin_at = u32::try_from(next).unwrap_or(u32::MAX);
                 }
-                self.trim_with_values()
+                // What was left out would matter if what stayed beside it were voided.
+                full && (self.trim(room) || terms.voids)
             }
-            Ask::Distinct { .. } => self.trim_with_values(),
-            Ask::Ratio { .. } => trim(&mut self.marks),
+            Ask::Ratio { .. } => self.trim(room),
             // Before it fires, no window has as many as it asks for.
             Ask::Threshold { .. } | Ask::FirstSeen => false,
         }
     }
 
-    fn trim_with_values(&mut self) -> bool {
-        let over = self.marks.len().saturating_sub(MAX_MARKS);
-        self.marks.drain(..over);
-        self.values.drain(..over);
-        over > 0
+    /// Takes the oldest away where there are too many, of events and others alike, so that a ratio stays one; an
+    /// eighth at once, so that not every event moves all.
+    fn trim(&mut self, room: usize) -> bool {
+        let count = self.marks.len() + self.others.len();
+        if count <= room {
+            return false;
+        }
+        let over = count - (room - room / 8);
+        let (mut marks, mut others) = (0, 0);
+        while marks + others < over {
+            match (self.marks.get(marks), self.others.get(others)) {
+                (Some(mark), Some(other)) if other < mark => others += 1,
+                (None, _) => others += 1,
+                _ => marks += 1,
+            }
+        }
+        // Of what was before, part is gone: what comes late would be held against the rest.
+        let gone =
+            |list: &[Mark], number: usize| list.get(number.wrapping_sub(1)).map(|mark| mark.time);
+        let last = gone(&self.marks, marks).max(gone(&self.others, others));
+        let open = last.map_or(i64::MIN, |last| last.saturating_add(1));
+        self.quiet_until = self.quiet_until.max(open);
+        self.drop_first(marks);
+        self.others.drain(..others.min(self.others.len()));
+        true
+    }
+
+    fn drop_first(&mut self, marks: usize) {
+        self.marks.drain(..marks.min(self.marks.len()));
+        self.values.drain(..marks.min(self.values.len()));
     }
 
     /// Leaves out events that can change no answer, whatever comes.
@@ -252,14 +325,27 @@ impl Window {
     }
 
     /// Forgets what happened until then.
-    pub(super) fn forget(&mut self, until: i64) {
-        if self.marks.len() == self.values.len() {
+    pub(super) fn void(&mut self, until: i64, terms: &Terms) {
+        if terms.ask == Ask::FirstSeen {
             let mut marks = self.marks.iter();
             self.values
                 .retain(|_| marks.next().is_some_and(|mark| mark.time > until));
+            self.marks.retain(|mark| mark.time > until);
+            return;
         }
-        for marks in [&mut self.marks, &mut self.others] {
-            marks.retain(|mark| mark.time > until);
+        self.drop_first(self.marks.partition_point(|mark| mark.time <= until));
+        self.others
+            .drain(..self.others.partition_point(|mark| mark.time <= until));
+    }
+
+    /// Forgets what no window reaches any more, if that is worth it: some of it may stay, since it changes no answer.
+    pub(super) fn forget(&mut self, until: i64, terms: &Terms) {
+        let past = |marks: &[Mark]| {
+            let place = marks.len() / 4;
+            marks.get(place).is_some_and(|mark| mark.time <= until)
+        };
+        if terms.ask == Ask::FirstSeen || past(&self.marks) || past(&self.others) {
+            self.void(until, terms);
         }
     }
 
@@ -267,6 +353,12 @@ impl Window {
     pub(super) fn is_over(&self, until: i64, open: i64) -> bool {
         let past = |marks: &[Mark]| marks.iter().all(|mark| mark.time <= until);
         self.quiet_until <= open && past(&self.marks) && past(&self.others)
+    }
+
+    /// About when it was active last.
+    pub(super) fn active(&self) -> i64 {
+        let last = self.marks.last().max(self.others.last());
+        last.map_or(self.quiet_until, |last| last.time.max(self.quiet_until))
     }
 
     /// Bytes beside its own. It counts what is in use, so that a copy has as many.
@@ -282,32 +374,4 @@ fn insert<T>(list: &mut Vec<T>, place: usize, value: T) {
         list.reserve_exact(list.len().max(1));
     }
     list.insert(place, value);
-}
-
-/// Takes the oldest away where there are too many.
-fn trim(marks: &mut Vec<Mark>) -> bool {
-    let over = marks.len().saturating_sub(MAX_MARKS);
-    marks.drain(..over);
-    over > 0
-}
-
-/// The number of different values; 0 is none.
-fn distinct(values: &[u64]) -> usize {
-    const FEW: usize = 16;
-    let mut few = [0; FEW];
-    let mut found = 0;
-    for value in values.iter().filter(|value| **value != 0) {
-        if few.get(..found).is_some_and(|few| few.contains(value)) {
-            continue;
-        }
-        let Some(free) = few.get_mut(found) else {
-            let hasher = foldhash::fast::FixedState::default();
-            let mut all = HashSet::with_capacity_and_hasher(values.len(), hasher);
-            all.extend(values.iter().copied().filter(|value| *value != 0));
-            return all.len();
-        };
-        *free = *value;
-        found += 1;
-    }
-    found
 }
