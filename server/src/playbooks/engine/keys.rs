@@ -106,8 +106,9 @@ impl<'a> Actors<'a> {
 
 /// The identifiers as security responses compare them. What is neither text nor number identifies nobody.
 fn identifiers(event: &dyn EventFields) -> Option<BTreeMap<String, String>> {
-    let json = event.json(JsonField::User)?;
-    let fields: BTreeMap<String, Value> = serde_json::from_slice(&json).ok()?;
+    let Value::Object(fields) = event.json_value(JsonField::User, &[])? else {
+        return None;
+    };
     let texts = fields.into_iter();
     let texts: Option<BTreeMap<_, _>> = texts
         .map(|(name, value)| Some((name, identifier(&value)?)))
