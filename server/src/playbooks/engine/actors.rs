@@ -4,20 +4,18 @@
 use std::collections::HashMap;
 use std::mem::size_of;
 
+use super::groups::Groups;
 use super::keys::ActorKey;
-use super::window::{Terms, Window};
+use super::window::Terms;
 
 /// No node.
 const NONE: u32 = u32::MAX;
 /// What the tables beside the nodes take for each, roughly.
-const TABLE_BYTES: usize = 40;
+const TABLE_BYTES: usize = 48;
 /// How many nodes are looked at, whether they are over, for each event that counts.
 const SWEEP: usize = 2;
 /// All nodes are looked at so often at most, in microseconds of the clock.
 const ROUND: i64 = 1_000_000;
-/// The most groups of an actor: without it, one address could send as many as it likes, and drive all others out.
-const MAX_GROUPS: usize = 1_024;
-
 /// What is remembered of an actor for one playbook.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -26,87 +24,35 @@ pub(super) struct Node {
     pub(super) key: ActorKey,
     /// Until when everything is void; [`i64::MIN`] if nothing is.
     pub(super) void_until: i64,
-    /// The windows, in the order of the keys of their groups; 0 where there are none.
-    windows: Vec<(u64, Window)>,
-    /// The bytes that they take.
-    inner: usize,
+    pub(super) groups: Groups,
+    /// Nothing is over before this time of events that may still come.
+    look_at: i64,
+}
+
+/// Who was active before and after.
+#[derive(Clone, Copy, Debug)]
+struct Link {
     newer: u32,
     older: u32,
 }
 
 impl Node {
     fn bytes(&self) -> usize {
-        size_of::<Self>() + TABLE_BYTES + self.inner
-    }
-
-    fn count(&mut self) {
-        let bytes = |(_, window): &(u64, Window)| size_of::<(u64, Window)>() + window.bytes();
-        self.inner = self.windows.iter().map(bytes).sum();
-    }
-
-    /// The windows, by the keys of their groups.
-    pub(super) fn windows(&self) -> &[(u64, Window)] {
-        &self.windows
-    }
-
-    fn place(&self, group: u64) -> Result<usize, usize> {
-        self.windows
-            .binary_search_by_key(&group, |(known, _)| *known)
-    }
-
-    /// Lets groups go that were active the longest ago, where there is no room for this one; says whether any went.
-    pub(super) fn make_room(&mut self, group: u64) -> bool {
-        if self.windows.len() < MAX_GROUPS || self.place(group).is_ok() {
-            return false;
-        }
-        let mut active: Vec<_> = self
-            .windows
-            .iter()
-            .map(|(_, window)| window.active())
-            .collect();
-        // An eighth at once, so that not every new one looks at all.
-        let (_, last, _) = active.select_nth_unstable(MAX_GROUPS / 8);
-        let last = *last;
-        self.windows.retain(|(_, window)| window.active() > last);
-        self.count();
-        true
-    }
-
-    /// Changes the window of a group, which is made if there is none.
-    pub(super) fn change<T>(&mut self, group: u64, change: impl FnOnce(&mut Window) -> T) -> T {
-        let place = self.place(group).unwrap_or_else(|place| {
-            if self.windows.len() == self.windows.capacity() {
-                // Most actors have one alone.
-                self.windows.reserve_exact(self.windows.len().max(1));
-            }
-            self.windows.insert(place, (group, Window::default()));
-            self.inner += size_of::<(u64, Window)>();
-            place
-        });
-        let window = &mut self.windows[place].1;
-        let before = window.bytes();
-        let changed = change(window);
-        self.inner = self.inner - before + window.bytes();
-        changed
+        size_of::<Self>() + TABLE_BYTES + self.groups.bytes
     }
 
     /// Voids what happened until then, in all groups.
     pub(super) fn void(&mut self, until: i64, terms: &Terms) {
         self.void_until = self.void_until.max(until);
-        for (_, window) in &mut self.windows {
-            window.void(until, terms);
-        }
-        self.count();
+        self.groups.void(until, terms);
     }
 
-    /// Forgets what cannot matter from `clock` on; says whether nothing is left.
-    fn is_over(&mut self, clock: i64, lateness: i64, terms: &Terms) -> bool {
-        let open = clock.saturating_sub(lateness);
-        let until = open.saturating_sub(terms.period);
-        self.windows
-            .retain(|(_, window)| !window.is_over(until, open));
-        self.count();
-        self.windows.is_empty() && self.void_until < open
+    /// Forgets what cannot matter if no event before `open` counts; says whether nothing is left.
+    fn is_over(&mut self, open: i64, terms: &Terms) -> bool {
+        let next = self.groups.forget(open, terms);
+        let void = (self.void_until >= open).then(|| self.void_until.saturating_add(1));
+        self.look_at = next.or(void).unwrap_or(open);
+        next.is_none() && void.is_none()
     }
 }
 
@@ -114,6 +60,8 @@ impl Node {
 #[derive(Debug)]
 pub(super) struct ActorTable {
     nodes: Vec<Option<Node>>,
+    /// Of each node, apart from it: much less is touched when one becomes the newest.
+    links: Vec<Link>,
     free: Vec<u32>,
     /// For each playbook, the nodes by their actors.
     places: Vec<HashMap<ActorKey, u32, foldhash::fast::RandomState>>,
@@ -132,6 +80,7 @@ impl ActorTable {
     pub(super) fn new(playbooks: usize) -> Self {
         Self {
             nodes: Vec::new(),
+            links: Vec::new(),
             free: Vec::new(),
             places: (0..playbooks).map(|_| HashMap::default()).collect(),
             newest: NONE,
@@ -152,7 +101,7 @@ impl ActorTable {
         };
         let mut at = self.oldest;
         while let Some(mut node) = self.nodes.get_mut(at as usize).and_then(Option::take) {
-            at = node.newer;
+            at = self.links.get(at as usize).map_or(NONE, |link| link.newer);
             if let Some(place) = place_of(node.playbook) {
                 node.playbook = place;
                 next.insert(node);
@@ -163,30 +112,20 @@ impl ActorTable {
 
     /// The nodes, the least recently active first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Node> {
-        let node = |at: u32| self.nodes.get(at as usize).and_then(Option::as_ref);
-        std::iter::successors(node(self.oldest), move |last| node(last.newer))
+        let next = |at: &u32| self.links.get(*at as usize).map(|link| link.newer);
+        let places = std::iter::successors(Some(self.oldest), next);
+        places.map_while(|at| self.nodes.get(at as usize).and_then(Option::as_ref))
     }
 
     /// Adds a node as the most recently active; there must be none of its actor.
-    pub(super) fn add(
-        &mut self,
-        playbook: u32,
-        key: ActorKey,
-        void_until: i64,
-        windows: Vec<(u64, Window)>,
-    ) {
-        let mut node = Node {
+    pub(super) fn add(&mut self, playbook: u32, key: ActorKey, void_until: i64, groups: Groups) {
+        self.insert(Node {
             playbook,
             key,
             void_until,
-            windows,
-            inner: 0,
-            newer: NONE,
-            older: NONE,
-        };
-        node.windows.sort_unstable_by_key(|(group, _)| *group);
-        node.count();
-        self.insert(node);
+            groups,
+            look_at: i64::MIN,
+        });
     }
 
     /// Changes what is remembered of an actor, who is the most recently active then.
@@ -204,7 +143,7 @@ impl ActorTable {
                 at
             }
             None => {
-                self.add(playbook, key, i64::MIN, Vec::new());
+                self.add(playbook, key, i64::MIN, Groups::default());
                 self.newest
             }
         };
@@ -217,6 +156,7 @@ impl ActorTable {
 
     /// Looks at a few nodes, and lets go of those that are over.
     pub(super) fn sweep(&mut self, clock: i64, lateness: i64, terms: &[Terms]) {
+        let open = clock.saturating_sub(lateness);
         for _ in 0..SWEEP {
             if self.hand == 0 {
                 if clock < self.next_round {
@@ -235,8 +175,11 @@ impl ActorTable {
             let Some(terms) = terms.get(node.playbook as usize) else {
                 continue;
             };
+            if open < node.look_at {
+                continue;
+            }
             let before = node.bytes();
-            let over = node.is_over(clock, lateness, terms);
+            let over = node.is_over(open, terms);
             self.bytes = self.bytes - before + node.bytes();
             if over {
                 // Nodes are counted by 32 bits.
@@ -261,6 +204,10 @@ impl ActorTable {
             Some(at) => at,
             None => {
                 self.nodes.push(None);
+                self.links.push(Link {
+                    newer: NONE,
+                    older: NONE,
+                });
                 (self.nodes.len() - 1) as u32
             }
         };
@@ -286,17 +233,17 @@ impl ActorTable {
         }
     }
 
-    fn node(&mut self, at: u32) -> Option<&mut Node> {
-        self.nodes.get_mut(at as usize).and_then(Option::as_mut)
+    fn link_of(&mut self, at: u32) -> Option<&mut Link> {
+        self.links.get_mut(at as usize)
     }
 
     /// Makes it the most recently active.
     fn link(&mut self, at: u32) {
         let newest = self.newest;
-        if let Some(node) = self.node(at) {
-            (node.newer, node.older) = (NONE, newest);
+        if let Some(link) = self.link_of(at) {
+            (link.newer, link.older) = (NONE, newest);
         }
-        match self.node(newest) {
+        match self.link_of(newest) {
             Some(before) => before.newer = at,
             None => self.oldest = at,
         }
@@ -304,14 +251,15 @@ impl ActorTable {
     }
 
     fn unlink(&mut self, at: u32) {
-        let Some(node) = self.node(at) else { return };
-        let (newer, older) = (node.newer, node.older);
-        match self.node(newer) {
-            Some(node) => node.older = older,
+        let Some(Link { newer, older }) = self.link_of(at).copied() else {
+            return;
+        };
+        match self.link_of(newer) {
+            Some(link) => link.older = older,
             None => self.newest = older,
         }
-        match self.node(older) {
-            Some(node) => node.newer = newer,
+        match self.link_of(older) {
+            Some(link) => link.newer = newer,
             None => self.oldest = newer,
         }
     }

@@ -7,6 +7,7 @@
 
 mod actors;
 mod checkpoint;
+mod groups;
 mod index;
 mod keys;
 mod moving;
@@ -170,6 +171,7 @@ impl Engine {
         let mark = Mark {
             time: event.time().min(event.received()),
             id: event.id(),
+            value: 0,
         };
         if mark.time < self.clock.saturating_sub(self.limits.lateness) {
             self.late += 1;
@@ -217,24 +219,26 @@ impl Engine {
             return;
         }
         // 0 is no value.
-        let value_key = value
-            .as_ref()
-            .map_or(0, |text| self.keyed.value(text).max(1));
+        let value_key = value.as_ref().map(|text| self.keyed.value(text).max(1));
+        let mark = Mark {
+            value: value_key.unwrap_or_default(),
+            ..mark
+        };
         let open = self.clock.saturating_sub(self.limits.lateness);
         let until = open.saturating_sub(terms.period);
         let take = |window: &mut Window| {
             window.forget(until, terms);
             match entry.part {
                 Part::Other => (None, window.other(mark, terms)),
-                _ => window.take(mark, value_key, terms),
+                _ => window.take(mark, terms),
             }
         };
         let change = |node: &mut actors::Node| {
             if mark.time <= node.void_until {
                 return (None, false);
             }
-            let crowded = node.make_room(group_key);
-            let (enough, trimmed) = node.change(group_key, take);
+            let crowded = node.groups.make_room(group_key);
+            let (enough, trimmed) = node.groups.change(group_key, take);
             (enough, trimmed || crowded)
         };
         let (enough, trimmed) = self

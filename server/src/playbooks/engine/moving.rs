@@ -46,26 +46,23 @@ pub(super) struct Values {
 
 impl Values {
     /// The number of different values from `first` to `last`; 0 is none.
-    pub(super) fn count(&mut self, values: &[u64], first: usize, last: usize) -> usize {
+    pub(super) fn count(&mut self, marks: &[Mark], first: usize, last: usize) -> usize {
         if self.end <= first {
             self.counts.clear();
             (self.first, self.end) = (first, first);
         }
         let of = |places: std::ops::Range<usize>| {
-            values
-                .get(places)
-                .unwrap_or_default()
-                .iter()
-                .filter(|value| **value != 0)
+            let marks = marks.get(places).unwrap_or_default().iter();
+            marks.map(|mark| mark.value).filter(|value| *value != 0)
         };
         for value in of(self.end..last + 1) {
-            *self.counts.entry(*value).or_default() += 1;
+            *self.counts.entry(value).or_default() += 1;
         }
         for value in of(self.first..first) {
-            if let Some(count) = self.counts.get_mut(value) {
+            if let Some(count) = self.counts.get_mut(&value) {
                 *count -= 1;
                 if *count == 0 {
-                    self.counts.remove(value);
+                    self.counts.remove(&value);
                 }
             }
         }

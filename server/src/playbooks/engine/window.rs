@@ -1,13 +1,14 @@
 //! What is remembered of one actor, or of one of its groups, and when it is enough.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::moving::{Span, Values, advance};
 use crate::store::EventId;
 
 /// The most events of one window, with its others, where nothing else bounds them; more if a rule asks for a number
 /// that is near it. Beyond it the oldest go.
-pub(super) const MAX_MARKS: usize = 8_192;
+const MAX_MARKS: usize = 8_192;
 /// Of the events that a rule asks for, so many times are kept.
 const ROOM: usize = 4;
 /// The most values that are remembered as seen; each event looks through them.
@@ -20,6 +21,15 @@ const THIN_FROM: usize = if cfg!(test) { 4 } else { 64 };
 pub(super) struct Mark {
     pub(super) time: i64,
     pub(super) id: EventId,
+    /// The value that the rule asks for; 0 is none.
+    pub(super) value: u64,
+}
+
+impl Mark {
+    /// What the same event has in common.
+    fn key(&self) -> (i64, EventId) {
+        (self.time, self.id)
+    }
 }
 
 /// What a rule asks of a window.
@@ -45,13 +55,10 @@ pub(super) struct Enough {
 pub(super) struct Window {
     /// Events before this time do not count, since the playbook fired, or others of then had to go; 0 at first.
     pub(super) quiet_until: i64,
-    /// In the order of time.
+    /// In the order of time; of first seen values, one for each, at its last time.
     pub(super) marks: Vec<Mark>,
-    /// Of distinct values, that of each mark, 0 for none; of first seen values, those that were seen, whose marks are
-    /// their last times.
-    pub(super) values: Vec<u64>,
-    /// The others of a ratio.
-    pub(super) others: Vec<Mark>,
+    /// The others of a ratio. Most windows have none.
+    others: Option<Box<Vec<Mark>>>,
     /// The number of marks at which it is worth looking for those that can change no answer.
     pub(super) thin_at: u32,
 }
@@ -81,30 +88,42 @@ impl Terms {
 }
 
 impl Window {
+    /// A window as it was written down.
+    pub(super) fn new(quiet_until: i64, thin_at: u32, marks: Vec<Mark>, others: Vec<Mark>) -> Self {
+        Self {
+            quiet_until,
+            marks,
+            others: (!others.is_empty()).then(|| Box::new(others)),
+            thin_at,
+        }
+    }
+
+    /// The others of a ratio, in the order of time.
+    pub(super) fn others(&self) -> &[Mark] {
+        self.others.as_deref().map_or(&[], Vec::as_slice)
+    }
+
     /// Takes one of the others; says whether one had to go.
     pub(super) fn other(&mut self, mark: Mark, terms: &Terms) -> bool {
-        if let Err(place) = self.others.binary_search(&mark) {
-            insert(&mut self.others, place, mark);
+        let others = self.others.get_or_insert_default();
+        if let Err(place) = others.binary_search_by_key(&mark.key(), Mark::key) {
+            insert(others, place, mark);
         }
         self.trim(terms.room())
     }
 
-    /// Takes an event, and its value where the rule asks for one; answers what it completes, and whether something had
-    /// to go that might have mattered.
-    pub(super) fn take(&mut self, mark: Mark, value: u64, terms: &Terms) -> (Option<Enough>, bool) {
+    /// Takes an event; answers what it completes, and whether something had to go that might have mattered.
+    pub(super) fn take(&mut self, mark: Mark, terms: &Terms) -> (Option<Enough>, bool) {
         if terms.ask == Ask::FirstSeen {
-            return self.see(mark, value, terms);
+            return self.see(mark, terms);
         }
         if mark.time < self.quiet_until {
             return (None, false);
         }
-        let Err(place) = self.marks.binary_search(&mark) else {
+        let Err(place) = self.marks.binary_search_by_key(&mark.key(), Mark::key) else {
             return (None, false);
         };
         insert(&mut self.marks, place, mark);
-        if matches!(terms.ask, Ask::Distinct { .. }) {
-            insert(&mut self.values, place, value);
-        }
         if let Some(enough) = self.enough(place, terms) {
             let end = enough.marks.last().map_or(mark.time, |mark| mark.time);
             *self = Self {
@@ -124,7 +143,7 @@ impl Window {
         let start = time - terms.period;
         // All of these move on with the end.
         let mut first = self.marks.partition_point(|mark| mark.time <= start);
-        let mut others = Span::of(&self.others, start, time);
+        let mut others = Span::of(self.others(), start, time);
         let mut values = None;
         for (last, end) in self.marks.iter().enumerate().skip(place) {
             let start = end.time - terms.period;
@@ -143,7 +162,7 @@ impl Window {
                 Ask::Distinct { values: least, .. } => {
                     let found = match self.may_be_enough(first, place, last, terms) {
                         true => values.get_or_insert_with(Values::default).count(
-                            &self.values,
+                            &self.marks,
                             first,
                             last,
                         ),
@@ -152,7 +171,7 @@ impl Window {
                     (found >= least.max(1)).then_some((found as u64, 0))
                 }
                 Ask::Ratio { at_least, events } => {
-                    others.move_on(&self.others, start, end.time);
+                    others.move_on(self.others(), start, end.time);
                     let others = others.length();
                     let enough =
                         marks.len() >= events && marks.len() as f64 >= at_least * others as f64;
@@ -181,36 +200,34 @@ impl Window {
         if count < events.max(values) {
             return false;
         }
-        let value = self.values.get(place).copied().unwrap_or_default();
-        let of = |places: std::ops::Range<usize>| self.values.get(places).unwrap_or_default();
+        let value = self.marks.get(place).map_or(0, |mark| mark.value);
+        let of = |places: Range<usize>| self.marks.get(places).unwrap_or_default().iter();
         let is_known = || {
-            let before = of(first..place).iter().rev().any(|other| *other == value);
-            before || of(place + 1..last + 1).contains(&value)
+            let before = of(first..place).rev().any(|mark| mark.value == value);
+            before || of(place + 1..last + 1).any(|mark| mark.value == value)
         };
         count == events || !(value == 0 || is_known())
     }
 
     /// Remembers a value, and says whether it is new to an actor who had others.
-    fn see(&mut self, mark: Mark, value: u64, terms: &Terms) -> (Option<Enough>, bool) {
+    fn see(&mut self, mark: Mark, terms: &Terms) -> (Option<Enough>, bool) {
         let since = mark.time - terms.period;
-        let known = self.values.iter().position(|known| *known == value);
-        let last = known.and_then(|known| self.marks.get_mut(known));
+        let last = self.marks.iter_mut().find(|last| last.value == mark.value);
         let recent = last.as_ref().is_some_and(|last| last.time > since);
         match last {
             Some(last) => *last = mark.max(*last),
             None => {
-                insert(&mut self.marks, self.values.len(), mark);
-                insert(&mut self.values, self.marks.len() - 1, value);
+                let place = self.marks.len();
+                insert(&mut self.marks, place, mark);
             }
         }
-        let mut others = self.values.iter().zip(&self.marks);
-        let others = others.any(|(other, last)| *other != value && last.time > since);
-        let trimmed = self.values.len() > MAX_SEEN;
+        let mut others = self.marks.iter();
+        let others = others.any(|other| other.value != mark.value && other.time > since);
+        let trimmed = self.marks.len() > MAX_SEEN;
         if trimmed {
             let oldest = self.marks.iter().enumerate().min_by_key(|(_, mark)| **mark);
             if let Some((oldest, _)) = oldest {
                 self.marks.swap_remove(oldest);
-                self.values.swap_remove(oldest);
             }
         }
         if recent || !others || mark.time < self.quiet_until {
@@ -249,33 +266,37 @@ impl Window {
     /// Takes the oldest away where there are too many, of events and others alike, so that a ratio stays one; an
     /// eighth at once, so that not every event moves all.
     fn trim(&mut self, room: usize) -> bool {
-        let count = self.marks.len() + self.others.len();
+        let count = self.marks.len() + self.others().len();
         if count <= room {
             return false;
         }
         let over = count - (room - room / 8);
         let (mut marks, mut others) = (0, 0);
+        let mut last = None;
         while marks + others < over {
-            match (self.marks.get(marks), self.others.get(others)) {
-                (Some(mark), Some(other)) if other < mark => others += 1,
-                (None, _) => others += 1,
-                _ => marks += 1,
-            }
+            last = match (self.marks.get(marks), self.others().get(others)) {
+                (Some(mark), other) if other.is_none_or(|other| mark <= other) => {
+                    marks += 1;
+                    Some(mark.time)
+                }
+                (_, other) => {
+                    others += 1;
+                    other.map(|other| other.time)
+                }
+            };
         }
         // Of what was before, part is gone: what comes late would be held against the rest.
-        let gone =
-            |list: &[Mark], number: usize| list.get(number.wrapping_sub(1)).map(|mark| mark.time);
-        let last = gone(&self.marks, marks).max(gone(&self.others, others));
         let open = last.map_or(i64::MIN, |last| last.saturating_add(1));
         self.quiet_until = self.quiet_until.max(open);
-        self.drop_first(marks);
-        self.others.drain(..others.min(self.others.len()));
+        self.drop_first(marks, others);
         true
     }
 
-    fn drop_first(&mut self, marks: usize) {
+    fn drop_first(&mut self, marks: usize, others: usize) {
         self.marks.drain(..marks.min(self.marks.len()));
-        self.values.drain(..marks.min(self.values.len()));
+        if let Some(list) = &mut self.others {
+            list.drain(..others.min(list.len()));
+        }
     }
 
     /// Leaves out events that can change no answer, whatever comes.
@@ -287,23 +308,20 @@ impl Window {
         let count = self.marks.len();
         let mut next_of = vec![usize::MAX; count];
         let mut latest = HashMap::with_hasher(foldhash::fast::FixedState::default());
-        for place in (0..count).rev() {
-            let value = self.values.get(place).copied().unwrap_or_default();
-            let next = latest.insert(value, place);
-            if let (Some(slot), Some(next)) = (next_of.get_mut(place), next) {
+        for (place, mark) in self.marks.iter().enumerate().rev() {
+            if let (Some(slot), Some(next)) =
+                (next_of.get_mut(place), latest.insert(mark.value, place))
+            {
                 *slot = next;
             }
         }
-        let mut kept: Vec<(Mark, u64)> = Vec::with_capacity(count);
+        let mut kept: Vec<Mark> = Vec::with_capacity(count);
         let mut last_kept = HashMap::with_hasher(foldhash::fast::FixedState::default());
-        for place in 0..count {
-            let (Some(mark), Some(value)) = (self.marks.get(place), self.values.get(place)) else {
-                break;
-            };
+        for (place, mark) in self.marks.iter().enumerate() {
             let time = |place: usize| self.marks.get(place).map(|mark: &Mark| mark.time);
-            let before = last_kept.get(value).copied();
+            let before = last_kept.get(&mark.value).copied();
             let after = next_of.get(place).and_then(|next| time(*next));
-            let value_stays = *value == 0
+            let value_stays = mark.value == 0
                 || before
                     .zip(after)
                     .is_some_and(|(before, after): (i64, i64)| after - before <= period);
@@ -314,28 +332,24 @@ impl Window {
             let after = time(place + events);
             let number_stays = before
                 .zip(after)
-                .is_some_and(|((before, _), after)| after - before.time <= period);
+                .is_some_and(|(before, after)| after - before.time <= period);
             if !(value_stays && number_stays) {
-                kept.push((*mark, *value));
-                last_kept.insert(*value, mark.time);
+                kept.push(*mark);
+                last_kept.insert(mark.value, mark.time);
             }
         }
-        self.marks = kept.iter().map(|(mark, _)| *mark).collect();
-        self.values = kept.iter().map(|(_, value)| *value).collect();
+        kept.shrink_to_fit();
+        self.marks = kept;
     }
 
     /// Forgets what happened until then.
     pub(super) fn void(&mut self, until: i64, terms: &Terms) {
         if terms.ask == Ask::FirstSeen {
-            let mut marks = self.marks.iter();
-            self.values
-                .retain(|_| marks.next().is_some_and(|mark| mark.time > until));
             self.marks.retain(|mark| mark.time > until);
             return;
         }
-        self.drop_first(self.marks.partition_point(|mark| mark.time <= until));
-        self.others
-            .drain(..self.others.partition_point(|mark| mark.time <= until));
+        let past = |marks: &[Mark]| marks.partition_point(|mark| mark.time <= until);
+        self.drop_first(past(&self.marks), past(self.others()));
     }
 
     /// Forgets what no window reaches any more, if that is worth it: some of it may stay, since it changes no answer.
@@ -344,27 +358,29 @@ impl Window {
             let place = marks.len() / 4;
             marks.get(place).is_some_and(|mark| mark.time <= until)
         };
-        if terms.ask == Ask::FirstSeen || past(&self.marks) || past(&self.others) {
+        if terms.ask == Ask::FirstSeen || past(&self.marks) || past(self.others()) {
             self.void(until, terms);
         }
     }
 
-    /// Whether nothing of it can matter: no window goes back beyond `until`, and no event before `open` counts.
-    pub(super) fn is_over(&self, until: i64, open: i64) -> bool {
-        let past = |marks: &[Mark]| marks.iter().all(|mark| mark.time <= until);
-        self.quiet_until <= open && past(&self.marks) && past(&self.others)
+    /// From when on, in the time of events that may still come, nothing of it can matter.
+    pub(super) fn over_at(&self, terms: &Terms) -> i64 {
+        let ends = self.marks.iter().chain(self.others().last());
+        let end = ends
+            .map(|mark| mark.time.saturating_add(terms.period))
+            .max();
+        end.map_or(self.quiet_until, |end| end.max(self.quiet_until))
     }
 
     /// About when it was active last.
     pub(super) fn active(&self) -> i64 {
-        let last = self.marks.last().max(self.others.last());
+        let last = self.marks.last().max(self.others().last());
         last.map_or(self.quiet_until, |last| last.time.max(self.quiet_until))
     }
 
     /// Bytes beside its own. It counts what is in use, so that a copy has as many.
     pub(super) fn bytes(&self) -> usize {
-        (self.marks.len() + self.others.len()) * size_of::<Mark>()
-            + self.values.len() * size_of::<u64>()
+        (self.marks.len() + self.others().len()) * size_of::<Mark>()
     }
 }
 
