@@ -6,7 +6,7 @@ use std::mem::size_of;
 
 use super::groups::Groups;
 use super::keys::ActorKey;
-use super::window::Terms;
+use super::terms::Terms;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -138,8 +138,10 @@ impl ActorTable {
         let known = self.places.get(playbook as usize)?.get(&key).copied();
         let at = match known {
             Some(at) => {
-                self.unlink(at);
-                self.link(at);
+                if at != self.newest {
+                    self.unlink(at);
+                    self.link(at);
+                }
                 at
             }
             None => {

@@ -1,6 +1,7 @@
 //! The windows of one actor, one for each group.
 
-use super::window::{Terms, Window};
+use super::terms::Terms;
+use super::window::Window;
 
 /// The most groups of an actor: without it, one address could send as many as it likes, and drive all others out.
 const MAX_GROUPS: usize = 1_024;

@@ -11,6 +11,7 @@ mod groups;
 mod index;
 mod keys;
 mod moving;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 use self::actors::ActorTable;
 use self::index::{Entry, Index, Part};
 use self::keys::{Actors, Keyed};
-use self::window::{Ask, Enough, Mark, Terms, Window};
-use super::model::{Actor, Detection, Playbook, Rule};
+use self::terms::{Ask, Terms};
+use self::window::{Enough, Mark, Window};
+use super::model::{Actor, Detection, Playbook};
 use crate::store::{EventFields, EventId, Field};
 
 /// The most events of one firing that are told.
@@ -145,7 +147,10 @@ impl Engine {
         };
         self.actors.rearrange(next.len(), place_of);
         self.index = Index::new(&next);
-        self.terms = next.iter().map(|playbook| terms(&playbook.rule)).collect();
+        self.terms = next
+            .iter()
+            .map(|playbook| Terms::of(&playbook.rule))
+            .collect();
         self.playbooks = next;
     }
 
@@ -297,32 +302,5 @@ fn asked_value(detection: &Detection) -> Option<&Field> {
     match detection {
         Detection::Distinct { of, .. } | Detection::FirstSeen { of } => Some(of),
         Detection::Threshold { .. } | Detection::Ratio { .. } => None,
-    }
-}
-
-fn terms(rule: &Rule) -> Terms {
-    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let micros = |time: std::time::Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-    let ask = match rule.detection {
-        Detection::Threshold { events } => Ask::Threshold {
-            events: size(events),
-        },
-        Detection::Distinct { values, events, .. } => Ask::Distinct {
-            values: size(values),
-            events: size(events),
-        },
-        Detection::Ratio {
-            at_least, events, ..
-        } => Ask::Ratio {
-            at_least,
-            events: size(events),
-        },
-        Detection::FirstSeen { .. } => Ask::FirstSeen,
-    };
-    Terms {
-        ask,
-        period: micros(rule.period),
-        cooldown: micros(rule.cooldown),
-        voids: rule.cancel.is_some(),
     }
 }

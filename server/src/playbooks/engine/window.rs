@@ -4,13 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::moving::{Span, Values, advance};
+use super::terms::{Ask, Terms};
 use crate::store::EventId;
 
-/// The most events of one window, with its others, where nothing else bounds them; more if a rule asks for a number
-/// that is near it. Beyond it the oldest go.
-const MAX_MARKS: usize = 8_192;
-/// Of the events that a rule asks for, so many times are kept.
-const ROOM: usize = 4;
 /// The most values that are remembered as seen; each event looks through them.
 const MAX_SEEN: usize = 1_024;
 /// From so many events on, those go that can change no answer. Tests have fewer events than attackers.
@@ -30,15 +26,6 @@ impl Mark {
     fn key(&self) -> (i64, EventId) {
         (self.time, self.id)
     }
-}
-
-/// What a rule asks of a window.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Ask {
-    Threshold { events: usize },
-    Distinct { values: usize, events: usize },
-    Ratio { at_least: f64, events: usize },
-    FirstSeen,
 }
 
 /// What was found in a window when it was enough.
@@ -61,30 +48,6 @@ pub(super) struct Window {
     others: Option<Box<Vec<Mark>>>,
     /// The number of marks at which it is worth looking for those that can change no answer.
     pub(super) thin_at: u32,
-}
-
-/// The length of the window, and what else a rule says of all windows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Terms {
-    pub(super) ask: Ask,
-    /// Microseconds.
-    pub(super) period: i64,
-    /// Microseconds.
-    pub(super) cooldown: i64,
-    /// Whether events may be voided; then none can be left out before.
-    pub(super) voids: bool,
-}
-
-impl Terms {
-    /// The most events and others of a window.
-    fn room(&self) -> usize {
-        match self.ask {
-            Ask::Distinct { events, .. } | Ask::Ratio { events, .. } => {
-                MAX_MARKS.max(events.saturating_mul(ROOM))
-            }
-            Ask::Threshold { .. } | Ask::FirstSeen => MAX_MARKS,
-        }
-    }
 }
 
 impl Window {
@@ -292,13 +255,6 @@ impl Window {
         true
     }
 
-    fn drop_first(&mut self, marks: usize, others: usize) {
-        self.marks.drain(..marks.min(self.marks.len()));
-        if let Some(list) = &mut self.others {
-            list.drain(..others.min(list.len()));
-        }
-    }
-
     /// Leaves out events that can change no answer, whatever comes.
     ///
     /// A window that has an event has one of the two of its value beside it, if these are no further apart than the
@@ -346,10 +302,21 @@ impl Window {
     pub(super) fn void(&mut self, until: i64, terms: &Terms) {
         if terms.ask == Ask::FirstSeen {
             self.marks.retain(|mark| mark.time > until);
+            give_back(&mut self.marks);
             return;
         }
         let past = |marks: &[Mark]| marks.partition_point(|mark| mark.time <= until);
-        self.drop_first(past(&self.marks), past(self.others()));
+        let (marks, others) = (past(&self.marks), past(self.others()));
+        self.drop_first(marks, others);
+    }
+
+    fn drop_first(&mut self, marks: usize, others: usize) {
+        self.marks.drain(..marks.min(self.marks.len()));
+        give_back(&mut self.marks);
+        if let Some(list) = &mut self.others {
+            list.drain(..others.min(list.len()));
+            give_back(list);
+        }
     }
 
     /// Forgets what no window reaches any more, if that is worth it: some of it may stay, since it changes no answer.
@@ -384,10 +351,17 @@ impl Window {
     }
 }
 
-/// Inserts it; most actors have one event alone, and need no room for four.
+/// Inserts it. Most actors have few events: they need no room for many.
 fn insert<T>(list: &mut Vec<T>, place: usize, value: T) {
     if list.len() == list.capacity() {
-        list.reserve_exact(list.len().max(1));
+        list.reserve_exact(1 + list.len() / 2);
     }
     list.insert(place, value);
+}
+
+/// Gives back the room of what went.
+fn give_back<T>(list: &mut Vec<T>) {
+    if list.capacity() > 2 * list.len() {
+        list.shrink_to_fit();
+    }
 }
