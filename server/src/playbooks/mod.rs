@@ -1,5 +1,6 @@
 //! Playbooks: what abuse looks like in the events of an app, and what is done about it.
 
+mod backtest;
 mod checkpoint;
 mod draft;
 pub mod engine;
@@ -14,6 +15,7 @@ mod templates;
 mod times;
 mod undo;
 
+pub use self::backtest::{Backtest, CurvePoint, MAX_FIRINGS, backtest};
 pub(crate) use self::draft::write;
 pub use self::model::{
     Actor, ActorKind, Detection, EventName, Matcher, Playbook, Rails, Response, Rule, Stage,

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use self::actors::ActorTable;
 use self::index::{Entry, Index, Part};
+pub(crate) use self::keys::actor_of;
 use self::keys::{Actors, Keyed};
 use self::window::{Ask, Enough, Mark, Terms};
 use super::model::{Actor, Detection, Playbook, Rule};
