@@ -3,6 +3,7 @@
 mod actions;
 mod allowlist;
 mod audit;
+mod backtest;
 mod events;
 mod notifications;
 mod params;
@@ -40,6 +41,8 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/api/v1/allowlist", ACT, allowlist::add),
         delete("/api/v1/allowlist/{id}", ACT, allowlist::remove),
         get("/api/v1/playbooks", READ, playbooks::list),
+        post("/api/v1/playbooks/backtest", READ, backtest::backtest),
+        get("/api/v1/playbooks/templates", READ, playbooks::templates),
         get("/api/v1/playbooks/{slug}", READ, playbooks::get),
         put("/api/v1/playbooks/{slug}", ACT, playbooks::put),
         delete("/api/v1/playbooks/{slug}", ACT, playbooks::remove),

@@ -20,7 +20,9 @@ pub(crate) use self::draft::write;
 pub use self::model::{
     Actor, ActorKind, Detection, EventName, Matcher, Playbook, Rails, Response, Rule, Stage,
 };
-pub(crate) use self::respond::{Responder, RunResponse, event_places, read_json, responses};
+pub(crate) use self::respond::{
+    Responder, RunResponse, event_places, read_json, responses, show_actor,
+};
 pub(crate) use self::runner::{RunnerHandle, RunnerStats, start};
 pub(crate) use self::service::{Current, PlaybookError, Playbooks};
 pub use self::templates::{Template, templates};

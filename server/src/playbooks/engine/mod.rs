@@ -72,6 +72,18 @@ pub struct Firing {
     pub value: Option<String>,
 }
 
+impl Firing {
+    /// What came together, as runs tell it.
+    pub(crate) fn counted(&self) -> serde_json::Value {
+        serde_json::json!({
+            "events": self.count,
+            "values": self.values,
+            "others": self.others,
+            "value": self.value,
+        })
+    }
+}
+
 /// What an engine has done, and what it remembers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
