@@ -8,7 +8,7 @@ use crate::store::{Check, Dimension, Field, Filter, JsonField, Test};
 
 /// The thresholds of a curve.
 const POINTS: u32 = 20;
-/// A curve goes from this part of the rule's threshold to as many times it.
+/// A curve goes from the rule's threshold divided by this to as many times it.
 const REACH: f64 = 4.0;
 
 /// The events that are part of a rule, and what it looks at in them.
@@ -93,7 +93,8 @@ fn add_fields(filter: &Filter, fields: &mut Vec<Field>) {
     }
 }
 
-/// The playbook with thresholds from a quarter to four times its own, in their order; its own is among them.
+/// The playbook with other thresholds, in their order, its own among them: each up to 20 where it is 10 at most, and
+/// otherwise from a quarter to four times its own.
 pub(super) fn thresholds(playbook: &Playbook) -> Vec<(Arc<Playbook>, f64)> {
     let (own, least, most) = match &playbook.rule.detection {
         Detection::Threshold { events } => (*events as f64, 1.0, MAX_EVENTS as f64),
@@ -102,7 +103,7 @@ pub(super) fn thresholds(playbook: &Playbook) -> Vec<(Arc<Playbook>, f64)> {
         Detection::FirstSeen { .. } => return Vec::new(),
     };
     let whole = !matches!(playbook.rule.detection, Detection::Ratio { .. });
-    let mut values: Vec<f64> = if whole && own * REACH <= f64::from(POINTS) {
+    let mut values: Vec<f64> = if whole && own * 2.0 <= f64::from(POINTS) {
         (1..=POINTS).map(f64::from).collect()
     } else {
         let step = |point: u32| f64::from(point) / f64::from(POINTS / 2) - 1.0;
