@@ -21,9 +21,10 @@ pub use self::model::{
     Actor, ActorKind, Detection, EventName, Matcher, Playbook, Rails, Response, Rule, Stage,
 };
 pub(crate) use self::respond::{
-    Responder, RunResponse, event_places, read_json, responses, show_actor,
+    Outcome, Responder, RunResponse, event_places, read_actor, read_json, responses, show_actor,
 };
 pub(crate) use self::runner::{RunnerHandle, RunnerStats, start};
-pub(crate) use self::service::{Current, PlaybookError, Playbooks};
+pub(crate) use self::service::{Current, PlaybookError, Playbooks, stored};
 pub use self::templates::{Template, templates};
+pub(crate) use self::times::show as show_duration;
 pub use crate::state::Kind;

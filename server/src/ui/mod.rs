@@ -14,6 +14,7 @@ mod explorer;
 mod notifications;
 mod page;
 mod people;
+mod playbooks;
 mod signin;
 mod text;
 mod views;
@@ -78,6 +79,14 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             ACT,
             notifications::replay,
         ),
+        get("/playbooks", READ, playbooks::show),
+        get("/playbooks/{slug}", READ, playbooks::one),
+        post("/playbooks/{slug}/stage", ACT, playbooks::stage),
+        post("/playbooks/{slug}/undo", ACT, playbooks::undo),
+        post("/playbooks/{slug}/remove", ACT, playbooks::remove),
+        get("/runs", READ, playbooks::runs),
+        get("/runs/{id}", READ, playbooks::run),
+        post("/runs/{id}/undo", ACT, playbooks::undo_run),
         get("/assets/{name}", OPEN, assets::get),
     ]
 }

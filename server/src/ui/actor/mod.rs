@@ -18,7 +18,7 @@ pub(super) use self::identity::Actor;
 use self::past::Past;
 use super::access::Reader;
 use super::explorer::{self, Asked, Listing, Place, Reading};
-use super::{actions, page};
+use super::{actions, page, playbooks};
 use crate::api::{Params, Problem};
 use crate::fields::FieldError;
 use crate::server::{App, blocking};
@@ -47,10 +47,11 @@ pub(super) async fn show(
         place: &place,
         views: &views,
     };
+    let runs = playbooks::of_actor(&app, &actor).await;
     let status = explorer::status(&reading);
     (
         status,
-        markup(&app, &actor, &listing, &reading, past.as_ref()),
+        markup(&app, &actor, &listing, &reading, past.as_ref(), &runs),
     )
         .into_response()
 }
@@ -93,6 +94,7 @@ fn markup(
     listing: &Listing<'_>,
     reading: &Reading,
     past: Option<&Past>,
+    runs: &Markup,
 ) -> Markup {
     let within = Some(listing.place.value("app")).filter(|app| !app.is_empty());
     let empty = html! { p { "No event of this actor matches." } };
@@ -103,6 +105,7 @@ fn markup(
             (actions::standing(app, actor, within, listing.reader, &listing.place.here()))
             @if let Some(past) = past { (past.markup(listing.place)) }
         }
+        (runs)
         (explorer::markup(app, listing, &[("app", "App")], reading, &empty))
     };
     page::document(&actor.to_string(), Some(PATH), &content)
