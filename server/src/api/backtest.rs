@@ -115,17 +115,7 @@ pub(super) async fn backtest(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (playbook, range) = read(&body)?;
-    let place = place(&app.scans.backtests)?;
-    let allowed = app.actions.allowed().into_iter();
-    let allowed: Vec<_> = allowed.flat_map(|entry| entry.ips).collect();
-    let store = Arc::clone(&app.store);
-    let mut scan = Scan::start(&app, place, move |outlet| {
-        let monitor = &outlet.monitor;
-        let found = playbooks::backtest(&*store, &playbook, range, &allowed, monitor)?;
-        let ended = found.is_some();
-        found.into_iter().for_each(|found| outlet.send(found));
-        Ok(ended)
-    });
+    let mut scan = start(&app, playbook, range)?;
     let accepts = headers.get(header::ACCEPT);
     if accepts.is_some_and(|accepts| accepts == "text/event-stream") {
         return Ok(stream(scan));
@@ -134,6 +124,36 @@ pub(super) async fn backtest(
         Some(Ok(found)) => Ok(Json(BacktestView::from(found)).into_response()),
         _ => Err(StoreError::Closed.into()),
     }
+}
+
+/// The whole of a backtest; dropping this cancels it.
+pub(crate) async fn run(
+    app: &App,
+    playbook: Arc<playbooks::Playbook>,
+    range: TimeRange,
+) -> Result<Backtest, Problem> {
+    match start(app, playbook, range)?.next().await {
+        Some(Ok(found)) => Ok(found),
+        _ => Err(StoreError::Closed.into()),
+    }
+}
+
+fn start(
+    app: &App,
+    playbook: Arc<playbooks::Playbook>,
+    range: TimeRange,
+) -> Result<Scan<Backtest>, Problem> {
+    let place = place(&app.scans.backtests)?;
+    let allowed = app.actions.allowed().into_iter();
+    let allowed: Vec<_> = allowed.flat_map(|entry| entry.ips).collect();
+    let store = Arc::clone(&app.store);
+    Ok(Scan::start(app, place, move |outlet| {
+        let monitor = &outlet.monitor;
+        let found = playbooks::backtest(&*store, &playbook, range, &allowed, monitor)?;
+        let ended = found.is_some();
+        found.into_iter().for_each(|found| outlet.send(found));
+        Ok(ended)
+    }))
 }
 
 fn read(body: &[u8]) -> Result<(Arc<playbooks::Playbook>, TimeRange), Problem> {

@@ -1,6 +1,10 @@
 //! `/playbooks` and `/runs`: what is watched, what is done about it, and what was done.
 
+mod edit;
+mod editor;
+mod fields;
 mod list;
+mod preview;
 mod run;
 mod runs;
 mod show;
@@ -14,6 +18,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::Markup;
 use sqreen::protocol::Timestamp;
 
+pub(super) use self::edit::{add, edit, new, save};
 pub(super) use self::run::{show as run, undo as undo_run};
 pub(super) use self::runs::{of_actor, show as runs};
 use self::show::Shown;
