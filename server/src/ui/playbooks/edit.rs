@@ -47,7 +47,7 @@ impl Subject {
         })
     }
 
-    fn from_file(&self) -> bool {
+    fn is_from_file(&self) -> bool {
         self.current
             .as_ref()
             .is_some_and(|current| current.record.source == Source::File)
@@ -77,7 +77,7 @@ fn editor(
             .map(|current| current.record.slug.as_str()),
         given,
         version,
-        from_file: subject.from_file(),
+        from_file: subject.is_from_file(),
         tests: subject.tests.len(),
         wrong: said.wrong,
         conflict: said.conflict,
@@ -175,7 +175,7 @@ async fn take(app: &App, slug: Option<&str>, sent: &Sent) -> Result<Response, Re
         };
         return Ok(editor(&sent.reader, &subject, given, version, said).into_response());
     }
-    if subject.from_file() && value(given, "overwrite").is_none() {
+    if subject.is_from_file() && value(given, "overwrite").is_none() {
         let wrong = "check this to take the place of what came from a file";
         return Err(refuse(&FieldError::new("overwrite", wrong)));
     }
