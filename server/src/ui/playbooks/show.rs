@@ -25,10 +25,8 @@ impl Shown<'_> {
         let edits = operates(self.reader);
         html! {
             section aria-labelledby="playbook" {
-                div.tools {
-                    h2 #playbook { (short(&playbook.name)) }
-                    @if edits { a href={ (path(&record.slug)) "/edit" } { "Edit" } }
-                }
+                h2 #playbook { (short(&playbook.name)) }
+                @if edits { p { a href={ (path(&record.slug)) "/edit" } { "Edit" } } }
                 @if let Some(tripped) = &record.tripped { p.banner role="status" { "Put back to shadow: " (tripped) } }
                 @for line in playbook.description.lines() { p { (line) } }
                 ul {
