@@ -1,5 +1,6 @@
 //! Playbooks over HTTP: events in, decisions out.
 
+mod backtest;
 mod detections;
 mod rails;
 mod restart;
