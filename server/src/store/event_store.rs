@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::append::AppendBatch;
 use super::consume::{Consumer, Position};
 use super::error::StoreError;
 use super::event::{EventId, StoredEvent};
@@ -41,11 +42,22 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The future answers a [`StoreError`] if nothing was stored: the events are too large
-    /// ([`EventTooLarge`](StoreError::EventTooLarge), [`EventTooDeep`](StoreError::EventTooDeep),
-    /// [`AppendTooLarge`](StoreError::AppendTooLarge)), the disk refused ([`Io`](StoreError::Io)), or the store is
-    /// [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+    /// The future answers a [`StoreError`] if nothing was stored: the disk refused ([`Io`](StoreError::Io)), or the
+    /// store is [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+
+    /// Puts the events together and stores them as [`append_batch`](Self::append_batch) does.
+    ///
+    /// # Errors
+    ///
+    /// As there, and those of [`AppendBatch::push`] if an event is not taken.
+    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(async move {
+            let batch = AppendBatch::of(&events)?;
+            drop(events);
+            self.append_batch(batch).await
+        })
+    }
 
     /// Hands out a page of events, newest first, each as soon as none can come before it, and tells of progress
     /// about every ten thousand rows. Blocks on the disk: call it where blocking is allowed.
@@ -68,14 +80,18 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn query(&self, query: &EventQuery, monitor: &ScanMonitor) -> Result<EventPage, StoreError> {
         let mut events = Vec::new();
-        let searched = self.search(query, &ScanMonitor::new(), &mut |step| {
+        let searched = self.search(query, monitor, &mut |step| {
             if let Step::Event(event) = step {
                 events.push(*event);
             }
         })?;
+        if searched.cancelled {
+            return Err(StoreError::Cancelled);
+        }
         Ok(EventPage {
             events,
             next: searched.next,
@@ -100,7 +116,8 @@ pub trait EventStore: Debug + Send + Sync + 'static {
             cursor: cursor.transpose()?,
             ..EventQuery::new(Filter::default(), 1)
         };
-        let found = self.query(&query)?.events.pop();
+        // It reads the rows of one microsecond.
+        let found = self.query(&query, &ScanMonitor::new())?.events.pop();
         Ok(found.filter(|event| event.id == id))
     }
 
@@ -156,15 +173,21 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError>;
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError>;
 
     /// Answers the most frequent values of a field. Blocks on the disk: call it where blocking is allowed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError>;
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError>;
 
     /// Follows what is stored from now on.
     fn follow(&self) -> Follower;

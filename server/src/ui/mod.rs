@@ -15,6 +15,7 @@ mod notifications;
 mod page;
 mod people;
 mod signin;
+mod slow;
 mod text;
 mod views;
 
