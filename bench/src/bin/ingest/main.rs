@@ -1,6 +1,5 @@
 //! Ingest: what it costs the server to take events in durably, and how long a batch waits for its
-//! answer. The server is `sqreen-server` as released, in a process of its own. `--playbooks FILE` applies these
-//! playbooks before.
+//! answer. The server is `sqreen-server` as released, in a process of its own.
 
 mod batches;
 mod client;
@@ -16,17 +15,11 @@ pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> Result<(), Error> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
-        None => run::measure(None),
-        Some("--playbooks") => {
-            let file = args.next().ok_or("--playbooks: needs a file")?;
-            run::measure(Some(&PathBuf::from(file)))
-        }
+        None => run::measure(),
         Some("--data-dir") => {
             let dir = args.next().ok_or("--data-dir: needs a directory")?;
             resident::measure(&PathBuf::from(dir))
         }
-        Some(other) => {
-            Err(format!("{other}: the only arguments are --data-dir and --playbooks").into())
-        }
+        Some(other) => Err(format!("{other}: the only argument is --data-dir").into()),
     }
 }

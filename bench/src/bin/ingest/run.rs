@@ -11,7 +11,7 @@ use crate::Error;
 use crate::batches::{Encoding, Kind, Load};
 use crate::client::Client;
 use crate::report::{self, Figures};
-use crate::server::{self, Server, Stat};
+use crate::server::{Server, Stat};
 
 /// Runs of each load.
 const RUNS: usize = 3;
@@ -59,12 +59,12 @@ const LOADS: [Load; 6] = [
     },
 ];
 
-pub(crate) fn measure(playbooks: Option<&Path>) -> Result<(), Error> {
+pub(crate) fn measure() -> Result<(), Error> {
     report::head();
     for load in &LOADS {
         let bodies = load.bodies(EVENTS / load.batch)?;
         let runs = (0..RUNS)
-            .map(|_| run(load, &bodies, playbooks))
+            .map(|_| run(load, &bodies))
             .collect::<Result<Vec<_>, _>>()?;
         report::row(load.name, &runs);
     }
@@ -72,14 +72,11 @@ pub(crate) fn measure(playbooks: Option<&Path>) -> Result<(), Error> {
     Ok(())
 }
 
-fn run(load: &Load, bodies: &[Vec<u8>], playbooks: Option<&Path>) -> Result<Figures, Error> {
+fn run(load: &Load, bodies: &[Vec<u8>]) -> Result<Figures, Error> {
     // Where the build lies is a disk; the system's folder for temporary files may be memory.
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     std::fs::create_dir_all(&parent)?;
     let dir = tempfile::tempdir_in(parent)?;
-    if let Some(file) = playbooks {
-        server::apply(file, dir.path())?;
-    }
     let server = Server::start(dir.path())?;
     let before = server.cpu()?;
     let start = Instant::now();

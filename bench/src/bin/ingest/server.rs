@@ -13,32 +13,16 @@ pub(crate) const TOKEN: &str = "ingest-secret";
 /// `sysconf(_SC_CLK_TCK)`, which Linux has the same everywhere.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The program that `cargo build --release -p sqreen-server` made.
-fn program() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    root.join("target/release/sqreen-server")
-}
-
-/// Stores the playbooks of a file.
-pub(crate) fn apply(file: &Path, data_dir: &Path) -> Result<(), Error> {
-    let mut command = Command::new(program());
-    command.args(["playbooks", "apply"]).arg(file);
-    let applied = command.arg("--data-dir").arg(data_dir).output()?;
-    if applied.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&applied.stderr).into())
-}
-
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    /// Starts the program.
+    /// Starts the program that `cargo build --release -p sqreen-server` made.
     pub(crate) fn start(data_dir: &Path) -> Result<Self, Error> {
-        let program = program();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let program: PathBuf = root.join("target/release/sqreen-server");
         let mut child = Command::new(&program)
             .args(["--addr", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
