@@ -15,6 +15,7 @@ mod templates;
 mod times;
 mod undo;
 
+pub(crate) use self::backtest::backtest_dir;
 pub use self::backtest::{Backtest, CurvePoint, MAX_FIRINGS, backtest};
 pub(crate) use self::draft::write;
 pub use self::model::{

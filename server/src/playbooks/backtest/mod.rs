@@ -7,6 +7,7 @@ mod question;
 mod sample;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -15,7 +16,9 @@ use self::question::{Question, signed_in};
 use self::sample::Sample;
 use super::engine::{Engine, Firing, Limits, actor_of};
 use super::model::{Actor, Playbook};
-use crate::store::{EventStore, ScanMonitor, StoreError, TimeRange};
+use crate::store::{
+    EventFields, EventStore, Field, Filter, ScanMonitor, StoreError, TimeRange, embedded,
+};
 
 /// The most firings that are told, the newest.
 pub const MAX_FIRINGS: usize = 1_000;
@@ -83,10 +86,33 @@ pub fn backtest(
     allowed: &[IpNet],
     monitor: &ScanMonitor,
 ) -> Result<Option<Backtest>, StoreError> {
+    evaluate(playbook, allowed, |filter, fields, sink| {
+        store.scan_rows(filter, range, fields, monitor, sink)
+    })
+}
+
+/// As [`backtest`], over the events of a directory, also while a server works on it.
+pub(crate) fn backtest_dir(
+    dir: &Path,
+    playbook: &Arc<Playbook>,
+    range: TimeRange,
+    allowed: &[IpNet],
+) -> Result<Backtest, StoreError> {
+    let monitor = ScanMonitor::new();
+    let found = evaluate(playbook, allowed, |filter, fields, sink| {
+        embedded::scan_rows(dir, filter, range, fields, &monitor, sink)
+    })?;
+    found.ok_or(StoreError::Closed)
+}
+
+fn evaluate(
+    playbook: &Arc<Playbook>,
+    allowed: &[IpNet],
+    scan: impl Fn(&Filter, &[Field], &mut dyn FnMut(&dyn EventFields)) -> Result<bool, StoreError>,
+) -> Result<Option<Backtest>, StoreError> {
     let question = Question::new(&playbook.rule);
     let mut run = Run::new(playbook);
-    let (filter, fields) = (&question.events, &question.fields);
-    let ended = store.scan_rows(filter, range, fields, monitor, &mut |event| {
+    let ended = scan(&question.events, &question.fields, &mut |event| {
         if event.matches(&question.trigger)
             && let Some(actor) = actor_of(event, playbook.rule.actor)
         {
@@ -101,7 +127,7 @@ pub fn backtest(
     }
     if run.fired > 0 {
         let (filter, fields) = signed_in(playbook.rule.actor);
-        let ended = store.scan_rows(&filter, range, &fields, monitor, &mut |event| {
+        let ended = scan(&filter, &fields, &mut |event| {
             if let Some(actor) = actor_of(event, playbook.rule.actor) {
                 run.actors.change(&actor, |marks| *marks |= SIGNED_IN);
             }

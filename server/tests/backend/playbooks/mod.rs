@@ -2,6 +2,7 @@
 
 mod backtest;
 mod detections;
+mod files;
 mod rails;
 mod restart;
 mod stages;
