@@ -41,6 +41,14 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Enforced,
+        Self::Shadowed,
+        Self::Recorded,
+        Self::Held,
+        Self::Failed,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Enforced => "enforced",
