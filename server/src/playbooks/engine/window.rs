@@ -45,6 +45,10 @@ pub(super) struct Window {
     /// In the order of time; of first seen values, one for each, at its last time.
     pub(super) marks: Vec<Mark>,
     /// The others of a ratio. Most windows have none.
+    #[expect(
+        clippy::box_collection,
+        reason = "a third of what a window takes would be room for a list that it does not have"
+    )]
     others: Option<Box<Vec<Mark>>>,
     /// The number of marks at which it is worth looking for those that can change no answer.
     pub(super) thin_at: u32,

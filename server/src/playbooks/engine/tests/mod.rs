@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::playbooks::{ActorKind, EventName, Matcher, Rails};
+use crate::playbooks::{ActorKind, EventName, Matcher, Rails, Rule};
 use crate::store::{Dimension, Filter, JsonField, StoredEvent};
 
 const SECOND: i64 = 1_000_000;

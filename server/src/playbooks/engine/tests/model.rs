@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::playbooks::{ActorKind, EventName, Matcher};
+use crate::playbooks::{ActorKind, EventName, Matcher, Rule};
 use crate::store::StoredEvent;
 
 /// An event as it was taken, with what the rule asks of it.
