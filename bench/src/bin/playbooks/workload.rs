@@ -61,7 +61,11 @@ impl Workload {
             },
             _ => Detection::FirstSeen { of },
         };
-        let condition = if place % 2 == 0 { "" } else { "status>=400" };
+        let condition = if place.is_multiple_of(2) {
+            ""
+        } else {
+            "status>=400"
+        };
         Playbook {
             slug: format!("playbook-{place}"),
             name: format!("Playbook {place}"),
@@ -69,7 +73,7 @@ impl Workload {
             rule: Rule {
                 trigger: matcher(format!("event.{}", place % self.names), condition),
                 cancel: None,
-                actor: if place % 3 == 0 {
+                actor: if place.is_multiple_of(3) {
                     ActorKind::User
                 } else {
                     ActorKind::Ip
