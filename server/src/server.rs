@@ -23,7 +23,7 @@ use crate::playbooks::{self, Playbooks, Responder, RunnerHandle};
 use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
-use crate::store::{EmbeddedStore, EventStore, StoreError};
+use crate::store::{EmbeddedStore, EventStore, ScanMonitor, StoreError};
 use crate::{api, auth, ingest, metrics, routes, ui};
 
 /// What all handlers share.
@@ -108,6 +108,9 @@ impl Server {
         let actions = Actions::open(Arc::clone(&state)).map_err(StartError::State)?;
         let people = People::open(Arc::clone(&state)).map_err(StartError::State)?;
         let playbooks = Playbooks::open(Arc::clone(&state)).map_err(StartError::State)?;
+        playbooks
+            .add_missing(&config.playbooks)
+            .map_err(StartError::State)?;
         let notifier = Notifier::new(config, Arc::clone(&state)).map_err(StartError::Smtp)?;
         let shared = Shared {
             store: Arc::new(store),
@@ -287,6 +290,27 @@ fn refresh(shared: &Shared, version: Option<i64>) -> Result<i64, StateError> {
         shared.playbooks.read()?;
     }
     Ok(found)
+}
+
+/// Runs a scan of the store where it may block, and cancels it once nobody waits for it any more, such as when a client
+/// has gone.
+pub(crate) async fn scanning<T, F>(work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&ScanMonitor) -> Result<T, StoreError> + Send + 'static,
+{
+    let waiting = Waiting(Arc::default());
+    let monitor = Arc::clone(&waiting.0);
+    blocking(move || work(&monitor)).await?
+}
+
+/// Someone who waits for a scan.
+struct Waiting(Arc<ScanMonitor>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 /// Runs what blocks where it may.

@@ -16,7 +16,8 @@ use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
 use crate::state::{ActionDraft, Id, RunRecord, StateError, StateStore, Targets, network};
 use crate::store::{
-    Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, Test, TimeRange,
+    Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor, Test,
+    TimeRange,
 };
 
 const HOUR: i64 = 3_600_000_000;
@@ -40,6 +41,14 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Enforced,
+        Self::Shadowed,
+        Self::Recorded,
+        Self::Held,
+        Self::Failed,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Enforced => "enforced",
@@ -241,8 +250,9 @@ impl Responder<'_> {
             },
             by: Field::Dimension(Dimension::Name),
             limit: 1,
+            distinct: true,
         };
-        match self.store.groups(&query) {
+        match self.store.groups(&query, &ScanMonitor::new()) {
             Ok(groups) => groups.rows.first().map_or(0, |row| row.users.count),
             Err(error) => {
                 tracing::error!(%error, "the users of an address are not known");

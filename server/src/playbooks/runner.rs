@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::checkpoint;
 use super::engine::{Engine, EngineStats, Firing, Limits};
 use super::model::Stage;
@@ -257,18 +255,14 @@ impl Runner {
 }
 
 fn fired(current: Arc<Current>, firing: Firing) -> Fired {
+    let counted = firing.counted();
     Fired {
         current,
         actor: firing.actor,
         group: firing.group,
         at: firing.at,
         events: firing.events,
-        counted: json!({
-            "events": firing.count,
-            "values": firing.values,
-            "others": firing.others,
-            "value": firing.value,
-        }),
+        counted,
     }
 }
 

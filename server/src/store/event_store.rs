@@ -80,14 +80,18 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn query(&self, query: &EventQuery, monitor: &ScanMonitor) -> Result<EventPage, StoreError> {
         let mut events = Vec::new();
-        let searched = self.search(query, &ScanMonitor::new(), &mut |step| {
+        let searched = self.search(query, monitor, &mut |step| {
             if let Step::Event(event) = step {
                 events.push(*event);
             }
         })?;
+        if searched.cancelled {
+            return Err(StoreError::Cancelled);
+        }
         Ok(EventPage {
             events,
             next: searched.next,
@@ -112,7 +116,8 @@ pub trait EventStore: Debug + Send + Sync + 'static {
             cursor: cursor.transpose()?,
             ..EventQuery::new(Filter::default(), 1)
         };
-        let found = self.query(&query)?.events.pop();
+        // It reads the rows of one microsecond.
+        let found = self.query(&query, &ScanMonitor::new())?.events.pop();
         Ok(found.filter(|event| event.id == id))
     }
 
@@ -168,15 +173,21 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError>;
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError>;
 
     /// Answers the most frequent values of a field. Blocks on the disk: call it where blocking is allowed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError>;
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError>;
 
     /// Follows what is stored from now on.
     fn follow(&self) -> Follower;

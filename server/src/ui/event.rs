@@ -77,7 +77,6 @@ pub(super) async fn show(
     }
 }
 
-/// The event of this id and time, wherever it is in the order of events.
 fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {
     let (title, similar) = (start(&event.name, SHOWN).to_owned(), similar(&event));
     let content = html! {

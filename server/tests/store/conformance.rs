@@ -91,14 +91,18 @@ impl EventStore for SealedFirst {
         self.0.scan_rows(filter, range, fields, monitor, sink)
     }
 
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError> {
         self.0.seal().unwrap();
-        self.0.histogram(query)
+        self.0.histogram(query, monitor)
     }
 
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
         self.0.seal().unwrap();
-        self.0.groups(query)
+        self.0.groups(query, monitor)
     }
 
     fn follow(&self) -> Follower {

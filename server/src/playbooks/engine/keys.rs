@@ -104,6 +104,11 @@ impl<'a> Actors<'a> {
     }
 }
 
+/// The event's actor of the kind, if it has one.
+pub(crate) fn actor_of(event: &dyn EventFields, kind: ActorKind) -> Option<Actor> {
+    Actors::new(event, Keyed([0; 16])).actor(kind)
+}
+
 /// The identifiers as security responses compare them. What is neither text nor number identifies nobody.
 fn identifiers(event: &dyn EventFields) -> Option<BTreeMap<String, String>> {
     let json = event.json(JsonField::User)?;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use self::actors::ActorTable;
 use self::index::{Entry, Index, Part};
+pub(crate) use self::keys::actor_of;
 use self::keys::{Actors, Keyed};
 use self::window::{Ask, Enough, Mark, Terms};
 use super::model::{Actor, Detection, Playbook, Rule};
@@ -69,6 +70,18 @@ pub struct Firing {
     pub others: u64,
     /// The value that was new, where first seen values are asked for.
     pub value: Option<String>,
+}
+
+impl Firing {
+    /// What came together, as runs tell it.
+    pub(crate) fn counted(&self) -> serde_json::Value {
+        serde_json::json!({
+            "events": self.count,
+            "values": self.values,
+            "others": self.others,
+            "value": self.value,
+        })
+    }
 }
 
 /// What an engine has done, and what it remembers.

@@ -259,14 +259,18 @@ impl EventStore for EmbeddedStore {
         self.scan(|view| scan::rows(view, &mut rows, sink))
     }
 
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError> {
         let buckets = query.validate()?;
-        self.scan(|view| scan::histogram(view, query, buckets))
+        self.scan(|view| scan::histogram(view, query, buckets, monitor))
     }
 
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
         query.validate()?;
-        self.scan(|view| scan::groups(view, query))
+        self.scan(|view| scan::groups(view, query, monitor))
     }
 
     fn follow(&self) -> Follower {
