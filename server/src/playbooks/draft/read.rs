@@ -31,8 +31,8 @@ pub(crate) struct Draft {
     pub(crate) tests: Vec<Fields>,
 }
 
-/// Slugs whose addresses in the API are something else.
-const RESERVED: [&str; 2] = ["backtest", "templates"];
+/// Slugs whose addresses in the API or among the pages are something else.
+const RESERVED: [&str; 3] = ["backtest", "new", "templates"];
 
 /// The most tests of one playbook.
 const MAX_TESTS: usize = 100;
