@@ -4,6 +4,7 @@ mod actions;
 mod allowlist;
 mod apps;
 mod audit;
+mod backtest;
 mod body;
 mod events;
 mod notifications;
@@ -16,6 +17,7 @@ mod runs;
 mod tokens;
 mod views;
 
+pub(crate) use self::backtest::run as run_backtest;
 pub(crate) use self::events::{EventView, Scans, bucket, export, live, sse_event};
 pub(crate) use self::openapi::Described;
 pub(crate) use self::params::{Given, Params};
@@ -35,6 +37,7 @@ pub(crate) fn routes() -> Vec<Described> {
     routes.extend(actions::routes());
     routes.extend(allowlist::routes());
     routes.extend(playbooks::routes());
+    routes.extend(backtest::routes());
     routes.extend(runs::routes());
     routes.extend(notifications::routes());
     routes.extend(people::routes());

@@ -40,6 +40,10 @@ pub(super) fn routes() -> Vec<Described> {
             operation("listPlaybooks", "All playbooks")
                 .answer::<PlaybookList>(200, "All of them, by slug"),
         ),
+        get("/api/v1/playbooks/templates", READ, templates).described(
+            operation("listPlaybookTemplates", "The predefined playbooks")
+                .answer::<Templates>(200, "All of them, without a stage"),
+        ),
         get(ONE, READ, show).described(
             operation("getPlaybook", "One playbook").answer::<PlaybookView>(200, "The playbook"),
         ),
@@ -102,6 +106,21 @@ struct StageBody {
 #[derive(Debug, Serialize, JsonSchema)]
 struct PlaybookList {
     playbooks: Vec<PlaybookView>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Templates {
+    templates: Vec<TemplateView>,
+}
+
+/// A predefined playbook: its fields, without a stage.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlaybookTemplate")]
+struct TemplateView {
+    family: &'static str,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+    tests: Value,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -192,6 +211,21 @@ async fn list(State(app): State<App>) -> Result<Json<PlaybookList>, Problem> {
         .map(|current| PlaybookView::new(current, &counts));
     let playbooks = playbooks.collect();
     Ok(Json(PlaybookList { playbooks }))
+}
+
+async fn templates() -> Json<Templates> {
+    let templates = crate::playbooks::templates().iter().map(|template| {
+        let mut fields = write(&template.entry.playbook, Stage::Draft);
+        fields.remove("stage");
+        TemplateView {
+            family: template.family,
+            fields,
+            tests: crate::playbooks::file::written(&template.entry.tests),
+        }
+    });
+    Json(Templates {
+        templates: templates.collect(),
+    })
 }
 
 async fn show(

@@ -15,7 +15,7 @@ use super::params::{self, DEFAULT_LIMIT, Given, ItemId};
 use super::problem::Problem;
 use super::{ACT, READ};
 use crate::auth::Caller;
-use crate::playbooks::{RunResponse, event_places, read_json, responses};
+use crate::playbooks::{Outcome, RunResponse, event_places, read_json, responses};
 use crate::routes::{get, post};
 use crate::server::{App, blocking};
 use crate::state::{Id, RunQuery, RunRecord};
@@ -32,6 +32,11 @@ pub(super) fn routes() -> Vec<Described> {
                         "playbook",
                         "Those of this playbook alone, by its slug",
                         "guessed",
+                    ),
+                    Param::one_of(
+                        "outcome",
+                        "Those that came to this alone",
+                        &Outcome::ALL.map(Outcome::name),
                     ),
                     Param::text(
                         "actor",
@@ -125,18 +130,26 @@ impl From<&RunRecord> for RunView {
     }
 }
 
-/// The newest runs, the newest first: of `playbook`, of `actor`, and before the place that `cursor` tells.
+/// The newest runs, the newest first: of `playbook`, of `outcome`, of `actor`, and before the place that `cursor` tells.
 async fn list(State(app): State<App>, mut given: Given) -> Result<Json<Runs>, Problem> {
-    let (playbook, actor) = (given.text("playbook"), given.text("actor"));
+    let [playbook, outcome, actor] = ["playbook", "outcome", "actor"].map(|name| given.text(name));
+    if let Some(outcome) = &outcome
+        && !Outcome::ALL.iter().any(|known| known.name() == outcome)
+    {
+        let names = Outcome::ALL.map(Outcome::name).join(", ");
+        return Err(Problem::field(
+            "outcome",
+            format!("outcome: none of {names}"),
+        ));
+    }
     let limit = given.number("limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let wrong = |_| Problem::field("cursor", "cursor: not the `next` of an answer before");
-    let cursor = given.text("cursor").map(|text| text.parse::<i64>());
-    let before = cursor.transpose().map_err(wrong)?;
+    let before = given.cursor_of()?;
     given.end()?;
     let shared = Arc::clone(&app);
     let runs = blocking(move || {
         let query = RunQuery {
             slug: playbook.as_deref(),
+            outcome: outcome.as_deref(),
             actor: actor.as_deref(),
             since: None,
             before,

@@ -45,7 +45,9 @@ pub(crate) fn run(dir: &Path, runs: u64) {
         let to = END - run as i64 % (DAYS - 1) * DAY;
         let mut query = HistogramQuery::new(Filter::default(), to - DAY, to, DAY / 24);
         query.by = Some(Field::Dimension(Dimension::Name));
-        let histogram = store.histogram(&query, &ScanMonitor::new()).expect("the query is answered");
+        let histogram = store
+            .histogram(&query, &ScanMonitor::new())
+            .expect("the query is answered");
         histogram.counts.iter().sum()
     });
     measure(
@@ -85,7 +87,9 @@ pub(crate) fn run(dir: &Path, runs: u64) {
     measure("events per day by name, 30 days", runs.min(11), |_| {
         let mut query = HistogramQuery::new(Filter::default(), END - DAYS * DAY, END, DAY);
         query.by = Some(Field::Dimension(Dimension::Name));
-        let histogram = store.histogram(&query, &ScanMonitor::new()).expect("the query is answered");
+        let histogram = store
+            .histogram(&query, &ScanMonitor::new())
+            .expect("the query is answered");
         histogram.counts.iter().sum()
     });
     scan(&store, runs.min(5));

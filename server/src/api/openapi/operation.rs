@@ -189,6 +189,15 @@ impl Operation {
         self.content(200, about, content)
     }
 
+    /// An answer of JSON, or of server-sent events to who accepts those.
+    pub(crate) fn answer_or_stream<T: JsonSchema>(self, about: &'static str) -> Self {
+        let content: Vec<(_, SchemaOf)> = vec![
+            ("application/json", schema_for::<T>),
+            ("text/event-stream", schema_for::<StreamEvent>),
+        ];
+        self.content(200, about, content)
+    }
+
     fn content(
         mut self,
         status: u16,
