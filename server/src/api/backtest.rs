@@ -23,7 +23,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::READ;
 use super::body::Object;
 use super::events::{Scan, place, sse_answer, sse_event};
-use super::openapi::{Described, Operation, Tag, Time};
+use super::openapi::{Described, Moment, Operation, Tag, Time};
 use super::params::Given;
 use super::problem::Problem;
 use crate::fields::Fields;
@@ -67,9 +67,11 @@ pub(super) fn routes() -> Vec<Described> {
 )]
 struct BacktestBody {
     playbook: Map<String, Value>,
-    from: Option<String>,
+    #[schemars(with = "Option<Moment>")]
+    from: Option<Value>,
     /// Exclusive.
-    to: Option<String>,
+    #[schemars(with = "Option<Moment>")]
+    to: Option<Value>,
 }
 
 /// What a playbook would have done, times as RFC 3339.

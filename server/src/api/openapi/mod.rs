@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 pub(crate) use self::operation::{Described, Operation, Param, Tag};
-pub(crate) use self::schema::Time;
+pub(crate) use self::schema::{Moment, Time};
 use crate::routes::{Needs, get};
 
 /// The route of the description itself. It needs nothing: it tells of no server in particular, and programs that read

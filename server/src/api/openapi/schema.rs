@@ -12,6 +12,10 @@ use crate::store::{Cursor, EventId};
 #[derive(Debug)]
 pub(crate) struct Time;
 
+/// A time in bodies of requests: RFC 3339, or milliseconds since 1970.
+#[derive(Debug)]
+pub(crate) struct Moment;
+
 /// One server-sent event.
 #[derive(Debug)]
 pub(super) struct StreamEvent;
@@ -37,6 +41,7 @@ macro_rules! forms {
 
 forms! {
     Time: json_schema!({"type": "string", "format": "date-time"});
+    Moment: json_schema!({"type": ["string", "integer"]});
     StreamEvent: json_schema!({
         "type": "object",
         "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
