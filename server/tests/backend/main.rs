@@ -13,6 +13,7 @@ mod kill_sdk;
 mod not_found;
 mod notifications;
 mod old_agents;
+mod openapi;
 mod operation;
 mod playbooks;
 mod process;
