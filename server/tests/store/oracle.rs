@@ -48,7 +48,7 @@ fn meets_dimension(event: &Value, dimension: Dimension, check: &Check) -> bool {
         Check::Prefix(wanted) => text.starts_with(wanted),
         Check::Exists => true,
         Check::Number(comparison, wanted) => {
-            dimension == Dimension::Status && compare(text.parse().unwrap(), *comparison, *wanted)
+            dimension.is_number() && compare(text.parse().unwrap(), *comparison, *wanted)
         }
         Check::In(_) => dimension == Dimension::Ip && meets_value(&json!(text), check),
     }
@@ -228,6 +228,11 @@ fn row() -> impl Strategy<Value = Value> {
                 .prop_map(Value::from)
                 .boxed(),
         ),
+        (
+            "asn",
+            select(vec![42, 0, u32::MAX]).prop_map(Value::from).boxed(),
+        ),
+        ("network", vec(text(), 1..3).prop_map(Value::from).boxed()),
         ("aggregated", any::<bool>().prop_map(Value::from).boxed()),
         ("headers", headers().boxed()),
         ("params", value().boxed()),
@@ -237,6 +242,7 @@ fn row() -> impl Strategy<Value = Value> {
         fields.push((name, object().boxed()));
     }
     for name in [
+        "country",
         "method",
         "path",
         "route",

@@ -1,0 +1,98 @@
+//! A store of the version before country, autonomous system and network: a segment of 20 events, and a journal of 10.
+//! Its files are in `former`.
+
+use std::fs;
+use std::path::Path;
+
+use sqreen_server::store::{
+    Dimension, EventStore, Field, Filter, GroupQuery, JsonField, StoredEvent, TimeRange,
+};
+
+use crate::{all, append_new, event, events, files, is, newest_first, open, pages};
+
+/// Copies the files, so that the test may change them.
+fn former(dir: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/former");
+    for folder in ["segments", "journal"] {
+        fs::create_dir(dir.join(folder)).unwrap();
+        for entry in fs::read_dir(from.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, dir.join(folder).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
+fn enriched(n: u64) -> StoredEvent {
+    let mut event = event(n);
+    event.country = Some(["FR", "DE"][(n % 2) as usize].to_owned());
+    event.asn = Some(64_496 + (n % 3) as u32);
+    event.network = ["tor", "vpn"][..(n % 3) as usize]
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
+    event
+}
+
+fn groups(store: &dyn EventStore, by: Field) -> (Vec<(String, u64)>, u64) {
+    let query = GroupQuery {
+        filter: Filter::default(),
+        range: TimeRange::ALL,
+        by,
+        limit: 10,
+    };
+    let groups = store.groups(&query).unwrap();
+    let rows = groups.rows.into_iter().map(|row| (row.value, row.events));
+    (rows.collect(), groups.absent)
+}
+
+/// Asks for what the former version did not have, of 30 events of it and 6 of this one.
+fn check(store: &dyn EventStore, expected: &[StoredEvent]) {
+    assert_eq!(all(store), expected);
+    let found = |filter: &str| pages(store, filter.parse::<Filter>().unwrap(), 10).len();
+    for (filter, count) in [
+        ("country:fr", 3),
+        ("-has:country", 30),
+        ("asn:64497,64498", 4),
+        ("asn>=64497 asn<64498", 2),
+        ("network:tor", 4),
+        ("network:vpn", 2),
+        ("has:network", 4),
+        ("-network:vpn", 34),
+        ("network~to", 4),
+        // Members have columns where the new ones are now.
+        ("user.id:1", 6),
+        ("properties.amount:7", 1),
+    ] {
+        assert_eq!(found(filter), count, "{filter}");
+    }
+    let text = |value: &str, count| (value.to_owned(), count);
+    assert_eq!(
+        groups(store, Field::Dimension(Dimension::Country)),
+        (vec![text("DE", 3), text("FR", 3)], 30)
+    );
+    let (asns, absent) = groups(store, Field::Dimension(Dimension::Asn));
+    let expected = ["64496", "64497", "64498"].map(|asn| text(asn, 2));
+    assert_eq!((asns, absent), (expected.to_vec(), 30));
+    let (_, absent) = groups(store, Field::Json(JsonField::Network, Vec::new()));
+    assert_eq!(absent, 32);
+}
+
+#[test]
+fn a_store_of_the_former_version_is_read_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    former(dir.path());
+    let store = open(dir.path());
+    assert_eq!(all(&store), newest_first(events(0..30)));
+    assert!(pages(&store, is(Dimension::Country, "FR"), 10).is_empty());
+    let added: Vec<StoredEvent> = (30..36).map(enriched).collect();
+    append_new(&store, added.clone());
+    let expected = newest_first([events(0..30), added].concat());
+    check(&store, &expected);
+    store.seal().unwrap();
+    check(&store, &expected);
+    assert_eq!(store.stats().damaged_segments, 0);
+    // Made one segment of this version.
+    store.maintain().unwrap();
+    assert_eq!(files(dir.path(), "segments", ".parquet").len(), 1);
+    check(&store, &expected);
+}
