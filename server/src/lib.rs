@@ -30,6 +30,7 @@ mod api;
 mod auth;
 pub mod cli;
 mod config;
+mod enrich;
 mod files;
 mod histogram;
 mod ingest;
@@ -45,6 +46,7 @@ pub mod store;
 mod ui;
 
 pub use self::config::ServerConfig;
+pub use self::enrich::{EnrichmentFiles, ListNameError};
 pub use self::ingest::IngestLimits;
 pub use self::routes::{Needs, Route};
 pub use self::server::{Server, StartError};

@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use crate::actions::Actions;
 use crate::auth::{Client, People, PersonError, SignIn, Tokens};
 use crate::config::ServerConfig;
+use crate::enrich::{self, Enrichment};
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     trusted_proxies: Vec<IpNet>,
     https: bool,
     pub(crate) intake: Intake,
+    pub(crate) enrichment: Enrichment,
     /// Bounds the searches, exports and live streams that are open.
     pub(crate) scans: api::Scans,
 }
@@ -76,6 +78,7 @@ impl Server {
             .await
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
         tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
+        tokio::spawn(enrich::watch(Arc::downgrade(&server.shared)));
         Ok(server)
     }
 
@@ -104,6 +107,7 @@ impl Server {
             trusted_proxies: config.trusted_proxies.clone(),
             https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
+            enrichment: Enrichment::open(&config.enrichment),
             scans: api::Scans::new(),
         };
         Ok(Self {

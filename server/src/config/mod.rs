@@ -2,6 +2,7 @@
 
 mod settings;
 mod sources;
+mod table;
 mod values;
 
 use std::fmt;
@@ -9,8 +10,10 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-pub(crate) use self::settings::{LogFormat, Settings, TABLE};
+pub(crate) use self::settings::{LogFormat, Settings};
 pub(crate) use self::sources::{ConfigError, Effective, Source, read};
+pub(crate) use self::table::TABLE;
+use crate::enrich::EnrichmentFiles;
 use crate::ingest::IngestLimits;
 use crate::store::StoreOptions;
 
@@ -30,6 +33,7 @@ pub struct ServerConfig {
     pub(crate) https: bool,
     pub(crate) store: StoreOptions,
     pub(crate) ingest: IngestLimits,
+    pub(crate) enrichment: EnrichmentFiles,
 }
 
 impl ServerConfig {
@@ -45,6 +49,7 @@ impl ServerConfig {
             https: false,
             store: StoreOptions::new(),
             ingest: IngestLimits::new(),
+            enrichment: EnrichmentFiles::new(),
         }
     }
 
@@ -89,6 +94,12 @@ impl ServerConfig {
         self
     }
 
+    /// Files that tell the country, the autonomous system and the lists of clients' addresses. Default: none.
+    pub fn enrichment(mut self, files: EnrichmentFiles) -> Self {
+        self.enrichment = files;
+        self
+    }
+
     /// Says that browsers reach the server by HTTPS, so that they send the cookie of the Event Explorer by nothing
     /// else. Default: they may not.
     pub fn https(mut self, only: bool) -> Self {
@@ -116,6 +127,7 @@ impl fmt::Debug for ServerConfig {
             .field("https", &self.https)
             .field("store", &self.store)
             .field("ingest", &self.ingest)
+            .field("enrichment", &self.enrichment)
             .finish()
     }
 }

@@ -11,6 +11,7 @@ use sqreen::protocol::{
 
 use super::ignored::Kinds;
 use super::{identity, kinds, request, scrub};
+use crate::enrich::Lookup;
 use crate::sessions::Agent;
 use crate::store::{EventId, StoreError, StoredEvent};
 
@@ -39,6 +40,7 @@ pub(super) struct Normaliser<'a> {
     pub(super) received: i64,
     /// Events that were made of counts.
     pub(super) counted: u64,
+    enrichment: Lookup,
     stored: usize,
     rows: Vec<Row>,
     /// Addresses that passed requests on.
@@ -93,11 +95,12 @@ fn content(id: Option<&str>, text: impl FnOnce() -> Option<String>) -> String {
 }
 
 impl<'a> Normaliser<'a> {
-    pub(super) fn new(agent: &'a Agent) -> Self {
+    pub(super) fn new(agent: &'a Agent, enrichment: Lookup) -> Self {
         Self {
             agent,
             received: Timestamp::now().as_micros(),
             counted: 0,
+            enrichment,
             stored: 0,
             rows: Vec::new(),
             proxies: BTreeSet::new(),
@@ -328,10 +331,11 @@ impl<'a> Normaliser<'a> {
         }
     }
 
-    pub(super) fn take(&mut self, id: String, event: StoredEvent) {
+    pub(super) fn take(&mut self, id: String, mut event: StoredEvent) {
         if self.rows.len() >= MAX_EVENTS {
             return self.refuse(id, format!("batch: more than {MAX_EVENTS} events"));
         }
+        self.enrichment.describe(&mut event);
         match event.check() {
             Ok(bytes) if self.stored + bytes <= MAX_STORED => {
                 self.stored += bytes;

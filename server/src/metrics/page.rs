@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::text::Page;
 use super::{Class, Metrics};
 use crate::api::Problem;
+use crate::enrich::Source;
 use crate::server::{App, Shared, blocking};
 
 /// `GET /metrics`.
@@ -24,6 +25,7 @@ fn page(shared: &Shared) -> String {
     let mut page = Page::default();
     requests(&mut page, &shared.metrics);
     store(&mut page, shared);
+    enrichment(&mut page, shared);
     let sign_ins = shared.signin.throttle.outcomes();
     let sign_ins = sign_ins.map(|(outcome, count)| (format!("outcome=\"{outcome}\""), count));
     page.counter(
@@ -191,6 +193,39 @@ fn store(page: &mut Page, shared: &Shared) {
     let help = "Time to make a group of appends durable.";
     let times = [("", stats.sync_times)];
     page.histogram("sqreen_store_sync_duration_seconds", help, &times);
+}
+
+/// The files that tell what is known of addresses.
+fn enrichment(page: &mut Page, shared: &Shared) {
+    let sources = shared.enrichment.sources();
+    let mut gauges = |name: &str, help, value: fn(&Source) -> Option<u64>| {
+        let values: Vec<_> = sources
+            .iter()
+            .filter_map(|source| Some((format!("file=\"{}\"", source.name()), value(source)?)))
+            .collect();
+        let values: Vec<_> = values
+            .iter()
+            .map(|(label, value)| (label.as_str(), *value))
+            .collect();
+        if !values.is_empty() {
+            page.gauges(&format!("sqreen_enrichment_{name}"), help, &values);
+        }
+    };
+    gauges(
+        "entries",
+        "Lines of a list, or nodes of a database, that are in force.",
+        |source| Some(source.entries()),
+    );
+    gauges(
+        "age_seconds",
+        "Time since the file that is in force was written.",
+        Source::age,
+    );
+    gauges(
+        "failed",
+        "Whether the file is there and cannot be taken as it is.",
+        |source| Some(u64::from(source.has_failed())),
+    );
 }
 
 /// The memory that is in RAM, where the system tells it.

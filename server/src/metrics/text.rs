@@ -10,7 +10,7 @@ use crate::histogram::Times;
 #[derive(Debug, Default)]
 pub(super) struct Page(String);
 
-/// Labels such as `class="api"`; our own words alone, which need no escaping.
+/// Labels such as `class="api"`; our own words, and names of lists, none of which needs escaping.
 type Labels<'a> = &'a str;
 
 impl Page {
@@ -20,6 +20,10 @@ impl Page {
 
     pub(super) fn gauge(&mut self, name: &str, help: &str, value: u64) {
         self.series(name, "gauge", help, &[("", value)]);
+    }
+
+    pub(super) fn gauges(&mut self, name: &str, help: &str, values: &[(Labels<'_>, u64)]) {
+        self.series(name, "gauge", help, values);
     }
 
     pub(super) fn histogram(&mut self, name: &str, help: &str, series: &[(Labels<'_>, Times)]) {
