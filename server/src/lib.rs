@@ -9,7 +9,7 @@
 //! use sqreen_server::{Server, ServerConfig};
 //!
 //! # let dir = tempfile::tempdir()?;
-//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 //! # runtime.block_on(async {
 //! # let data_dir = dir.path();
 //! let config = ServerConfig::new(data_dir).ingest_token("ingest-secret").api_token("api-secret");
@@ -31,11 +31,13 @@ mod auth;
 pub mod cli;
 mod config;
 mod enrich;
+mod fields;
 mod files;
 mod histogram;
 mod ingest;
 mod ledger;
 mod metrics;
+mod notify;
 pub mod playbooks;
 mod routes;
 mod serve;

@@ -19,10 +19,12 @@ use crate::enrich::{self, Enrichment};
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
+use crate::notify::Notifier;
+use crate::playbooks::{self, Playbooks, Responder, RunnerHandle};
 use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
-use crate::store::{EmbeddedStore, EventStore, StoreError};
+use crate::store::{EmbeddedStore, EventStore, ScanMonitor, StoreError};
 use crate::{api, auth, ingest, metrics, routes, ui};
 
 /// What all handlers share.
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) ledger: Ledger,
     pub(crate) people: People,
+    pub(crate) playbooks: Playbooks,
+    pub(crate) runner: RunnerHandle,
     pub(crate) signin: SignIn,
     trusted_proxies: Vec<IpNet>,
     https: bool,
@@ -44,11 +48,22 @@ pub(crate) struct Shared {
     pub(crate) enrichment: Enrichment,
     /// Bounds the searches, exports and live streams that are open.
     pub(crate) scans: api::Scans,
+    pub(crate) notifier: Notifier,
 }
 
 pub(crate) type App = Arc<Shared>;
 
 impl Shared {
+    /// What a playbook's decision needs.
+    pub(crate) fn responder(&self) -> Responder<'_> {
+        Responder {
+            state: &*self.state,
+            store: &*self.store,
+            actions: &self.actions,
+            playbooks: &self.playbooks,
+        }
+    }
+
     /// Where a request comes from.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
         Client::of(extensions, headers, &self.trusted_proxies, self.https)
@@ -68,17 +83,19 @@ impl Server {
     ///
     /// [`StartError::Store`] if the events cannot be opened, such as when another server has the directory open;
     /// [`StartError::State`] if `state.sqlite` cannot be, such as when a newer server has written it;
+    /// [`StartError::Smtp`] if mail cannot be sent by what [`ServerConfig::smtp`] was given;
     /// [`StartError::Io`] if another file of the directory cannot be read or written.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime.
+    /// Outside of a Tokio runtime. It needs one with time and I/O.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let server = blocking(move || Self::open(&config))
             .await
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
         tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
         tokio::spawn(enrich::watch(Arc::downgrade(&server.shared)));
+        server.shared.notifier.start();
         Ok(server)
     }
 
@@ -93,6 +110,8 @@ impl Server {
         let state: Arc<dyn StateStore> = Arc::new(state.map_err(StartError::State)?);
         let actions = Actions::open(Arc::clone(&state)).map_err(StartError::State)?;
         let people = People::open(Arc::clone(&state)).map_err(StartError::State)?;
+        let playbooks = Playbooks::open(Arc::clone(&state)).map_err(StartError::State)?;
+        let notifier = Notifier::new(config, Arc::clone(&state)).map_err(StartError::Smtp)?;
         let shared = Shared {
             store: Arc::new(store),
             actions,
@@ -104,15 +123,19 @@ impl Server {
             ledger: Ledger::open(&config.data_dir).map_err(in_dir)?,
             signin: SignIn::open(config, &people).map_err(start_error)?,
             people,
+            playbooks,
+            runner: RunnerHandle::default(),
             trusted_proxies: config.trusted_proxies.clone(),
             https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
             enrichment: Enrichment::open(&config.enrichment),
             scans: api::Scans::new(),
+            notifier,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Arc::new(shared);
+        let checkpoint = config.data_dir.join("playbooks.checkpoint");
+        playbooks::start(&shared, checkpoint).map_err(StartError::Store)?;
+        Ok(Self { shared })
     }
 
     /// All endpoints, to be served at the root. Clients' addresses are known where it is served with
@@ -189,12 +212,17 @@ impl Server {
     /// [`StoreError::Io`] if the last of the event store could not be written; what was acknowledged is safe
     /// nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
+        self.shared.notifier.stop().await;
         let shared = Arc::clone(&self.shared);
         blocking(move || {
+            shared.actions.drain();
+            let closed = shared.store.close();
+            // What was stored is evaluated, and what comes of it is kept, before the state store ends.
+            shared.runner.join();
             if let Err(error) = shared.actions.close() {
                 tracing::warn!(%error, "the state store ended with an error");
             }
-            shared.store.close()
+            closed
         })
         .await?
     }
@@ -260,8 +288,30 @@ fn refresh(shared: &Shared, version: Option<i64>) -> Result<i64, StateError> {
     if version != Some(found) {
         shared.people.read()?;
         shared.tokens.read()?;
+        shared.playbooks.read()?;
     }
     Ok(found)
+}
+
+/// Runs a scan of the store where it may block, and cancels it once nobody waits for it any more, such as when a client
+/// has gone.
+pub(crate) async fn scanning<T, F>(work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&ScanMonitor) -> Result<T, StoreError> + Send + 'static,
+{
+    let waiting = Waiting(Arc::default());
+    let monitor = Arc::clone(&waiting.0);
+    blocking(move || work(&monitor)).await?
+}
+
+/// Someone who waits for a scan.
+struct Waiting(Arc<ScanMonitor>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 /// Runs what blocks where it may.
@@ -285,6 +335,8 @@ pub enum StartError {
     State(StateError),
     /// The admin of the configuration cannot be one; the text names the field.
     Admin(String),
+    /// What is wrong with [`ServerConfig::smtp`].
+    Smtp(&'static str),
     /// A file of the data directory could not be read or written.
     Io {
         /// The data directory.
@@ -300,6 +352,7 @@ impl fmt::Display for StartError {
             Self::Store(error) => error.fmt(f),
             Self::State(error) => error.fmt(f),
             Self::Admin(wrong) => write!(f, "admin: {wrong}"),
+            Self::Smtp(wrong) => f.write_str(wrong),
             Self::Io { path, source } => write!(f, "data directory {}: {source}", path.display()),
         }
     }
@@ -310,7 +363,7 @@ impl std::error::Error for StartError {
         match self {
             Self::Store(error) => error.source(),
             Self::State(error) => error.source(),
-            Self::Admin(_) => None,
+            Self::Admin(_) | Self::Smtp(_) => None,
             Self::Io { source, .. } => Some(source),
         }
     }

@@ -43,6 +43,7 @@ mod lenient;
 mod login;
 mod outcome;
 mod record;
+mod record_read;
 mod sdk_event;
 mod signal;
 mod timestamp;

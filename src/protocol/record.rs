@@ -125,35 +125,22 @@ pub struct RequestInfo {
 }
 
 /// HTTP parameters by where they were found. A repeated parameter's value is an array.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Parameters {
     /// Of the query string.
-    #[serde(
-        deserialize_with = "lenient::object_or_default",
-        skip_serializing_if = "Map::is_empty"
-    )]
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub query: Map<String, Value>,
     /// Of a form body.
-    #[serde(
-        deserialize_with = "lenient::object_or_default",
-        skip_serializing_if = "Map::is_empty"
-    )]
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub form: Map<String, Value>,
     /// This SDK: of the route's placeholders.
-    #[serde(
-        deserialize_with = "lenient::object_or_default",
-        skip_serializing_if = "Map::is_empty"
-    )]
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub path: Map<String, Value>,
     /// A JSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<Value>,
     /// Any other body, as text.
-    #[serde(
-        deserialize_with = "lenient::text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rawbody: Option<String>,
     /// Parameters of old agents: Go's `params`, Python's `other`.
     #[serde(flatten)]
@@ -193,11 +180,9 @@ pub struct ResponseInfo {
 }
 
 /// What was observed during a request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Observed {
     /// SDK calls, in order.
-    #[serde(deserialize_with = "lenient::objects")]
     pub sdk: Vec<SdkEvent>,
     /// Attacks and exceptions seen by the old agents' engine.
     #[serde(flatten)]

@@ -88,6 +88,27 @@ pub struct TrackOptions {
     pub collect_body: bool,
 }
 
+impl From<Value> for TrackOptions {
+    /// Reads the options as deserialising does, without copying them; anything but an object reads as the default.
+    fn from(value: Value) -> Self {
+        let Value::Object(mut options) = value else {
+            return Self::default();
+        };
+        let mut object = |name| match options.remove(name) {
+            Some(Value::Object(object)) => Some(object),
+            _ => None,
+        };
+        Self {
+            properties: object("properties").unwrap_or_default(),
+            user_identifiers: object("user_identifiers"),
+            timestamp: (options.get("timestamp"))
+                .and_then(Value::as_str)
+                .and_then(|time| time.parse().ok()),
+            collect_body: options.get("collect_body") == Some(&Value::Bool(true)),
+        }
+    }
+}
+
 /// An SDK call with its arguments read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SdkCall {
@@ -151,8 +172,7 @@ impl SdkEvent {
                 let Some(Value::String(name)) = args.next() else {
                     return Err(SdkEventError::Argument("event name"));
                 };
-                let options = args.next().filter(Value::is_object);
-                let options = options.and_then(|options| TrackOptions::deserialize(options).ok());
+                let options = args.next().map(TrackOptions::from);
                 Ok(SdkCall::Track {
                     name,
                     options: options.unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The allow list.
 
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 use sqreen::protocol::Allowlist;
 
@@ -14,6 +15,14 @@ impl Actions {
     /// The entries of the allow list, in the order of creation.
     pub(crate) fn allowed(&self) -> Vec<AllowEntry> {
         lock(&self.live).allowed.clone()
+    }
+
+    /// What the allow list has in common with the network, if anything.
+    pub(crate) fn allows(&self, net: &IpNet) -> Option<IpNet> {
+        let live = lock(&self.live);
+        let mut allowed = live.allowed.iter().flat_map(|entry| &entry.ips);
+        let meets = |other: &&IpNet| other.contains(net) || net.contains(*other);
+        allowed.find(meets).copied()
     }
 
     /// Adds an entry to the allow list, see [`draft::allowed`]. Blocks.

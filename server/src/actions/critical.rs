@@ -46,7 +46,7 @@ const fn v6(address: Ipv6Addr, prefix: u8) -> IpNet {
 }
 
 /// Why the network is critical by what it is.
-pub(super) fn range(net: &IpNet) -> Option<String> {
+pub(crate) fn range(net: &IpNet) -> Option<String> {
     let widest = match net {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,

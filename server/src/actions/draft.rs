@@ -4,11 +4,11 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::address;
-use super::fields::{FieldError, Fields};
 use super::limits::{
     MAX_ALLOWED, MAX_APP, MAX_COMMENT, MAX_DURATION, MAX_IDENTIFIER_NAME, MAX_IDENTIFIER_VALUE,
     MAX_IDENTIFIERS, MAX_PATH, MAX_TARGET_BYTES, MAX_TARGETS, MAX_URL, MIN_DURATION,
 };
+use crate::fields::{FieldError, Fields};
 use crate::state::{ActionDraft, AllowDraft, Kind, Settings, Targets, User};
 
 /// Reads an action: `action`, then `ip_cidr` or `users` by its kind, and `url` for a redirect; `duration_s` (absent:
@@ -198,7 +198,7 @@ fn url(fields: &mut Fields, kind: Kind) -> Result<Option<String>, FieldError> {
     }
 }
 
-fn is_absolute(url: &str) -> bool {
+pub(crate) fn is_absolute(url: &str) -> bool {
     let Ok(parsed) = url.parse::<axum::http::Uri>() else {
         return false;
     };

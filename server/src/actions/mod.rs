@@ -23,15 +23,14 @@ mod changes;
 mod critical;
 mod delivery;
 mod draft;
-mod fields;
 mod limits;
 mod live;
 mod service;
 mod wire;
 
 pub(crate) use self::address::parse as parse_network;
+pub(crate) use self::critical::range as critical_range;
 pub(crate) use self::delivery::{Delivery, OpenStream};
-pub(crate) use self::draft::identifier;
-pub(crate) use self::fields::FieldError;
+pub(crate) use self::draft::{identifier, is_absolute};
 pub(crate) use self::service::{ActionError, ActionPage, Actions, News};
 pub(crate) use self::wire::{Audience, Pack, etag, wire};

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use super::changes::{Change, Changes};
 use super::critical::{self, Proxies};
 use super::draft;
-use super::fields::FieldError;
 use super::limits::MAX_LIVE;
 use super::live::LiveSet;
 use crate::auth::Caller;
+use crate::fields::FieldError;
 use crate::state::{
     Action, ActionCursor, ActionDraft, ActionRecord, AllowEntry, Event, Id, Origin, Settings,
     StateError, StateStore, Targets, User, key, network,
@@ -103,13 +103,22 @@ impl Actions {
         })
     }
 
-    /// Takes an action, see [`draft::action`]. Blocks.
+    /// Takes an operator's action, see [`draft::action`]. Blocks.
     pub(crate) fn create(
         &self,
         fields: Map<String, Value>,
         by: &Caller,
     ) -> Result<ActionRecord, ActionError> {
-        let draft = draft::action(fields)?;
+        self.decide(&draft::action(fields)?, None, by)
+    }
+
+    /// Takes an action, which a playbook's run may have made. Blocks.
+    pub(crate) fn decide(
+        &self,
+        draft: &ActionDraft,
+        run: Option<Id>,
+        by: &Caller,
+    ) -> Result<ActionRecord, ActionError> {
         let _writer = lock(&self.writer);
         let at = now();
         let (replaced, settings) = {
@@ -124,7 +133,7 @@ impl Actions {
             }
             (replaced.cloned(), live.settings)
         };
-        let critical = self.critical(&draft);
+        let critical = self.critical(draft.app.as_deref(), &draft.targets);
         if let Some(reason) = &critical
             && !draft.allow_critical
             && !settings.allow_critical_ips
@@ -133,14 +142,19 @@ impl Actions {
             return Err(ActionError::Critical(FieldError::new("ip_cidr", reason)));
         }
         let origin = Origin {
-            origin: "operator",
+            origin: if run.is_some() {
+                "playbook"
+            } else {
+                "operator"
+            },
+            run,
             by: &by.name,
             at,
         };
         let replaces = replaced.as_ref().map(|action| action.row);
         let record = self
             .state
-            .add_action(&draft, critical.as_deref(), origin, replaces)?;
+            .add_action(draft, critical.as_deref(), origin, replaces)?;
         let action = &record.action;
         tracing::info!(
             id = %action.id,
@@ -288,14 +302,14 @@ impl Actions {
         lock(&self.proxies).note(app, proxies);
     }
 
-    fn critical(&self, draft: &ActionDraft) -> Option<String> {
-        let Targets::Ips(nets) = &draft.targets else {
+    /// Why these targets are critical to the application, or to one of all.
+    pub(crate) fn critical(&self, app: Option<&str>, targets: &Targets) -> Option<String> {
+        let Targets::Ips(nets) = targets else {
             return None;
         };
         let proxies = lock(&self.proxies);
         nets.iter().find_map(|net| {
-            let reason =
-                critical::range(net).or_else(|| proxies.reason(draft.app.as_deref(), net))?;
+            let reason = critical::range(net).or_else(|| proxies.reason(app, net))?;
             Some(format!("{} {reason}", network(net)))
         })
     }

@@ -4,9 +4,12 @@ mod actions;
 mod allowlist;
 mod audit;
 mod events;
+mod notifications;
 mod params;
 mod people;
+mod playbooks;
 mod problem;
+mod runs;
 
 use axum::Json;
 use axum::extract::State;
@@ -24,6 +27,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
     const ACT: Needs = Needs::Api(Role::Operator);
     const MANAGE: Needs = Needs::Api(Role::Admin);
     let mut routes = events::routes();
+    routes.extend(notifications::routes());
     routes.extend([
         get("/api/v1/outcomes", READ, outcomes),
         get("/api/v1/actions", READ, actions::list),
@@ -35,6 +39,20 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/api/v1/allowlist", READ, allowlist::list),
         post("/api/v1/allowlist", ACT, allowlist::add),
         delete("/api/v1/allowlist/{id}", ACT, allowlist::remove),
+        get("/api/v1/playbooks", READ, playbooks::list),
+        get("/api/v1/playbooks/{slug}", READ, playbooks::get),
+        put("/api/v1/playbooks/{slug}", ACT, playbooks::put),
+        delete("/api/v1/playbooks/{slug}", ACT, playbooks::remove),
+        put("/api/v1/playbooks/{slug}/stage", ACT, playbooks::stage),
+        get(
+            "/api/v1/playbooks/{slug}/versions",
+            READ,
+            playbooks::versions,
+        ),
+        post("/api/v1/playbooks/{slug}/undo", ACT, playbooks::undo),
+        get("/api/v1/runs", READ, runs::list),
+        get("/api/v1/runs/{id}", READ, runs::get),
+        post("/api/v1/runs/{id}/undo", ACT, runs::undo),
         get("/api/v1/people", MANAGE, people::list),
         post("/api/v1/people", MANAGE, people::add),
         get("/api/v1/people/{id}", MANAGE, people::get),

@@ -7,6 +7,10 @@ use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::auth::PersonError;
+use crate::fields::FieldError;
+use crate::notify::NotifyError;
+use crate::playbooks::PlaybookError;
+use crate::playbooks::limits::MAX_PLAYBOOKS;
 use crate::state::{Role, StateError};
 use crate::store::{FilterError, StoreError};
 
@@ -106,7 +110,7 @@ impl From<StoreError> for Problem {
 impl From<ActionError> for Problem {
     fn from(error: ActionError) -> Self {
         match error {
-            ActionError::Field(error) => Self::field(&error.field, error.to_string()),
+            ActionError::Field(error) => error.into(),
             ActionError::Critical(error) => {
                 let detail =
                     format!("{error}; post it with \"allow_critical\": true if that is meant");
@@ -118,16 +122,62 @@ impl From<ActionError> for Problem {
     }
 }
 
+impl From<PlaybookError> for Problem {
+    fn from(error: PlaybookError) -> Self {
+        match error {
+            PlaybookError::Field(error) => Self {
+                position: error.position,
+                ..Self::field(&error.field, error.to_string())
+            },
+            PlaybookError::Changed(0) => {
+                let detail = "version: there is no such playbook; 0 makes a new one".to_owned();
+                Self::conflict(detail, Some("version".to_owned()))
+            }
+            PlaybookError::Changed(version) => {
+                let detail =
+                    format!("version: {version} is there, which someone else may have made");
+                Self::conflict(detail, Some("version".to_owned()))
+            }
+            PlaybookError::Full => {
+                let detail = format!("there are {MAX_PLAYBOOKS} playbooks, the limit");
+                Self::conflict(detail, None)
+            }
+            PlaybookError::State(error) => error.into(),
+        }
+    }
+}
+
 impl From<PersonError> for Problem {
     fn from(error: PersonError) -> Self {
         match error {
-            PersonError::Field(error) => Self::field(&error.field, error.to_string()),
+            PersonError::Field(error) => error.into(),
             PersonError::Conflict(error) => {
                 let detail = error.to_string();
                 Self::conflict(detail, Some(error.field))
             }
             PersonError::Unknown => Self::not_found(),
             PersonError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<FieldError> for Problem {
+    fn from(error: FieldError) -> Self {
+        Self::field(&error.field, error.to_string())
+    }
+}
+
+impl From<NotifyError> for Problem {
+    fn from(error: NotifyError) -> Self {
+        match error {
+            NotifyError::Field(error) => error.into(),
+            NotifyError::Conflict(error) => {
+                let detail = error.to_string();
+                Self::conflict(detail, Some(error.field))
+            }
+            NotifyError::Unknown => Self::not_found(),
+            NotifyError::State(error) => error.into(),
+            NotifyError::Internal(error) => error.into(),
         }
     }
 }

@@ -39,6 +39,15 @@ impl Caller {
         }
     }
 
+    /// A playbook, by its slug.
+    pub(crate) fn playbook(slug: &str) -> Self {
+        Self {
+            name: format!("playbook {slug}").into(),
+            role: Role::Operator,
+            ip: None,
+        }
+    }
+
     /// Someone who has not proved who they are.
     pub(crate) fn stranger(client: Client) -> Self {
         Self {

@@ -5,7 +5,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
 use super::Secret;
-use crate::actions::FieldError;
+use crate::fields::FieldError;
 use crate::server::blocking;
 
 /// The least characters of a password.

@@ -12,7 +12,7 @@ use sqreen::protocol::Timestamp;
 
 use self::sessions::Live;
 use super::{Caller, Client, Secret, TokenHash, random_hex};
-use crate::actions::FieldError;
+use crate::fields::FieldError;
 use crate::state::{Event, Id, PersonRecord, Role, StateError, StateStore};
 
 const SECOND: i64 = 1_000_000;

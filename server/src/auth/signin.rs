@@ -8,8 +8,8 @@ use super::passwords::{self, HashError, Passwords};
 use super::people::{People, PersonError};
 use super::throttle::Throttle;
 use super::{Caller, Client, Secret, TokenHash, random_hex};
-use crate::actions::FieldError;
 use crate::config::ServerConfig;
+use crate::fields::FieldError;
 use crate::state::{Event, Id, PersonRecord, StateError, StateStore};
 
 /// Why nobody is signed in.

@@ -50,12 +50,15 @@ fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let state = to.join("state.sqlite");
     SqliteState::copy(&from.join("state.sqlite"), &state)?;
     File::open(state)?.sync_all()?;
-    let ledger = to.join("outcomes.json");
-    match fs::copy(from.join("outcomes.json"), &ledger) {
-        Ok(_) => File::open(ledger)?.sync_all()?,
-        // No agent has told anything yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.into()),
+    // The windows of playbooks go no further than the events: what is newer than the copy of those begins anew.
+    for name in ["outcomes.json", "playbooks.checkpoint"] {
+        let file = to.join(name);
+        match fs::copy(from.join(name), &file) {
+            Ok(_) => File::open(file)?.sync_all()?,
+            // There is none before something was told, or evaluated.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(File::open(to)?.sync_all()?)
 }

@@ -13,6 +13,8 @@ use ipnet::IpNet;
 pub(crate) use self::settings::{LogFormat, Settings};
 pub(crate) use self::sources::{ConfigError, Effective, Source, read};
 pub(crate) use self::table::TABLE;
+pub(crate) use self::values::duration;
+use crate::auth::Secret;
 use crate::enrich::EnrichmentFiles;
 use crate::ingest::IngestLimits;
 use crate::store::StoreOptions;
@@ -34,6 +36,16 @@ pub struct ServerConfig {
     pub(crate) store: StoreOptions,
     pub(crate) ingest: IngestLimits,
     pub(crate) enrichment: EnrichmentFiles,
+    pub(crate) smtp: Option<Smtp>,
+    pub(crate) notify_internal: bool,
+}
+
+/// The server that mail is sent by.
+#[derive(Clone, Debug)]
+pub(crate) struct Smtp {
+    /// It may hold a password.
+    pub(crate) url: Secret,
+    pub(crate) from: String,
 }
 
 impl ServerConfig {
@@ -50,6 +62,8 @@ impl ServerConfig {
             store: StoreOptions::new(),
             ingest: IngestLimits::new(),
             enrichment: EnrichmentFiles::new(),
+            smtp: None,
+            notify_internal: false,
         }
     }
 
@@ -107,6 +121,21 @@ impl ServerConfig {
         self
     }
 
+    /// The SMTP server that sends notifications by e-mail, such as `smtps://user:password@mail.example.com`, and the
+    /// address that they come from. `smtp://…?tls=required` is for STARTTLS, `smtp://…` without TLS.
+    pub fn smtp(mut self, url: impl Into<String>, from: impl Into<String>) -> Self {
+        let (url, from) = (Secret(url.into()), from.into());
+        self.smtp = Some(Smtp { url, from });
+        self
+    }
+
+    /// Says that webhooks may lead to addresses that are not on the Internet, such as those of the own network, and to
+    /// plain HTTP. Default: they may not.
+    pub fn notify_internal(mut self, allowed: bool) -> Self {
+        self.notify_internal = allowed;
+        self
+    }
+
     /// Options of the event store.
     pub fn store(mut self, options: StoreOptions) -> Self {
         self.store = options;
@@ -128,6 +157,8 @@ impl fmt::Debug for ServerConfig {
             .field("store", &self.store)
             .field("ingest", &self.ingest)
             .field("enrichment", &self.enrichment)
+            .field("smtp", &self.smtp)
+            .field("notify_internal", &self.notify_internal)
             .finish()
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) addr: SocketAddr,
     pub(super) admin_name: Option<String>,
     pub(super) admin_password: Option<Secret>,
+    pub(super) smtp_url: Option<Secret>,
+    pub(super) smtp_from: Option<String>,
     pub(crate) log: LevelFilter,
     pub(crate) log_format: LogFormat,
     pub(crate) tls_cert: Option<PathBuf>,
@@ -42,6 +44,8 @@ impl Settings {
             addr: SocketAddr::from(([127, 0, 0, 1], 8620)),
             admin_name: None,
             admin_password: None,
+            smtp_url: None,
+            smtp_from: None,
             log: LevelFilter::INFO,
             log_format: LogFormat::Text,
             tls_cert: None,
@@ -70,6 +74,14 @@ impl Settings {
             }
             (None, None) => {}
             _ => return Err("admin_name, admin_password: one is given without the other"),
+        }
+        match (&self.smtp_url, &self.smtp_from) {
+            (Some(url), Some(from)) => {
+                let server = self.server.clone();
+                self.server = server.smtp(&*url.0, from);
+            }
+            (None, None) => {}
+            _ => return Err("smtp_url, smtp_from: one is given without the other"),
         }
         match (self.rate_limit, self.rate_burst) {
             (Some(limit), burst) => {

@@ -9,6 +9,7 @@ use super::settings::{LogFormat, Set, Setting};
 use super::values::{duration, size};
 use crate::auth::{Secret, check_name, check_password};
 use crate::enrich::EnrichmentFiles;
+use crate::notify::{is_address, is_smtp_url};
 
 const TIME: &str = "a time such as 30s, 5min, 12h, 90d or 1y";
 const SIZE: &str = "a size such as 512KiB, 64MiB, 50GiB or 1TiB";
@@ -77,7 +78,7 @@ fn lists(files: EnrichmentFiles, text: &str) -> Option<EnrichmentFiles> {
 }
 
 /// All settings, in the order of the help.
-pub(crate) static TABLE: [Setting; 28] = [
+pub(crate) static TABLE: [Setting; 31] = [
     plain(
         "addr",
         "127.0.0.1:8620",
@@ -280,6 +281,33 @@ pub(crate) static TABLE: [Setting; 28] = [
         COUNT,
         "the most ids that are remembered for that, at 11 to 15 bytes each",
         |s, text| put(&mut s.server.store.dedupe_ids, count(text)),
+    ),
+    secret(
+        "smtp_url",
+        "",
+        "a URL such as smtps://user:password@mail.example.com or smtp://mail.example.com:587?tls=required",
+        "the SMTP server that sends notifications by e-mail",
+        |s, text| {
+            let url = is_smtp_url(text).then(|| Secret(text.to_owned()));
+            put(&mut s.smtp_url, url.map(Some))
+        },
+    ),
+    plain(
+        "smtp_from",
+        "",
+        "an address such as sqreen@example.com",
+        "the address that these mails come from",
+        |s, text| {
+            let address = is_address(text).then(|| text.to_owned());
+            put(&mut s.smtp_from, address.map(Some))
+        },
+    ),
+    plain(
+        "notify_internal",
+        "false",
+        "true or false",
+        "whether webhooks may lead to addresses that are not on the Internet, and to plain HTTP",
+        |s, text| put(&mut s.server.notify_internal, text.parse().ok()),
     ),
     plain(
         "geo_country_file",

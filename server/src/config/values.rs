@@ -21,7 +21,7 @@ const SIZES: [(&str, u64); 5] = [
 ];
 
 /// A number with its unit, such as `90d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     of_unit(text, &TIMES).map(Duration::from_secs)
 }
 

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 use sqreen::protocol::{Metric, MetricSignal, Timestamp, names};
 
+use super::facts::address;
 use super::identity;
-use super::normalise::{Normaliser, address};
+use super::normalise::Normaliser;
 
 /// The most events that the counts of one body become; what is above is counted as ignored, as
 /// `<metric>:above_limit`.
@@ -103,10 +104,11 @@ impl Normaliser<'_> {
         let (user, ip) = whom(key);
         event.user = user.map(|user| user.into_iter().collect());
         event.ip = ip.as_deref().and_then(address);
+        self.enrichment.describe(&mut event);
         event.properties =
             success.map(|success| Map::from_iter([("success".to_owned(), success.into())]));
         event.aggregated = true;
-        self.take(id.to_string(), event);
+        self.take(id.to_string(), &event);
     }
 }
 

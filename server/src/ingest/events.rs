@@ -16,7 +16,7 @@ use tokio::sync::SemaphorePermit;
 use super::answer::{self, Refusal};
 use super::body::{Body, closing};
 use super::ignored::Kinds;
-use super::normalise::{Normalised, Normaliser, Row};
+use super::normalise::{Normalised, Normaliser};
 use super::session::Session;
 use crate::server::App;
 use crate::sessions::Agent;
@@ -63,7 +63,7 @@ pub(super) async fn signals(
     sent: Sent,
 ) -> Response {
     let read = |normaliser: &mut Normaliser<'_>, signals: Vec<Signal>| {
-        for signal in &signals {
+        for signal in signals {
             normaliser.signal(signal);
         }
     };
@@ -79,7 +79,7 @@ pub(super) async fn signal(
     let read = |normaliser: &mut Normaliser<'_>, signal: Value| {
         // A signal reads any JSON.
         if let Ok(signal) = serde_json::from_value(signal) {
-            normaliser.signal(&signal);
+            normaliser.signal(signal);
         }
     };
     plain(&app, &agent, take(&app, &agent, sent, read).await)
@@ -138,7 +138,7 @@ pub(super) fn lost(app: &App, agent: &Agent, refusal: &Refusal) {
 }
 
 /// What became of the events of a body.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Outcome {
     accepted: u64,
     verdicts: Vec<Verdict>,
@@ -183,24 +183,14 @@ async fn keep(
     if !normalised.proxies.is_empty() {
         app.actions.note_proxies(&agent.app, normalised.proxies);
     }
-    let mut outcome = Outcome::default();
-    let mut ids = Vec::with_capacity(normalised.rows.len());
-    let mut events = Vec::with_capacity(normalised.rows.len());
-    for Row { id, event } in normalised.rows {
-        match event {
-            Ok(event) => {
-                ids.push(id);
-                events.push(event);
-            }
-            Err(reason) => outcome.verdicts.push(Verdict {
-                id,
-                kind: VerdictKind::Rejected(reason),
-            }),
-        }
-    }
+    let mut outcome = Outcome {
+        accepted: 0,
+        verdicts: normalised.refused,
+    };
     app.metrics.reject(outcome.verdicts.len());
+    let events = normalised.events;
     if !events.is_empty() {
-        let kib = u32::try_from(normalised.stored.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        let kib = u32::try_from(events.bytes().div_ceil(1 << 10)).unwrap_or(u32::MAX);
         let _storing = app
             .intake
             .storing
@@ -208,9 +198,9 @@ async fn keep(
             .await
             .map_err(closing)?;
         drop(reading);
-        let verdicts = app.store.append(events).await?;
+        let verdicts = app.store.append_batch(events).await?;
         app.intake.rates.charge(&agent.app, verdicts.len() as u64);
-        for (id, verdict) in ids.into_iter().zip(verdicts) {
+        for (id, verdict) in normalised.ids.into_iter().zip(verdicts) {
             match verdict {
                 store::Verdict::Accepted => outcome.accepted += 1,
                 store::Verdict::Duplicate => outcome.verdicts.push(Verdict {

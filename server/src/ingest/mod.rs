@@ -13,6 +13,7 @@ mod body;
 mod control;
 mod counts;
 mod events;
+mod facts;
 mod identity;
 mod ignored;
 mod intake;

@@ -1,19 +1,20 @@
 //! From what agents send to what is stored: one row per event, with the facts of its request.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 use sqreen::protocol::{
-    Actor, Point, RequestInfo, RequestRecord, ResponseInfo, SdkCall, Signal, Timestamp, Trace,
-    TrackOptions, names,
+    Point, RequestRecord, SdkCall, Signal, Timestamp, Trace, TrackOptions, Verdict, VerdictKind,
+    names,
 };
 
+use super::facts::{Facts, address, user};
 use super::ignored::Kinds;
-use super::{identity, kinds, request, scrub};
+use super::{kinds, request, scrub};
 use crate::enrich::Lookup;
 use crate::sessions::Agent;
-use crate::store::{EventId, StoreError, StoredEvent};
+use crate::store::{AppendBatch, EventId, StoreError, StoredEvent};
 
 /// The most bytes of an event's name.
 const MAX_NAME: usize = 256;
@@ -25,24 +26,17 @@ const MAX_EVENTS: usize = 20_000;
 /// The most proxies that are noted of one batch.
 const MAX_PROXIES: usize = 64;
 
-/// An event, ready to be stored or refused for good.
-#[derive(Debug)]
-pub(super) struct Row {
-    /// The id as the agent gave it, or as it was derived.
-    pub(super) id: String,
-    pub(super) event: Result<StoredEvent, String>,
-}
-
-/// Collects the rows of one batch.
+/// Collects the events of one batch.
 #[derive(Debug)]
 pub(super) struct Normaliser<'a> {
     pub(super) agent: &'a Agent,
     pub(super) received: i64,
     /// Events that were made of counts.
     pub(super) counted: u64,
-    enrichment: Lookup,
-    stored: usize,
-    rows: Vec<Row>,
+    pub(super) enrichment: Lookup,
+    events: AppendBatch,
+    ids: Vec<String>,
+    refused: Vec<Verdict>,
     /// Addresses that passed requests on.
     proxies: BTreeSet<IpAddr>,
     ignored: Kinds,
@@ -51,35 +45,21 @@ pub(super) struct Normaliser<'a> {
 /// What a body came to.
 #[derive(Debug)]
 pub(super) struct Normalised {
-    pub(super) rows: Vec<Row>,
-    /// Bytes that the events take stored.
-    pub(super) stored: usize,
+    pub(super) events: AppendBatch,
+    /// The id of each of these, as the agent gave it or as it was derived.
+    pub(super) ids: Vec<String>,
+    /// What was refused for good.
+    pub(super) refused: Vec<Verdict>,
     /// Addresses that passed requests on.
     pub(super) proxies: BTreeSet<IpAddr>,
     pub(super) ignored: Kinds,
 }
 
-/// What the events of one request share.
-#[derive(Debug)]
-struct Facts<'a> {
-    ip: Option<&'a str>,
-    request: Option<&'a RequestInfo>,
-    user_agent: Option<&'a str>,
-    response: Option<&'a ResponseInfo>,
-    user: Option<&'a Map<String, Value>>,
-    traits: Option<&'a Map<String, Value>>,
-    time: Option<Timestamp>,
-    /// Whether an event says that the body is collected; then it is for the events that say so.
-    body_is_asked_for: bool,
-    /// How many equal events there were before.
-    ordinals: HashMap<EventId, u32>,
-}
-
 /// An event as it was sent.
 #[derive(Debug)]
-struct Sent<'a> {
-    id: Option<&'a str>,
-    name: &'a str,
+struct Sent {
+    id: Option<String>,
+    name: String,
     time: Option<Timestamp>,
     options: TrackOptions,
     /// Its content as text, to derive an id from; empty where it has an id.
@@ -101,8 +81,9 @@ impl<'a> Normaliser<'a> {
             received: Timestamp::now().as_micros(),
             counted: 0,
             enrichment,
-            stored: 0,
-            rows: Vec::new(),
+            events: AppendBatch::with_limit(MAX_STORED),
+            ids: Vec::new(),
+            refused: Vec::new(),
             proxies: BTreeSet::new(),
             ignored: Kinds::default(),
         }
@@ -110,8 +91,9 @@ impl<'a> Normaliser<'a> {
 
     pub(super) fn finish(self) -> Normalised {
         Normalised {
-            rows: self.rows,
-            stored: self.stored,
+            events: self.events,
+            ids: self.ids,
+            refused: self.refused,
             proxies: self.proxies,
             ignored: self.ignored,
         }
@@ -139,8 +121,8 @@ impl<'a> Normaliser<'a> {
     pub(super) fn record(&mut self, mut record: RequestRecord) {
         self.note_proxy(&record);
         self.observed(&record.observed);
-        let mut identify = None;
-        let mut calls = Vec::new();
+        let mut facts = self.facts();
+        let mut tracked = Vec::new();
         for mut sent in std::mem::take(&mut record.observed.sdk) {
             let (id, time) = (sent.id.take(), sent.time);
             let content = content(id.as_deref(), || serde_json::to_string(&sent.args).ok());
@@ -148,83 +130,75 @@ impl<'a> Normaliser<'a> {
                 Ok(SdkCall::Identify {
                     identifiers,
                     traits,
-                }) => identify = Some((identifiers, traits)),
-                call => calls.push((id, time, content, call)),
-            }
-        }
-        let mut facts = Facts {
-            ip: record.client_ip.as_deref(),
-            request: record.request.as_ref(),
-            user_agent: record.request.as_ref().and_then(|request| request.user_agent.as_deref()),
-            response: record.response.as_ref(),
-            user: identify.as_ref().map(|(identifiers, _)| identifiers),
-            traits: identify.as_ref().map(|(_, traits)| traits),
-            time: None,
-            body_is_asked_for: calls.iter().any(
-                |(.., call)| matches!(call, Ok(SdkCall::Track { options, .. }) if options.collect_body),
-            ),
-            ordinals: HashMap::new(),
-        };
-        for (id, time, content, call) in calls {
-            match call {
-                Ok(SdkCall::Identify { .. }) => {}
-                Ok(SdkCall::Track { name, options }) => self.event(
-                    &mut facts,
-                    Sent {
-                        id: id.as_deref(),
-                        name: &name,
+                }) => facts.identified(Some(identifiers), Some(traits)),
+                Ok(SdkCall::Track { name, options }) => {
+                    facts.body_is_asked_for |= options.collect_body;
+                    tracked.push(Ok(Sent {
+                        id,
+                        name,
                         time,
                         options,
                         content,
-                    },
-                ),
-                Err(error) => match id {
-                    Some(id) => self.refuse(id, error.to_string()),
-                    None => self.ignore("sdk_call", 1),
-                },
+                    }));
+                }
+                Err(error) => tracked.push(Err((id, error))),
+            }
+        }
+        facts.client(record.client_ip, &mut self.enrichment);
+        facts.event.status = record.response.and_then(|response| response.status);
+        if let Some(mut request) = record.request {
+            facts.event.user_agent = request.user_agent.take();
+            request::describe(&mut facts.event, request);
+        }
+        self.scrub(&mut facts);
+        for sent in tracked {
+            match sent {
+                Ok(sent) => self.event(&mut facts, sent),
+                Err((Some(id), error)) => self.refuse(id, error.to_string()),
+                Err((None, _)) => self.ignore("sdk_call", 1),
             }
         }
     }
 
-    pub(super) fn signal(&mut self, signal: &Signal) {
+    pub(super) fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Trace(trace) => self.trace(trace),
-            Signal::Point(point) => {
-                let actor = point.actor.as_ref();
-                let mut facts = Facts {
-                    user_agent: actor.and_then(|actor| actor.user_agent.as_deref()),
-                    ..Facts::of_actor(actor)
-                };
-                self.point(&mut facts, point);
+            Signal::Trace(trace) => self.trace(*trace),
+            Signal::Point(mut point) => {
+                let mut facts = self.facts();
+                if let Some(actor) = point.actor.take() {
+                    facts.actor(actor, &mut self.enrichment);
+                }
+                self.scrub(&mut facts);
+                self.point(&mut facts, *point);
             }
-            Signal::Metric(metric) => self.metric_signal(metric),
+            Signal::Metric(metric) => self.metric_signal(&metric),
             Signal::Other(_) => self.ignore("signal", 1),
         }
     }
 
-    fn trace(&mut self, trace: &Trace) {
-        let request = &trace.context.request;
-        let mut facts = Facts {
-            request: Some(request),
-            user_agent: request
-                .user_agent
-                .as_deref()
-                .or(trace.actor.user_agent.as_deref()),
-            response: trace.context.response.as_ref(),
-            time: trace.time,
-            body_is_asked_for: trace.data.iter().any(asks_for_body),
-            ..Facts::of_actor(Some(&trace.actor))
-        };
-        for signal in &trace.data {
+    fn trace(&mut self, trace: Trace) {
+        let mut facts = self.facts();
+        facts.actor(trace.actor, &mut self.enrichment);
+        let mut request = trace.context.request;
+        if let Some(user_agent) = request.user_agent.take() {
+            facts.event.user_agent = Some(user_agent);
+        }
+        request::describe(&mut facts.event, request);
+        let response = trace.context.response;
+        facts.event.status = response.and_then(|response| response.status);
+        facts.time = trace.time;
+        facts.body_is_asked_for = trace.data.iter().any(asks_for_body);
+        self.scrub(&mut facts);
+        for signal in trace.data {
             match signal {
-                Signal::Point(point) => self.point(&mut facts, point),
-                Signal::Metric(metric) => self.metric_signal(metric),
+                Signal::Point(point) => self.point(&mut facts, *point),
+                Signal::Metric(metric) => self.metric_signal(&metric),
                 Signal::Trace(_) | Signal::Other(_) => self.ignore("signal", 1),
             }
         }
     }
 
-    fn point(&mut self, facts: &mut Facts<'_>, point: &Point) {
+    fn point(&mut self, facts: &mut Facts, point: Point) {
         let name = point.signal_name.as_str();
         let from_sdk = point
             .source
@@ -234,50 +208,66 @@ impl<'a> Normaliser<'a> {
             && !name.starts_with(names::SDK_PREFIX)
             && !name.starts_with(names::ACTION_PREFIX)
         {
-            return self.ignore(&kinds::of_point(point), 1);
+            return self.ignore(&kinds::of_point(&point), 1);
         }
-        let options = serde_json::from_value(point.payload.clone()).unwrap_or_default();
+        let content = format!("{name}{}", point.payload);
         let sent = Sent {
             id: None,
-            name,
+            name: point.signal_name,
             time: point.time,
-            options,
-            content: format!("{name}{}", point.payload),
+            options: point.payload.into(),
+            content,
         };
         self.event(facts, sent);
     }
 
-    fn event(&mut self, facts: &mut Facts<'_>, sent: Sent<'_>) {
-        let (id, wire_id) = self.id(facts, &sent);
-        let name = self.name(&sent);
+    fn facts(&self) -> Facts {
+        let nothing_yet = EventId::from_bytes([0; 16]);
+        Facts::new(self.blank(nothing_yet, self.received, String::new()))
+    }
+
+    /// Removes secrets from what events share. This project's SDK has done so, by what the application configured.
+    fn scrub(&self, facts: &mut Facts) {
+        if !self.agent.capable {
+            scrub::event(&mut facts.event);
+        }
+    }
+
+    fn event(&mut self, facts: &mut Facts, sent: Sent) {
+        let given = sent.id.as_deref().and_then(|id| id.parse().ok());
+        let id = given.unwrap_or_else(|| facts.derive_id(sent.time, &sent.content));
+        let wire_id = sent.id.unwrap_or_else(|| id.to_string());
+        let mut options = sent.options;
+        let name = self.name(sent.name, &options);
         if name.is_empty() || name.len() > MAX_NAME {
             return self.refuse(wire_id, format!("name: not 1 to {MAX_NAME} bytes"));
         }
-        let mut options = sent.options;
         let blocked = blocked_user(&name, &mut options);
         let time = options.timestamp.or(sent.time).or(facts.time);
-        let time = time.map_or(self.received, Timestamp::as_micros);
-        let mut event = self.blank(id, time, name);
-        let own = options.user_identifiers.filter(|user| !user.is_empty());
-        let user = own.or_else(|| facts.user.filter(|user| !user.is_empty()).cloned());
-        let user = user.or(blocked);
-        event.user = user.map(|user| user.into_iter().collect());
-        event.traits = facts.traits.filter(|traits| !traits.is_empty()).cloned();
+        let event = &mut facts.event;
+        event.id = id;
+        event.time = time.map_or(self.received, Timestamp::as_micros);
+        event.name = name;
         event.properties = Some(options.properties).filter(|properties| !properties.is_empty());
-        event.ip = facts.ip.and_then(address);
-        event.user_agent = facts.user_agent.map(str::to_owned);
-        event.status = facts.response.and_then(|response| response.status);
-        if let Some(request) = facts.request {
-            request::describe(&mut event, request);
-            if options.collect_body || !facts.body_is_asked_for {
-                event.body = request::body(&request.parameters);
-            }
-        }
-        // This project's SDK has scrubbed already, by what the application configured.
         if !self.agent.capable {
-            scrub::event(&mut event);
+            event.properties.iter_mut().for_each(scrub::members);
         }
+        let mut own_user = options.user_identifiers.and_then(user);
+        if event.user.is_none() {
+            own_user = own_user.or_else(|| blocked.map(|user| user.into_iter().collect()));
+        }
+        let shared_user = own_user.map(|own| event.user.replace(own));
+        let others_body = match options.collect_body || !facts.body_is_asked_for {
+            true => None,
+            false => event.body.take(),
+        };
         self.take(wire_id, event);
+        if let Some(user) = shared_user {
+            event.user = user;
+        }
+        if others_body.is_some() {
+            event.body = others_body;
+        }
     }
 
     /// An event with what is known of its agent.
@@ -289,65 +279,33 @@ impl<'a> Normaliser<'a> {
         event
     }
 
-    fn id(&self, facts: &mut Facts<'_>, sent: &Sent<'_>) -> (EventId, String) {
-        if let Some(id) = sent.id
-            && let Ok(parsed) = id.parse()
-        {
-            return (parsed, id.to_owned());
-        }
-        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
-        let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
-        let request = facts.request;
-        let rid = text(request.and_then(|request| request.rid.as_deref()));
-        let parts = [
-            self.agent.app.as_str(),
-            &rid,
-            // Go's requests often have no id, but a time.
-            &time(facts.time),
-            &time(sent.time),
-            &sent.content,
-            facts.ip.unwrap_or_default(),
-        ];
-        let first = identity::derive(&parts, 0);
-        let ordinal = facts.ordinals.entry(first).or_default();
-        let id = identity::derive(&parts, *ordinal);
-        *ordinal += 1;
-        let wire_id = sent.id.map_or_else(|| id.to_string(), str::to_owned);
-        (id, wire_id)
-    }
-
-    fn name(&self, sent: &Sent<'_>) -> String {
+    fn name(&self, sent: String, options: &TrackOptions) -> String {
         // Node reports what it blocked without the prefix in its older mode.
         let is_action = self.agent.agent_type == "nodejs"
             && matches!(
-                sent.name,
+                sent.as_str(),
                 "block_ip" | "block_user" | "redirect_ip" | "redirect_user"
             )
-            && sent.options.properties.contains_key("action_id");
+            && options.properties.contains_key("action_id");
         if is_action {
-            format!("{}{}", names::ACTION_PREFIX, sent.name)
+            format!("{}{sent}", names::ACTION_PREFIX)
         } else {
-            names::stored(sent.name).to_owned()
+            match sent.strip_prefix(names::SDK_PREFIX) {
+                Some(stored) => stored.to_owned(),
+                None => sent,
+            }
         }
     }
 
-    pub(super) fn take(&mut self, id: String, mut event: StoredEvent) {
-        if self.rows.len() >= MAX_EVENTS {
+    pub(super) fn take(&mut self, id: String, event: &StoredEvent) {
+        if self.ids.len() + self.refused.len() >= MAX_EVENTS {
             return self.refuse(id, format!("batch: more than {MAX_EVENTS} events"));
         }
-        self.enrichment.describe(&mut event);
-        match event.check() {
-            Ok(bytes) if self.stored + bytes <= MAX_STORED => {
-                self.stored += bytes;
-                self.rows.push(Row {
-                    id,
-                    event: Ok(event),
-                });
+        match self.events.push(event) {
+            Ok(()) => self.ids.push(id),
+            Err(StoreError::AppendTooLarge { limit, .. }) => {
+                self.refuse(id, format!("batch: takes more than {limit} bytes stored"));
             }
-            Ok(_) => self.refuse(
-                id,
-                format!("batch: takes more than {MAX_STORED} bytes stored"),
-            ),
             Err(StoreError::EventTooLarge { limit, .. }) => {
                 self.refuse(id, format!("event: larger than {limit} bytes"));
             }
@@ -364,28 +322,10 @@ impl<'a> Normaliser<'a> {
         if !self.agent.capable {
             self.ignore("event:rejected", 1);
         }
-        self.rows.push(Row {
+        self.refused.push(Verdict {
             id,
-            event: Err(reason),
+            kind: VerdictKind::Rejected(reason),
         });
-    }
-}
-
-impl<'a> Facts<'a> {
-    fn of_actor(actor: Option<&'a Actor>) -> Self {
-        Self {
-            ip: actor
-                .and_then(|actor| actor.ip_addresses.first())
-                .map(String::as_str),
-            request: None,
-            user_agent: None,
-            response: None,
-            user: actor.and_then(|actor| actor.identifiers.as_ref()),
-            traits: actor.and_then(|actor| actor.traits.as_ref()),
-            time: None,
-            body_is_asked_for: false,
-            ordinals: HashMap::new(),
-        }
     }
 }
 
@@ -402,11 +342,6 @@ fn blocked_user(name: &str, options: &mut TrackOptions) -> Option<Map<String, Va
         output.insert("user".to_owned(), Value::Object(identifiers));
     }
     output.get("user")?.as_object().cloned()
-}
-
-pub(super) fn address(text: &str) -> Option<IpAddr> {
-    let address: IpAddr = text.trim().parse().ok()?;
-    Some(address.to_canonical())
 }
 
 fn asks_for_body(signal: &Signal) -> bool {

@@ -51,7 +51,8 @@ pub(super) fn event(event: &mut StoredEvent) {
     event.referer.iter_mut().for_each(text);
 }
 
-fn members(object: &mut Map<String, Value>) {
+/// Removes the secrets of an object.
+pub(super) fn members(object: &mut Map<String, Value>) {
     for (name, of_name) in object {
         if is_secret(name) {
             *of_name = REDACTED.into();

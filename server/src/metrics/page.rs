@@ -11,7 +11,9 @@ use super::text::Page;
 use super::{Class, Metrics};
 use crate::api::Problem;
 use crate::enrich::Source;
+use crate::playbooks::RunnerStats;
 use crate::server::{App, Shared, blocking};
+use crate::state::{Channel, StateError};
 
 /// `GET /metrics`.
 pub(super) async fn answer(State(app): State<App>) -> Result<Response, Problem> {
@@ -42,6 +44,8 @@ fn page(shared: &Shared) -> String {
         "Open streams of security responses.",
         streams,
     );
+    notifications(&mut page, shared);
+    playbooks(&mut page, shared);
     if let Some(bytes) = resident_bytes() {
         let help = "Memory of the process that is in RAM.";
         page.gauge("process_resident_memory_bytes", help, bytes);
@@ -226,6 +230,91 @@ fn enrichment(page: &mut Page, shared: &Shared) {
         "Whether the file is there and cannot be taken as it is.",
         |source| Some(u64::from(source.has_failed())),
     );
+}
+
+fn notifications(page: &mut Page, shared: &Shared) {
+    fn borrowed(values: &[(String, u64)]) -> Vec<(&str, u64)> {
+        let values = values.iter();
+        values
+            .map(|(labels, value)| (labels.as_str(), *value))
+            .collect()
+    }
+    let counts = shared.notifier.counts().read();
+    page.counter(
+        "sqreen_notifications_total",
+        "Deliveries that were made or given up, tries that failed, and notices that found the line full.",
+        &borrowed(&counts),
+    );
+    let waiting = Channel::ALL.map(|channel| {
+        let count = shared.state.pending(channel)?;
+        Ok((format!("kind=\"{}\"", channel.name()), count))
+    });
+    // Without the store, there is no number, and zero would be a wrong one.
+    if let Ok(waiting) = waiting.into_iter().collect::<Result<Vec<_>, StateError>>() {
+        let help = "Deliveries that wait.";
+        page.gauges("sqreen_notifications_queued", help, &borrowed(&waiting));
+    }
+}
+
+fn playbooks(page: &mut Page, shared: &Shared) {
+    let RunnerStats {
+        engine,
+        missed,
+        runs,
+        checkpoint_bytes,
+    } = shared.runner.stats();
+    let gauges = [
+        (
+            "actors",
+            "Actors that playbooks remember, once for each.",
+            engine.actors,
+        ),
+        (
+            "actor_bytes",
+            "The memory that they take, roughly.",
+            engine.bytes,
+        ),
+        (
+            "checkpoint_bytes",
+            "Bytes of the last checkpoint.",
+            checkpoint_bytes,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        page.gauge(&format!("sqreen_playbooks_{name}"), help, value);
+    }
+    let counters = [
+        ("events", "Events that concerned a playbook.", engine.events),
+        (
+            "late_events",
+            "Of these, events that came too late to count.",
+            engine.late,
+        ),
+        (
+            "missed_events",
+            "Events that were stored and not evaluated.",
+            missed,
+        ),
+        ("firings", "How often a playbook fired.", engine.firings),
+        ("runs", "Firings that were decided.", runs),
+        (
+            "evicted_actors",
+            "Actors forgotten before their time, for others.",
+            engine.evicted,
+        ),
+        (
+            "trimmed_events",
+            "Events forgotten before their time, in one window.",
+            engine.trimmed,
+        ),
+    ];
+    for (name, help, value) in counters {
+        page.counter(
+            &format!("sqreen_playbooks_{name}_total"),
+            help,
+            &[("", value)],
+        );
+    }
 }
 
 /// The memory that is in RAM, where the system tells it.

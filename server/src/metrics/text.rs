@@ -19,7 +19,7 @@ impl Page {
     }
 
     pub(super) fn gauge(&mut self, name: &str, help: &str, value: u64) {
-        self.series(name, "gauge", help, &[("", value)]);
+        self.gauges(name, help, &[("", value)]);
     }
 
     pub(super) fn gauges(&mut self, name: &str, help: &str, values: &[(Labels<'_>, u64)]) {

@@ -48,3 +48,7 @@ pub const MAX_RESPONSE: Duration = Duration::from_secs(DAY);
 pub const USUAL_ACTORS_PER_HOUR: u32 = 100;
 /// Where a playbook does not say how many users make an address a shared one.
 pub const USUAL_SHARED_IP_USERS: u32 = 3;
+/// The most bytes of any other text, such as the name of an event or a field.
+pub const MAX_TEXT: usize = 512;
+/// The most bytes of the address that a redirect leads to.
+pub const MAX_URL: usize = 2_048;

@@ -1,9 +1,25 @@
 //! Playbooks: what abuse looks like in the events of an app, and what is done about it.
 
+mod checkpoint;
+mod draft;
+pub mod engine;
+pub mod file;
 pub mod limits;
 mod model;
+mod respond;
+mod runner;
+mod service;
+mod tell;
+mod templates;
+mod times;
+mod undo;
 
+pub(crate) use self::draft::write;
 pub use self::model::{
     Actor, ActorKind, Detection, EventName, Matcher, Playbook, Rails, Response, Rule, Stage,
 };
+pub(crate) use self::respond::{Responder, RunResponse, event_places, read_json, responses};
+pub(crate) use self::runner::{RunnerHandle, RunnerStats, start};
+pub(crate) use self::service::{Current, PlaybookError, Playbooks};
+pub use self::templates::{Template, templates};
 pub use crate::state::Kind;

@@ -205,6 +205,15 @@ pub struct Response {
     pub durations: Vec<Option<Duration>>,
 }
 
+impl Response {
+    /// For how long, after so many times before; `None` is for ever.
+    #[must_use]
+    pub fn duration(&self, times: usize) -> Option<Duration> {
+        let last = self.durations.len().saturating_sub(1);
+        self.durations.get(times.min(last)).copied().flatten()
+    }
+}
+
 /// What keeps a playbook from doing harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rails {

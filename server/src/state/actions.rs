@@ -11,13 +11,15 @@ use super::model::{Action, ActionDraft, ActionRecord, Id, Kind, ParseIdError, Ta
 use super::sqlite::SqliteState;
 
 const COLUMNS: &str = "row, id, app, kind, targets, url, dry_run, match_any, expires_at, \
-                       comment, origin, critical, created_at, created_by, lifted_at, lifted_by, replaced_by";
+                       comment, origin, critical, created_at, created_by, lifted_at, lifted_by, replaced_by, run";
 
 /// Who decides what, and when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
     /// Such as `operator`.
     pub(crate) origin: &'a str,
+    /// The run of a playbook that made it.
+    pub(crate) run: Option<Id>,
     pub(crate) by: &'a str,
     /// Microseconds since the Unix epoch.
     pub(crate) at: i64,
@@ -106,15 +108,20 @@ impl ActionStore for SqliteState {
         replaces: Option<i64>,
     ) -> Result<ActionRecord, StateError> {
         let id = Id::random()?;
-        let Origin { origin, by, at } = origin;
+        let Origin {
+            origin,
+            run,
+            by,
+            at,
+        } = origin;
         let expires_at = draft.duration.map(|duration| at.saturating_add(duration));
         self.with(|connection| {
             let mut write = || {
                 let transaction = connection.transaction()?;
                 transaction.execute(
                     "INSERT INTO actions (id, app, kind, targets, url, dry_run, match_any, expires_at,
-                                          comment, origin, critical, created_at, created_by)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                          comment, origin, critical, created_at, created_by, run)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                     params![
                         id.to_sql(),
                         draft.app,
@@ -128,7 +135,8 @@ impl ActionStore for SqliteState {
                         origin,
                         critical,
                         at,
-                        by
+                        by,
+                        run.map(Id::to_sql)
                     ],
                 )?;
                 let row = transaction.last_insert_rowid();
@@ -156,6 +164,7 @@ impl ActionStore for SqliteState {
                 }),
                 comment: draft.comment.clone(),
                 origin: origin.to_owned(),
+                run,
                 critical: critical.map(str::to_owned),
                 created_at: at,
                 created_by: by.to_owned(),
@@ -265,6 +274,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Result<ActionRecord, StateError>> {
         action: Arc::new(action),
         comment: row.get(9)?,
         origin: row.get(10)?,
+        run: row.get::<_, Option<i64>>(17)?.map(Id::from_sql),
         critical: row.get(11)?,
         created_at: row.get(12)?,
         created_by: row.get(13)?,

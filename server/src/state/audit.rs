@@ -31,6 +31,15 @@ pub(crate) enum Event {
     AllowRemoved,
     SettingsChanged,
     EventsExported,
+    PlaybookChanged,
+    PlaybookStaged,
+    PlaybookRemoved,
+    PlaybookUndone,
+    DestinationAdded,
+    DestinationChanged,
+    DestinationRemoved,
+    DestinationTested,
+    DeliveryReplayed,
 }
 
 impl Event {
@@ -54,6 +63,15 @@ impl Event {
             Self::AllowRemoved => "allowlist_removed",
             Self::SettingsChanged => "settings_changed",
             Self::EventsExported => "events_exported",
+            Self::PlaybookChanged => "playbook_changed",
+            Self::PlaybookStaged => "playbook_staged",
+            Self::PlaybookRemoved => "playbook_removed",
+            Self::PlaybookUndone => "playbook_undone",
+            Self::DestinationAdded => "destination_added",
+            Self::DestinationChanged => "destination_changed",
+            Self::DestinationRemoved => "destination_removed",
+            Self::DestinationTested => "destination_tested",
+            Self::DeliveryReplayed => "delivery_replayed",
         }
     }
 }

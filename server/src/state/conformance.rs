@@ -1,10 +1,15 @@
 //! What every state store does. A further implementation is one more test here.
 
+mod outbox;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use self::outbox::{
+    deliveries_are_kept_in_order, deliveries_stay, destinations_are_kept, destinations_stay,
+};
 use super::{
     ActionDraft, AllowDraft, Id, Kind, Origin, PersonRecord, Role, SessionRecord, Settings,
     SqliteState, StateError, StateStore, Targets, TokenKind, TokenRecord,
@@ -15,13 +20,15 @@ type Check = fn(&dyn StateStore);
 /// Runs each check on a fresh store, opens it again, and runs what must hold then.
 fn conforms(open: impl Fn(&Path) -> Arc<dyn StateStore>) {
     let dir = tempfile::tempdir().unwrap();
-    let checks: [(Check, Check); 6] = [
+    let checks: [(Check, Check); 8] = [
         (tokens_are_kept, tokens_stay),
         (apps_are_kept_once, apps_stay),
         (people_are_kept, people_stay),
         (settings_are_kept, settings_stay),
         (actions_are_kept_with_their_history, actions_stay),
         (the_allow_list_is_kept, the_allow_list_stays),
+        (destinations_are_kept, destinations_stay),
+        (deliveries_are_kept_in_order, deliveries_stay),
     ];
     for (number, (check, again)) in checks.into_iter().enumerate() {
         let path = dir.path().join(number.to_string());
@@ -232,6 +239,7 @@ fn draft(net: &str, duration: Option<i64>) -> ActionDraft {
 
 const BY: Origin<'_> = Origin {
     origin: "operator",
+    run: None,
     by: "ann",
     at: 10,
 };

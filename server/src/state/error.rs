@@ -1,6 +1,7 @@
 //! What can go wrong in the state store.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +34,13 @@ pub enum StateError {
         /// SQLite's answer.
         source: Arc<rusqlite::Error>,
     },
+    /// The file cannot be made, or kept from others.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: Arc<io::Error>,
+    },
     /// The store was closed.
     Closed,
     /// The system gave no random bytes for an id.
@@ -61,6 +69,7 @@ impl fmt::Display for StateError {
                 write!(f, "state store: {table} {row}: {column} cannot be read")
             }
             Self::Sqlite { action, source } => write!(f, "state store: {action} failed: {source}"),
+            Self::File { path, source } => write!(f, "state store: {}: {source}", path.display()),
             Self::Closed => f.write_str("state store: closed"),
             Self::Random => f.write_str("state store: the system has no random bytes"),
         }
@@ -71,6 +80,7 @@ impl std::error::Error for StateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Sqlite { source, .. } => Some(&**source),
+            Self::File { source, .. } => Some(&**source),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use super::error::StateError;
 
 /// Step `n` makes version `n + 1` of version `n`, which `PRAGMA user_version` tells. Steps that were released are never
 /// changed; a change is a step more.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 6] = [
     // Times are microseconds since the Unix epoch. `row` is the order of creation.
     "CREATE TABLE actions (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -111,6 +111,86 @@ const STEPS: [&str; 4] = [
     CREATE INDEX audit_at ON audit (at);
     CREATE TRIGGER audit_is_only_added_to BEFORE UPDATE ON audit
         BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;",
+    "CREATE TABLE playbooks (
+        slug TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        staged_at INTEGER NOT NULL,
+        staged_by TEXT NOT NULL,
+        tripped TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE playbook_versions (
+        slug TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        source TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        PRIMARY KEY (slug, version)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE runs (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        key BLOB NOT NULL UNIQUE,
+        slug TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        approved_by TEXT NOT NULL,
+        reason TEXT,
+        actor TEXT NOT NULL,
+        grouped TEXT,
+        at INTEGER NOT NULL,
+        decided_at INTEGER NOT NULL,
+        counted TEXT NOT NULL,
+        events TEXT NOT NULL,
+        responses TEXT NOT NULL,
+        undone_at INTEGER,
+        undone_by TEXT
+    ) STRICT;
+    CREATE INDEX runs_decided ON runs (decided_at);
+    CREATE INDEX runs_actor ON runs (slug, actor, decided_at);
+    CREATE INDEX runs_open ON runs (row) WHERE outcome = '';
+    ALTER TABLE actions ADD COLUMN run INTEGER;
+    CREATE INDEX actions_run ON actions (run) WHERE run IS NOT NULL;",
+    "CREATE TABLE destinations (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        name TEXT NOT NULL UNIQUE,
+        channel TEXT NOT NULL,
+        target TEXT NOT NULL,
+        secret TEXT,
+        playbooks TEXT,
+        digest INTEGER NOT NULL,
+        enabled INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE deliveries (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER NOT NULL UNIQUE,
+        destination INTEGER NOT NULL,
+        playbook TEXT,
+        notices INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        opened_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        since_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        answer TEXT
+    ) STRICT;
+    CREATE INDEX deliveries_pending ON deliveries (destination, row) WHERE status = 'pending';
+    CREATE INDEX deliveries_ended ON deliveries (status, ended_at);
+    CREATE TABLE notices (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        delivery INTEGER NOT NULL,
+        destination INTEGER NOT NULL,
+        notice TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (destination, notice)
+    ) STRICT;
+    CREATE INDEX notices_delivery ON notices (delivery, row);",
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

@@ -13,10 +13,15 @@ mod apps;
 mod audit;
 #[cfg(test)]
 mod conformance;
+mod delivery;
+mod destinations;
 mod error;
 mod migrations;
 mod model;
+mod outbox;
 mod people;
+mod playbooks;
+mod runs;
 mod sessions;
 mod settings;
 mod sqlite;
@@ -27,11 +32,17 @@ mod views;
 pub(crate) use self::actions::{ActionCursor, Origin};
 pub(crate) use self::allowlist::{AllowDraft, AllowEntry};
 pub(crate) use self::audit::{AuditEntry, AuditRecord, Event};
+pub(crate) use self::delivery::{
+    Delivery, DeliveryQuery, DeliveryStatus, Ended, Place, Queued, StoredNotice,
+};
+pub(crate) use self::destinations::{Channel, Destination};
 pub use self::error::StateError;
 pub use self::model::Kind;
 pub(crate) use self::model::{Action, ActionDraft, ActionRecord, Id, Targets, User, key, network};
 pub(crate) use self::people::PersonRecord;
 pub use self::people::Role;
+pub(crate) use self::playbooks::{Change, PlaybookRecord, Source, VersionRecord};
+pub(crate) use self::runs::{RunCount, RunQuery, RunRecord};
 pub(crate) use self::sessions::SessionRecord;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::sqlite::SqliteState;

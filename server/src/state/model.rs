@@ -254,6 +254,8 @@ pub(crate) struct ActionRecord {
     pub(crate) comment: String,
     /// Who or what decided it, such as `operator`.
     pub(crate) origin: String,
+    /// The run of a playbook that made it.
+    pub(crate) run: Option<Id>,
     /// Why its targets are critical, where that was allowed.
     pub(crate) critical: Option<String>,
     /// Microseconds since the Unix epoch.

@@ -1,7 +1,9 @@
 //! The connection.
 
+use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -27,6 +29,10 @@ impl SqliteState {
     ///
     /// [`StateError::Newer`] if a newer server has written it; [`StateError::Sqlite`] if it cannot be opened.
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
+        keep_private(path).map_err(|source| StateError::File {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        })?;
         let open = || {
             let connection = Connection::open(path)?;
             connection.busy_timeout(Self::PATIENCE)?;
@@ -44,6 +50,10 @@ impl SqliteState {
     /// Copies the file to another, which is made and must not be there, as it is at one moment, whoever writes to it
     /// meanwhile.
     pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StateError> {
+        keep_private(to).map_err(|source| StateError::File {
+            path: to.to_owned(),
+            source: Arc::new(source),
+        })?;
         let copy = || {
             let connection = Self::open_to_read(from)?;
             connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])
@@ -85,6 +95,23 @@ impl SqliteState {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes the file if it is not there, and keeps all but its owner from it: it holds secrets in clear. SQLite gives the
+/// files that it makes beside it the same mode.
+fn keep_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::fs::Permissions;
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+        let file = options.mode(0o600).open(path)?;
+        file.set_permissions(Permissions::from_mode(0o600))
+    }
+    #[cfg(not(unix))]
+    options.open(path).map(drop)
 }
 
 /// Whether the file itself is at fault.
@@ -148,6 +175,28 @@ mod tests {
         assert!(matches!(error, StateError::Newer { found, .. } if found == known + 1));
         assert!(error.to_string().contains("start a newer one"), "{error}");
         assert_eq!(version(&Connection::open(&path).unwrap()), known + 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.sqlite");
+        let mode = |name: &str| {
+            let file = std::fs::metadata(dir.path().join(name)).unwrap();
+            file.permissions().mode() & 0o777
+        };
+        // As an earlier server left it.
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let store = SqliteState::open(&path).unwrap();
+        SqliteState::copy(&path, &dir.path().join("copy")).unwrap();
+        for name in ["state.sqlite", "state.sqlite-wal", "copy"] {
+            assert_eq!(mode(name), 0o600, "{name}");
+        }
+        store.close().unwrap();
     }
 
     #[test]

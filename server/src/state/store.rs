@@ -6,8 +6,12 @@ use super::actions::ActionStore;
 use super::allowlist::AllowStore;
 use super::apps::AppStore;
 use super::audit::AuditStore;
+use super::destinations::DestinationStore;
 use super::error::StateError;
+use super::outbox::OutboxStore;
 use super::people::PersonStore;
+use super::playbooks::PlaybookStore;
+use super::runs::RunStore;
 use super::sessions::SessionStore;
 use super::settings::SettingStore;
 use super::tokens::TokenStore;
@@ -20,7 +24,11 @@ pub(crate) trait StateStore:
     + AllowStore
     + AppStore
     + AuditStore
+    + DestinationStore
+    + OutboxStore
     + PersonStore
+    + PlaybookStore
+    + RunStore
     + SessionStore
     + SettingStore
     + TokenStore

@@ -52,6 +52,8 @@ pub enum StoreError {
         /// The most that is taken, in bytes.
         limit: usize,
     },
+    /// Whoever asked needs the answer no longer, and cancelled the scan.
+    Cancelled,
     /// The question itself is wrong.
     Query(QueryError),
     /// The store failed inside; the text says how.
@@ -104,6 +106,7 @@ impl fmt::Display for StoreError {
                     "the events take {bytes} bytes together, the limit is {limit}"
                 )
             }
+            Self::Cancelled => f.write_str("store: the scan was cancelled"),
             Self::Query(error) => error.fmt(f),
             Self::Internal(text) => write!(f, "store: {text}"),
         }

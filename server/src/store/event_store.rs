@@ -4,14 +4,15 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::append::AppendBatch;
 use super::consume::{Consumer, Position};
 use super::error::StoreError;
-use super::event::StoredEvent;
+use super::event::{EventId, StoredEvent};
 use super::filter::{Field, Filter};
 use super::follow::Follower;
 use super::query::{
-    EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor, Searched,
-    Step, TimeRange,
+    Cursor, EventPage, EventQuery, GroupQuery, Groups, Histogram, HistogramQuery, ScanMonitor,
+    Searched, Step, TimeRange,
 };
 use super::row::EventFields;
 use crate::histogram::Times;
@@ -41,11 +42,22 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The future answers a [`StoreError`] if nothing was stored: the events are too large
-    /// ([`EventTooLarge`](StoreError::EventTooLarge), [`EventTooDeep`](StoreError::EventTooDeep),
-    /// [`AppendTooLarge`](StoreError::AppendTooLarge)), the disk refused ([`Io`](StoreError::Io)), or the store is
-    /// [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+    /// The future answers a [`StoreError`] if nothing was stored: the disk refused ([`Io`](StoreError::Io)), or the
+    /// store is [`Overloaded`](StoreError::Overloaded) or [`Closed`](StoreError::Closed).
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+
+    /// Puts the events together and stores them as [`append_batch`](Self::append_batch) does.
+    ///
+    /// # Errors
+    ///
+    /// As there, and those of [`AppendBatch::push`] if an event is not taken.
+    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(async move {
+            let batch = AppendBatch::of(&events)?;
+            drop(events);
+            self.append_batch(batch).await
+        })
+    }
 
     /// Hands out a page of events, newest first, each as soon as none can come before it, and tells of progress
     /// about every ten thousand rows. Blocks on the disk: call it where blocking is allowed.
@@ -68,18 +80,45 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn query(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn query(&self, query: &EventQuery, monitor: &ScanMonitor) -> Result<EventPage, StoreError> {
         let mut events = Vec::new();
-        let searched = self.search(query, &ScanMonitor::new(), &mut |step| {
+        let searched = self.search(query, monitor, &mut |step| {
             if let Step::Event(event) = step {
                 events.push(*event);
             }
         })?;
+        if searched.cancelled {
+            return Err(StoreError::Cancelled);
+        }
         Ok(EventPage {
             events,
             next: searched.next,
         })
+    }
+
+    /// The event of this id that happened at this time, in microseconds since the Unix epoch. Blocks on the disk: call
+    /// it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk refuses.
+    fn find(&self, id: EventId, time: i64) -> Result<Option<StoredEvent>, StoreError> {
+        // Time and id are the event's place in the order of events: it is the first one behind the next id.
+        let before = u128::from_be_bytes(*id.as_bytes()).checked_add(1);
+        let cursor = before.map(|before| format!("{time:016x}{before:032x}").parse::<Cursor>());
+        let query = EventQuery {
+            range: TimeRange {
+                from: Some(time),
+                to: Some(time.saturating_add(1)),
+            },
+            cursor: cursor.transpose()?,
+            ..EventQuery::new(Filter::default(), 1)
+        };
+        // It reads the rows of one microsecond.
+        let found = self.query(&query, &ScanMonitor::new())?.events.pop();
+        Ok(found.filter(|event| event.id == id))
     }
 
     /// Hands out every event that is meant, newest first, as [`search`](Self::search) does, in bounded memory
@@ -134,15 +173,21 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError>;
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError>;
 
     /// Answers the most frequent values of a field. Blocks on the disk: call it where blocking is allowed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Io`] if the disk refuses.
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError>;
+    /// [`StoreError::Query`] if the query is wrong, [`StoreError::Cancelled`] if the monitor is cancelled before the
+    /// end, [`StoreError::Io`] if the disk refuses.
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError>;
 
     /// Follows what is stored from now on.
     fn follow(&self) -> Follower;

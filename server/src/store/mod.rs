@@ -6,7 +6,8 @@
 //! # Example
 //!
 //! ```
-//! use sqreen_server::store::{EmbeddedStore, EventId, EventQuery, EventStore, Filter, StoreOptions, StoredEvent};
+//! use sqreen_server::store::{EmbeddedStore, EventId, EventQuery, EventStore, Filter, ScanMonitor, StoreOptions};
+//! use sqreen_server::store::StoredEvent;
 //!
 //! # let dir = tempfile::tempdir()?;
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -17,13 +18,14 @@
 //! let event = StoredEvent::new(id, 1_600_000_000_000_000, 1_600_000_000_000_000, "shop", "cart.checkout");
 //! store.append(vec![event]).await?;
 //!
-//! let page = store.query(&EventQuery::new(Filter::default(), 50))?;
+//! let page = store.query(&EventQuery::new(Filter::default(), 50), &ScanMonitor::new())?;
 //! assert_eq!(page.events[0].id, id);
 //! # Ok::<(), sqreen_server::store::StoreError>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod append;
 mod consume;
 pub mod embedded;
 mod error;
@@ -34,6 +36,7 @@ mod follow;
 mod query;
 mod row;
 
+pub use self::append::AppendBatch;
 pub use self::consume::{Consumed, Consumer, EventBatch, ParsePositionError, Position};
 pub use self::embedded::{EmbeddedStore, StoreOptions};
 pub use self::error::{QueryError, StoreError};

@@ -15,7 +15,7 @@ use super::text::{counted, duration, grouped, short, time};
 use crate::server::{App, blocking};
 use crate::sessions::Agent;
 use crate::state::TokenRecord;
-use crate::store::{Dimension, Field, Filter, Group, GroupQuery, Groups, TimeRange};
+use crate::store::{Dimension, Field, Filter, Group, GroupQuery, Groups, ScanMonitor, TimeRange};
 
 const PATH: &str = "/apps";
 const DAY: i64 = 86_400_000_000;
@@ -51,11 +51,12 @@ fn read(app: &App) -> Result<Known, Box<dyn std::error::Error + Send + Sync>> {
         },
         by: Field::Dimension(Dimension::App),
         limit: GroupQuery::MAX_LIMIT,
+        distinct: false,
     };
     Ok(Known {
         apps: app.state.apps()?,
         tokens: app.state.tokens()?,
-        events: app.store.groups(&query)?,
+        events: app.store.groups(&query, &ScanMonitor::new())?,
     })
 }
 

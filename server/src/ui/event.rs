@@ -17,10 +17,7 @@ use super::page;
 use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
-use crate::store::{
-    Cursor, Dimension, EventFields, EventId, EventQuery, Field, Filter, JsonField, StoreError,
-    StoredEvent, TimeRange,
-};
+use crate::store::{Dimension, EventFields, EventId, Field, JsonField, StoredEvent};
 
 /// The most values that are shown one by one; the JSON has them all.
 const VALUES: usize = 300;
@@ -59,7 +56,7 @@ pub(super) async fn show(
         );
     };
     let shared = Arc::clone(&app);
-    let found = blocking(move || find(&shared, id, time.as_micros())).await;
+    let found = blocking(move || shared.store.find(id, time.as_micros())).await;
     match found.and_then(|found| found) {
         Ok(Some(event)) => {
             let back = link(&event);
@@ -78,22 +75,6 @@ pub(super) async fn show(
             refuse(StatusCode::SERVICE_UNAVAILABLE, reason)
         }
     }
-}
-
-/// The event of this id and time, wherever it is in the order of events.
-fn find(app: &App, id: EventId, time: i64) -> Result<Option<StoredEvent>, StoreError> {
-    let before = u128::from_be_bytes(*id.as_bytes()).checked_add(1);
-    let cursor = before.map(|before| format!("{time:016x}{before:032x}").parse::<Cursor>());
-    let query = EventQuery {
-        range: TimeRange {
-            from: Some(time),
-            to: Some(time.saturating_add(1)),
-        },
-        cursor: cursor.transpose()?,
-        ..EventQuery::new(Filter::default(), 1)
-    };
-    let found = app.store.query(&query)?.events.pop();
-    Ok(found.filter(|event| event.id == id))
 }
 
 fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {

@@ -11,9 +11,11 @@ mod audit;
 mod delivery;
 mod event;
 mod explorer;
+mod notifications;
 mod page;
 mod people;
 mod signin;
+mod slow;
 mod text;
 mod views;
 
@@ -62,6 +64,21 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/people/{id}", MANAGE, people::change),
         post("/people/{id}/link", MANAGE, people::link),
         get("/audit", MANAGE, audit::show),
+        get("/notifications", ACT, notifications::show),
+        post("/notifications", MANAGE, notifications::add),
+        post("/notifications/{id}", MANAGE, notifications::change),
+        post("/notifications/{id}/remove", MANAGE, notifications::remove),
+        post("/notifications/{id}/test", ACT, notifications::test),
+        get(
+            "/notifications/deliveries/{id}",
+            ACT,
+            notifications::delivery,
+        ),
+        post(
+            "/notifications/deliveries/{id}/replay",
+            ACT,
+            notifications::replay,
+        ),
         get("/assets/{name}", OPEN, assets::get),
     ]
 }

@@ -72,7 +72,7 @@ async function enter(page, name, password) {
 }
 
 test("nobody sees a page without signing in", async () => {
-  for (const path of ["/", "/actions", "/actor?ip=198.51.100.7", "/delivery", "/apps", "/export?format=csv", "/people", "/audit"]) {
+  for (const path of ["/", "/actions", "/actor?ip=198.51.100.7", "/delivery", "/apps", "/export?format=csv", "/people", "/audit", "/notifications"]) {
     await visit(server, {}, async (page, visit) => {
       visit.expect(`answer: ${path.split("?")[0]} 401`);
       await page.goto(path);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqreen_server::store::{
     Cursor, Dimension, EventQuery, EventStore, Filter, HistogramQuery, JsonField, QueryError,
-    StoreError, StoredEvent, TimeRange, Verdict,
+    ScanMonitor, StoreError, StoredEvent, TimeRange, Verdict,
 };
 
 use crate::{T0, all, append, append_new, event, events, has, id, is, newest_first, pages};
@@ -77,7 +77,7 @@ pub(crate) fn pages_hold_every_event_once(store: &dyn EventStore) {
 pub(crate) fn pages_stay_stable_while_events_arrive(store: &dyn EventStore) {
     append_new(store, events(10..30));
     let first = store
-        .query(&EventQuery::new(Filter::default(), 10))
+        .query(&EventQuery::new(Filter::default(), 10), &ScanMonitor::new())
         .unwrap();
     append_new(store, events(30..50));
     append_new(store, events(0..10));
@@ -85,7 +85,7 @@ pub(crate) fn pages_stay_stable_while_events_arrive(store: &dyn EventStore) {
         cursor: first.next,
         ..EventQuery::new(Filter::default(), 1000)
     };
-    let second = store.query(&next).unwrap();
+    let second = store.query(&next, &ScanMonitor::new()).unwrap();
     assert_eq!(
         [first.events, second.events].concat(),
         newest_first(events(0..30))
@@ -94,7 +94,13 @@ pub(crate) fn pages_stay_stable_while_events_arrive(store: &dyn EventStore) {
         cursor: Some(Cursor::of(&event(0))),
         ..next
     };
-    assert_eq!(store.query(&after_the_last).unwrap().events, []);
+    assert_eq!(
+        store
+            .query(&after_the_last, &ScanMonitor::new())
+            .unwrap()
+            .events,
+        []
+    );
 }
 
 pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
@@ -187,7 +193,10 @@ pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
         assert_eq!(pages(store, filter, 3), expected, "user {text:?}");
     }
     let everything = HistogramQuery::new(Filter::default(), i64::MIN, i64::MAX, i64::MAX);
-    let counts = store.histogram(&everything).unwrap().counts;
+    let counts = store
+        .histogram(&everything, &ScanMonitor::new())
+        .unwrap()
+        .counts;
     let expected = |range: std::ops::Range<i64>| {
         stored
             .iter()
@@ -207,7 +216,10 @@ pub(crate) fn odd_values_come_back_as_they_were(store: &dyn EventStore) {
 pub(crate) fn wrong_queries_are_refused(store: &dyn EventStore) {
     for limit in [0, 1001, usize::MAX] {
         let error = store
-            .query(&EventQuery::new(Filter::default(), limit))
+            .query(
+                &EventQuery::new(Filter::default(), limit),
+                &ScanMonitor::new(),
+            )
             .unwrap_err();
         assert!(
             matches!(error, StoreError::Query(QueryError::Limit { given }) if given == limit),
@@ -230,7 +242,10 @@ pub(crate) fn wrong_queries_are_refused(store: &dyn EventStore) {
         );
     }
     let histogram = |from, to, bucket| match store
-        .histogram(&HistogramQuery::new(Filter::default(), from, to, bucket))
+        .histogram(
+            &HistogramQuery::new(Filter::default(), from, to, bucket),
+            &ScanMonitor::new(),
+        )
         .unwrap_err()
     {
         StoreError::Query(error) => error,
@@ -256,7 +271,10 @@ pub(crate) fn wrong_queries_are_refused(store: &dyn EventStore) {
         from: Some(5),
         to: Some(1),
     };
-    assert_eq!(store.query(&backwards).unwrap().events, []);
+    assert_eq!(
+        store.query(&backwards, &ScanMonitor::new()).unwrap().events,
+        []
+    );
 }
 
 pub(crate) fn what_is_too_large_is_refused_whole(store: &dyn EventStore) {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use sqreen_server::store::{
-    BoxFuture, Consumer, EmbeddedStore, EventFields, EventQuery, EventStore, Field, Filter,
-    Follower, GroupQuery, Groups, Histogram, HistogramQuery, Position, ScanMonitor, Searched, Step,
-    StoreError, StoreOptions, StoreStats, StoredEvent, TimeRange, Verdict,
+    AppendBatch, BoxFuture, Consumer, EmbeddedStore, EventFields, EventQuery, EventStore, Field,
+    Filter, Follower, GroupQuery, Groups, Histogram, HistogramQuery, Position, ScanMonitor,
+    Searched, Step, StoreError, StoreOptions, StoreStats, TimeRange, Verdict,
 };
 
 use crate::{checks, consuming, grouping, naive, oracle, rows, search};
@@ -64,8 +64,8 @@ fn embedded_store_conforms_while_it_seals_all_the_time() {
 struct SealedFirst(EmbeddedStore);
 
 impl EventStore for SealedFirst {
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
-        self.0.append(events)
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        self.0.append_batch(batch)
     }
 
     fn search(
@@ -91,14 +91,18 @@ impl EventStore for SealedFirst {
         self.0.scan_rows(filter, range, fields, monitor, sink)
     }
 
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError> {
         self.0.seal().unwrap();
-        self.0.histogram(query)
+        self.0.histogram(query, monitor)
     }
 
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
         self.0.seal().unwrap();
-        self.0.groups(query)
+        self.0.groups(query, monitor)
     }
 
     fn follow(&self) -> Follower {

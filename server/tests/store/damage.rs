@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 
 use sqreen_server::store::{
-    Dimension, EmbeddedStore, EventStore, HistogramQuery, StoreOptions, Verdict,
+    Dimension, EmbeddedStore, EventStore, HistogramQuery, ScanMonitor, StoreOptions, Verdict,
 };
 
 use crate::{T0, all, append, append_new, events, file, files, is, newest_first, open};
@@ -173,7 +173,10 @@ fn a_flipped_byte_anywhere_in_a_segment_is_never_served() {
         assert_eq!(all(&store), newest_first(events(0..100)), "flip at {at}");
         let shop = is(Dimension::App, "shop");
         let count = HistogramQuery::new(shop, T0, T0 + 1_000_000_000, 1_000_000_000);
-        assert_eq!(store.histogram(&count).unwrap().counts, [80]);
+        assert_eq!(
+            store.histogram(&count, &ScanMonitor::new()).unwrap().counts,
+            [80]
+        );
         assert_eq!(store.stats().damaged_segments, 1);
         drop(store);
         fs::remove_file(file(dir.path(), "segments", ".damaged")).unwrap();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sqreen_server::store::{
     Dimension, Distinct, EventStore, Field, Filter, Group, GroupQuery, HistogramQuery, JsonField,
-    QueryError, Series, StoreError, StoredEvent, TimeRange,
+    QueryError, ScanMonitor, Series, StoreError, StoredEvent, TimeRange,
 };
 
 use crate::{T0, append_new, events, is};
@@ -136,8 +136,9 @@ pub(crate) fn groups_agree_with_a_naive_count(store: &dyn EventStore) {
                     range,
                     by: by.clone(),
                     limit,
+                    distinct: true,
                 };
-                let found = store.groups(&query).unwrap();
+                let found = store.groups(&query, &ScanMonitor::new()).unwrap();
                 let expected = &rows[..limit.min(rows.len())];
                 assert_eq!(found.rows, expected, "{by:?} {filter:?}");
                 assert_eq!(found.values, exactly(values), "{by:?}");
@@ -183,7 +184,7 @@ pub(crate) fn histograms_by_field_agree_with_a_naive_count(store: &dyn EventStor
                 .for_each(|(sum, count)| *sum += count);
         }
         series.truncate(2);
-        let found = store.histogram(&query).unwrap();
+        let found = store.histogram(&query, &ScanMonitor::new()).unwrap();
         let breakdown = found.breakdown.unwrap();
         assert_eq!(found.counts, counts, "{by:?}");
         assert_eq!(breakdown.series, series, "{by:?}");
@@ -202,8 +203,9 @@ pub(crate) fn wrong_groups_and_series_are_refused(store: &dyn EventStore) {
             range: TimeRange::ALL,
             by: Field::Dimension(Dimension::Name),
             limit,
+            distinct: true,
         };
-        let error = store.groups(&query).unwrap_err();
+        let error = store.groups(&query, &ScanMonitor::new()).unwrap_err();
         let given =
             matches!(error, StoreError::Query(QueryError::Groups { given }) if given == limit);
         assert!(given, "{error}");
@@ -211,9 +213,9 @@ pub(crate) fn wrong_groups_and_series_are_refused(store: &dyn EventStore) {
     for series in [0, HistogramQuery::MAX_SERIES + 1] {
         let mut query = HistogramQuery::new(Filter::default(), 0, 5, 1);
         query.series = series;
-        store.histogram(&query).unwrap();
+        store.histogram(&query, &ScanMonitor::new()).unwrap();
         query.by = Some(Field::Dimension(Dimension::Name));
-        let error = store.histogram(&query).unwrap_err();
+        let error = store.histogram(&query, &ScanMonitor::new()).unwrap_err();
         let given =
             matches!(error, StoreError::Query(QueryError::Series { given }) if given == series);
         assert!(given, "{error}");

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use sqreen_server::store::{
     Check, Dimension, EmbeddedStore, EventId, EventQuery, EventStore, Field, Filter, JsonField,
-    StoreError, StoreOptions, StoredEvent, Test, TimeRange, Verdict,
+    ScanMonitor, StoreError, StoreOptions, StoredEvent, Test, TimeRange, Verdict,
 };
 
 /// A time in 2026, in microseconds since the Unix epoch.
@@ -122,7 +122,7 @@ fn pages(store: &dyn EventStore, wanted: impl Into<Wanted>, limit: usize) -> Vec
     query.range = range;
     let mut events = Vec::new();
     loop {
-        let page = store.query(&query).unwrap();
+        let page = store.query(&query, &ScanMonitor::new()).unwrap();
         assert!(page.events.len() <= limit);
         assert!(
             page.next.is_none() || page.events.len() == limit,

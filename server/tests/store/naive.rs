@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sqreen_server::store::{
-    Dimension, EventStore, Filter, HistogramQuery, JsonField, StoredEvent, TimeRange,
+    Dimension, EventStore, Filter, HistogramQuery, JsonField, ScanMonitor, StoredEvent, TimeRange,
 };
 
 use crate::{Lcg, T0, Wanted, append_new, events, has, is, newest_first, pages};
@@ -85,7 +85,7 @@ pub(crate) fn histograms_agree_with_a_naive_count(store: &dyn EventStore) {
             }
         }
         assert_eq!(
-            store.histogram(&query).unwrap().counts,
+            store.histogram(&query, &ScanMonitor::new()).unwrap().counts,
             expected,
             "round {round}: {query:?}"
         );

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use sqreen_server::store::{
     Check, Comparison, Dimension, EventId, EventStore, Field, Filter, HistogramQuery, JsonField,
-    StoredEvent, Test,
+    ScanMonitor, StoredEvent, Test,
 };
 
 use crate::{T0, append_new, id, newest_first, pages};
@@ -392,7 +392,7 @@ pub(crate) fn random_filters_agree_with_a_plain_reading(store: &dyn EventStore) 
     agree(&mut runner, &stored, |filter| {
         let found = pages(store, filter.clone(), 90);
         let query = HistogramQuery::new(filter.clone(), T0, T0 + 1_000, 1_000);
-        let counts = store.histogram(&query).unwrap().counts;
+        let counts = store.histogram(&query, &ScanMonitor::new()).unwrap().counts;
         assert_eq!(counts, [found.len() as u64], "{filter:?}");
         found.iter().map(|event| event.id).collect()
     });

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 use sqreen_server::store::{
-    Dimension, EventStore, Field, Filter, GroupQuery, JsonField, StoredEvent, TimeRange,
+    Dimension, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor, StoredEvent,
+    TimeRange,
 };
 
 use crate::{append_new, events, files, open};
@@ -44,8 +45,13 @@ fn segments_are_left_for_other_readers() {
             range: TimeRange::ALL,
             by,
             limit: 1000,
+            distinct: true,
         };
-        let rows = store.groups(&query).unwrap().rows.into_iter();
+        let rows = store
+            .groups(&query, &ScanMonitor::new())
+            .unwrap()
+            .rows
+            .into_iter();
         let rows =
             rows.map(|row| json!([row.value, row.events, row.ips.count, row.first, row.last]));
         rows.collect::<Vec<_>>()

@@ -25,17 +25,19 @@ pub(crate) fn run(dir: &Path, runs: u64) {
     );
     let filter = |text: &str| text.parse::<Filter>().expect("the filter is one");
     let newest = |text: String, limit: usize| {
-        let page = store.query(&EventQuery::new(filter(&text), limit));
+        let page = store.query(&EventQuery::new(filter(&text), limit), &ScanMonitor::new());
         page.expect("the query is answered").events.len() as u64
     };
     let group = |by: Field, text: String, range: TimeRange, limit: usize| {
         let filter = filter(&text);
-        let groups = store.groups(&GroupQuery {
+        let query = GroupQuery {
             filter,
             range,
             by,
             limit,
-        });
+            distinct: true,
+        };
+        let groups = store.groups(&query, &ScanMonitor::new());
         groups.expect("the query is answered").events
     };
     // Another day, event or actor in each run.
@@ -43,7 +45,9 @@ pub(crate) fn run(dir: &Path, runs: u64) {
         let to = END - run as i64 % (DAYS - 1) * DAY;
         let mut query = HistogramQuery::new(Filter::default(), to - DAY, to, DAY / 24);
         query.by = Some(Field::Dimension(Dimension::Name));
-        let histogram = store.histogram(&query).expect("the query is answered");
+        let histogram = store
+            .histogram(&query, &ScanMonitor::new())
+            .expect("the query is answered");
         histogram.counts.iter().sum()
     });
     measure(
@@ -83,7 +87,9 @@ pub(crate) fn run(dir: &Path, runs: u64) {
     measure("events per day by name, 30 days", runs.min(11), |_| {
         let mut query = HistogramQuery::new(Filter::default(), END - DAYS * DAY, END, DAY);
         query.by = Some(Field::Dimension(Dimension::Name));
-        let histogram = store.histogram(&query).expect("the query is answered");
+        let histogram = store
+            .histogram(&query, &ScanMonitor::new())
+            .expect("the query is answered");
         histogram.counts.iter().sum()
     });
     scan(&store, runs.min(5));

@@ -9,7 +9,7 @@ use sqreen::protocol::Timestamp;
 
 use super::super::params::Given;
 use super::super::problem::Problem;
-use crate::server::{App, blocking};
+use crate::server::{App, scanning};
 use crate::store::{
     Breakdown, Distinct, Group, GroupQuery, Groups, Histogram, HistogramQuery, QueryError,
     StoreError,
@@ -77,7 +77,7 @@ pub(super) async fn histogram(
         ..HistogramQuery::new(filter, from, to, chosen.unwrap_or_else(|| bucket(from, to)))
     };
     let store = Arc::clone(&app.store);
-    let histogram = blocking(move || store.histogram(&query)).await?;
+    let histogram = scanning(move |monitor| store.histogram(&query, monitor)).await;
     let histogram = histogram.map_err(|error| match error {
         StoreError::Query(QueryError::TooManyBuckets { given }) => {
             let most = HistogramQuery::MAX_BUCKETS;
@@ -129,9 +129,10 @@ pub(super) async fn groups(
         range,
         by: by.ok_or_else(|| Problem::field("by", "by: missing; it is a field, such as `ip`"))?,
         limit: limit.unwrap_or(DEFAULT_GROUPS),
+        distinct: true,
     };
     let store = Arc::clone(&app.store);
-    let groups = blocking(move || store.groups(&query)).await??;
+    let groups = scanning(move |monitor| store.groups(&query, monitor)).await?;
     Ok(Json(groups_view(&groups)))
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::params::Given;
 use super::super::problem::Problem;
 use super::view::EventView;
-use crate::server::{App, blocking};
+use crate::server::{App, scanning};
 use crate::store::Cursor;
 
 #[derive(Debug, Serialize)]
@@ -21,7 +21,7 @@ pub(super) struct Page {
 pub(super) async fn list(State(app): State<App>, given: Given) -> Result<Json<Page>, Problem> {
     let query = given.events()?;
     let store = Arc::clone(&app.store);
-    let page = blocking(move || store.query(&query)).await??;
+    let page = scanning(move |monitor| store.query(&query, monitor)).await?;
     Ok(Json(Page {
         events: page.events.into_iter().map(EventView::from).collect(),
         next: page.next,

@@ -97,7 +97,7 @@ impl Out {
             }
             Self::Parquet(writer, builder) => {
                 builder
-                    .push_event(event, 0)
+                    .push_event(event)
                     .map_err(|error| ParquetError::General(error.to_string()))?;
                 if builder.rows() >= GROUP_ROWS {
                     group(writer, std::mem::take(builder))?;

@@ -94,7 +94,7 @@ impl HotBatch {
 
 /// Puts rows together to a batch.
 #[derive(Debug, Default)]
-pub(super) struct BatchBuilder {
+pub(in crate::store) struct BatchBuilder {
     bytes: Vec<u8>,
     rows: Vec<HotRow>,
     symbols: Vec<Arc<str>>,
@@ -114,23 +114,38 @@ impl BatchBuilder {
     }
 
     /// The rows so far.
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::store) fn rows(&self) -> usize {
         self.rows.len()
     }
 
     /// The bytes so far.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::store) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Adds an event; `index` is its place in its append, for the error.
-    pub(super) fn push_event(
+    /// Adds an event. On an error the batch is as it was.
+    pub(super) fn push_event(&mut self, event: &StoredEvent) -> Result<(), StoreError> {
+        self.push_event_within(event, usize::MAX)
+    }
+
+    /// Adds an event, unless the batch would have more bytes than the limit. On an error the batch is as it was.
+    pub(in crate::store) fn push_event_within(
         &mut self,
         event: &StoredEvent,
-        index: usize,
+        limit: usize,
     ) -> Result<(), StoreError> {
+        let before = self.bytes.len();
         let start = self.start_row();
-        row::encode(event, index, &mut self.bytes, &mut self.json)?;
+        let encoded = row::encode(event, self.rows(), &mut self.bytes, &mut self.json);
+        let bytes = self.bytes.len();
+        let fits = match encoded {
+            Ok(()) if bytes > limit => Err(StoreError::AppendTooLarge { bytes, limit }),
+            encoded => encoded,
+        };
+        if let Err(error) = fits {
+            self.bytes.truncate(before);
+            return Err(error);
+        }
         let (app, name) = (self.symbol(&event.app), self.symbol(&event.name));
         self.end_row(start, event.time, event.id, event.ip, app, name);
         Ok(())
@@ -322,7 +337,7 @@ mod tests {
             format!("event {}", n % 3),
         );
         let mut builder = BatchBuilder::default();
-        builder.push_event(&event, 0).unwrap();
+        builder.push_event(&event).unwrap();
         builder.finish()
     }
 

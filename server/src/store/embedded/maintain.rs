@@ -179,7 +179,7 @@ fn read_all(segment: &Segment) -> Result<Vec<Arc<HotBatch>>, ReadError> {
     read_segment(segment, |events| {
         let mut builder = BatchBuilder::default();
         for event in &events {
-            builder.push_event(event, 0)?;
+            builder.push_event(event)?;
         }
         batches.push(Arc::new(builder.finish()));
         Ok(())

@@ -131,7 +131,7 @@ mod writer;
 pub(crate) use self::backup::copy;
 pub(crate) use self::check::{CheckReport, bytes, check};
 pub(crate) use self::export::export;
-pub(super) use self::hot::{HotBatch, HotRow};
+pub(super) use self::hot::{BatchBuilder, HotBatch, HotRow};
 pub(super) use self::hot_fields::HotFields;
 pub(crate) use self::import::read;
 pub use self::options::StoreOptions;

@@ -161,7 +161,7 @@ fn write_length(sink: &mut impl Write, mut length: usize) -> io::Result<()> {
 
 /// Appends the event to the buffer. `json` is a buffer to be used again.
 ///
-/// `index` is the event's place in its append, for the error.
+/// `index` is the event's place in its append, for the error; after one, a part may be in the buffer.
 pub(super) fn encode(
     event: &StoredEvent,
     index: usize,

@@ -10,18 +10,17 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 use super::files::Layout;
-use super::hot::{BatchBuilder, HotBatch};
 use super::journal_consumer::JournalConsumer;
 use super::maintain;
 use super::options::StoreOptions;
 use super::queue::Append;
 use super::recover::{Recovered, recover};
-use super::row;
 use super::scan::{self, RowScan, ScanError, Search};
 use super::sealer;
 use super::tail::Tail;
 use super::view::{Shared, View};
 use super::writer::{Writer, now};
+use crate::store::append::AppendBatch;
 use crate::store::consume::{Consumer, Position};
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
@@ -33,9 +32,6 @@ use crate::store::query::{
     TimeRange,
 };
 use crate::store::row::EventFields;
-
-/// The most bytes of one append, encoded.
-const MAX_APPEND_BYTES: usize = 32 << 20;
 
 /// An [`EventStore`] in one data directory. See the [module docs](super) for how it works.
 ///
@@ -147,13 +143,12 @@ impl EmbeddedStore {
 
     fn enqueue(
         &self,
-        events: &[StoredEvent],
+        batch: AppendBatch,
         imported: bool,
     ) -> Result<oneshot::Receiver<Result<Vec<Verdict>, StoreError>>, StoreError> {
-        let batch = Arc::new(encode(events)?);
         let (reply, answer) = oneshot::channel();
         self.shared.queue.push(Append {
-            batch,
+            batch: Arc::new(batch.rows.finish()),
             imported,
             reply,
         })?;
@@ -162,15 +157,14 @@ impl EmbeddedStore {
 
     fn store(
         &self,
-        events: Vec<StoredEvent>,
+        batch: AppendBatch,
         imported: bool,
     ) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
         Box::pin(async move {
-            if events.is_empty() {
+            if batch.is_empty() {
                 return Ok(Vec::new());
             }
-            let answer = self.enqueue(&events, imported)?;
-            drop(events);
+            let answer = self.enqueue(batch, imported)?;
             answer.await.unwrap_or(Err(StoreError::Closed))
         })
     }
@@ -180,7 +174,11 @@ impl EmbeddedStore {
         &self,
         events: Vec<StoredEvent>,
     ) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
-        self.store(events, true)
+        Box::pin(async move {
+            let batch = AppendBatch::of(&events)?;
+            drop(events);
+            self.store(batch, true).await
+        })
     }
 
     /// Runs a scan, again without the segment where it finds one damaged.
@@ -228,8 +226,8 @@ impl EmbeddedStore {
 }
 
 impl EventStore for EmbeddedStore {
-    fn append(&self, events: Vec<StoredEvent>) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
-        self.store(events, false)
+    fn append_batch(&self, batch: AppendBatch) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        self.store(batch, false)
     }
 
     fn search(
@@ -261,14 +259,18 @@ impl EventStore for EmbeddedStore {
         self.scan(|view| scan::rows(view, &mut rows, sink))
     }
 
-    fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, StoreError> {
+    fn histogram(
+        &self,
+        query: &HistogramQuery,
+        monitor: &ScanMonitor,
+    ) -> Result<Histogram, StoreError> {
         let buckets = query.validate()?;
-        self.scan(|view| scan::histogram(view, query, buckets))
+        self.scan(|view| scan::histogram(view, query, buckets, monitor))
     }
 
-    fn groups(&self, query: &GroupQuery) -> Result<Groups, StoreError> {
+    fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
         query.validate()?;
-        self.scan(|view| scan::groups(view, query))
+        self.scan(|view| scan::groups(view, query, monitor))
     }
 
     fn follow(&self) -> Follower {
@@ -301,20 +303,6 @@ impl Drop for EmbeddedStore {
             tracing::warn!(%error, "the data directory stays locked until the process ends");
         }
     }
-}
-
-fn encode(events: &[StoredEvent]) -> Result<HotBatch, StoreError> {
-    let mut builder = BatchBuilder::with_capacity(events.len(), events.len() * row::USUAL_BYTES);
-    for (index, event) in events.iter().enumerate() {
-        builder.push_event(event, index)?;
-        if builder.len() > MAX_APPEND_BYTES {
-            return Err(StoreError::AppendTooLarge {
-                bytes: builder.len(),
-                limit: MAX_APPEND_BYTES,
-            });
-        }
-    }
-    Ok(builder.finish())
 }
 
 fn lock(dir: &Path) -> Result<File, StoreError> {

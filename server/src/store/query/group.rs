@@ -15,6 +15,8 @@ pub struct GroupQuery {
     pub by: Field,
     /// How many values at most: 1 to [`GroupQuery::MAX_LIMIT`].
     pub limit: usize,
+    /// Whether to count the addresses and users of each value, which takes most of the time.
+    pub distinct: bool,
 }
 
 impl GroupQuery {
@@ -56,9 +58,10 @@ pub struct Group {
     pub value: String,
     /// How many events have it.
     pub events: u64,
-    /// How many addresses they came from.
+    /// How many addresses they came from; 0 and not exact where that was not asked.
     pub ips: Distinct,
-    /// How many users they are of; two users are the same if all their identifiers are.
+    /// How many users they are of; two users are the same if all their identifiers are. 0 and not exact where that
+    /// was not asked.
     pub users: Distinct,
     /// When the first of them happened, in microseconds since the Unix epoch.
     pub first: i64,

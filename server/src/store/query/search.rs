@@ -20,7 +20,7 @@ impl ScanMonitor {
         Self::default()
     }
 
-    /// Asks the scan to stop soon: it ends after the rows at hand, some ten thousand at most.
+    /// Asks the scan to stop soon: it ends after the rows at hand, some ten thousand in a search, a row group in counts.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::access::value;
-use crate::actions::FieldError;
 use crate::api::Params;
+use crate::fields::FieldError;
 
 /// The durations on offer, in seconds, and what they are called.
 pub(super) const DURATIONS: [(&str, &str); 6] = [

@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::super::explorer::{given, link};
-use crate::actions::{FieldError, identifier};
+use crate::actions::identifier;
 use crate::api::Params;
+use crate::fields::FieldError;
 use crate::state::User;
 use crate::store::{Dimension, Field, Filter, JsonField};
 

@@ -17,10 +17,11 @@ use maud::{Markup, html};
 pub(super) use self::identity::Actor;
 use self::past::Past;
 use super::access::Reader;
-use super::explorer::{self, Asked, Listing, Place, Reading};
+use super::explorer::{self, Asked, Listing, Place};
+use super::slow::{self, Scans, Stage};
 use super::{actions, page};
-use crate::actions::FieldError;
 use crate::api::{Params, Problem};
+use crate::fields::FieldError;
 use crate::server::{App, blocking};
 use crate::store::{Dimension, Field, Filter};
 
@@ -36,23 +37,30 @@ pub(super) async fn show(
         Err(error) => return (StatusCode::BAD_REQUEST, nobody(&error)).into_response(),
     };
     let place = Place::new(PATH, actor.params(), &rest);
-    let reading = explorer::read(&app, asked(&actor, &place)).await;
-    let past = match &reading {
-        Ok((_, found)) => past(&app, &actor, &place, found.span.1).await,
-        Err(_) => None,
+    let asked = asked(&actor, &place);
+    let steering = explorer::steering(&place, &[("app", "App")], asked.as_ref().err());
+    let (title, lead) = (actor.to_string(), lead(&app, &actor, &place, &reader));
+    let work = |scans| async move {
+        let reading = explorer::read(&app, asked, &scans).await;
+        let past = match &reading {
+            Ok((_, found)) => past(&app, &actor, &place, found.span.1, scans).await,
+            Err(_) => None,
+        };
+        let views = explorer::views(&app).await;
+        let listing = Listing {
+            reader: &reader,
+            place: &place,
+            views: &views,
+        };
+        let empty = html! { p { "No event of this actor matches." } };
+        let content = html! {
+            @if let Some(past) = past { (past.markup(&place)) }
+            (steering)
+            (explorer::markup(&app, &listing, &reading, &empty))
+        };
+        (explorer::status(&reading), content)
     };
-    let views = explorer::views(&app).await;
-    let listing = Listing {
-        reader: &reader,
-        place: &place,
-        views: &views,
-    };
-    let status = explorer::status(&reading);
-    (
-        status,
-        markup(&app, &actor, &listing, &reading, past.as_ref()),
-    )
-        .into_response()
+    slow::answer(&title, PATH, &lead, work).await
 }
 
 /// The actor's events, of one application or of all.
@@ -74,10 +82,20 @@ fn asked(actor: &Actor, place: &Place) -> Result<Asked, Problem> {
 }
 
 /// What is known of the actor until that time; `None` if it cannot be read.
-async fn past(app: &App, actor: &Actor, place: &Place, until: i64) -> Option<Past> {
+async fn past(
+    app: &App,
+    actor: &Actor,
+    place: &Place,
+    until: i64,
+    scans: Arc<Scans>,
+) -> Option<Past> {
     let shared = Arc::clone(app);
     let (filter, of) = (own(actor, place), actor.clone());
-    let read = blocking(move || Past::read(&*shared.store, &of, &filter, until)).await;
+    let read = move || {
+        let monitor = scans.of(Stage::Past);
+        Past::read(&*shared.store, &of, &filter, until, monitor)
+    };
+    let read = blocking(read).await;
     match read.and_then(|read| read) {
         Ok(past) => Some(past),
         Err(error) => {
@@ -87,25 +105,16 @@ async fn past(app: &App, actor: &Actor, place: &Place, until: i64) -> Option<Pas
     }
 }
 
-fn markup(
-    app: &App,
-    actor: &Actor,
-    listing: &Listing<'_>,
-    reading: &Reading,
-    past: Option<&Past>,
-) -> Markup {
-    let within = Some(listing.place.value("app")).filter(|app| !app.is_empty());
-    let empty = html! { p { "No event of this actor matches." } };
-    let content = html! {
+/// Who it is, and what they meet now.
+fn lead(app: &App, actor: &Actor, place: &Place, reader: &Reader) -> Markup {
+    let within = Some(place.value("app")).filter(|app| !app.is_empty());
+    html! {
         (actions::banner(app))
         section.actor aria-labelledby="actor" {
             h2 #actor { (name(actor)) }
-            (actions::standing(app, actor, within, listing.reader, &listing.place.here()))
-            @if let Some(past) = past { (past.markup(listing.place)) }
+            (actions::standing(app, actor, within, reader, &place.here()))
         }
-        (explorer::markup(app, listing, &[("app", "App")], reading, &empty))
-    };
-    page::document(&actor.to_string(), Some(PATH), &content)
+    }
 }
 
 fn name(actor: &Actor) -> Markup {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::Actor;
 use crate::store::{
-    Dimension, EventStore, Field, Filter, Group, GroupQuery, Groups, JsonField, StoreError,
-    TimeRange,
+    Dimension, EventStore, Field, Filter, Group, GroupQuery, Groups, JsonField, ScanMonitor,
+    StoreError, TimeRange,
 };
 use crate::ui::explorer::{Place, test};
 use crate::ui::text::{counted, grouped, short, time};
@@ -35,6 +35,7 @@ impl Past {
         actor: &Actor,
         filter: &Filter,
         until: i64,
+        monitor: &ScanMonitor,
     ) -> Result<Self, StoreError> {
         let users = matches!(actor, Actor::Ip(_));
         let of = if users {
@@ -43,7 +44,7 @@ impl Past {
             Field::Dimension(Dimension::Ip)
         };
         let groups = |by: Field| {
-            store.groups(&GroupQuery {
+            let query = GroupQuery {
                 filter: filter.clone(),
                 range: TimeRange {
                     from: Some(until.saturating_sub(DAYS * DAY)),
@@ -51,7 +52,9 @@ impl Past {
                 },
                 by,
                 limit: SHOWN,
-            })
+                distinct: false,
+            };
+            store.groups(&query, monitor)
         };
         Ok(Self {
             names: groups(Field::Dimension(Dimension::Name))?,
@@ -66,13 +69,15 @@ impl Past {
         let last = rows.iter().map(|group| group.last).max();
         html! {
             @if let (Some(first), Some(last)) = (first, last) {
-                p {
-                    (counted(self.names.events, "event")) " in " (DAYS) " days: first seen " (time(first))
-                    ", last seen " (time(last)) "."
-                }
-                div.forms {
-                    (self.names(place))
-                    (self.related())
+                section.past aria-label="Past" {
+                    p {
+                        (counted(self.names.events, "event")) " in " (DAYS) " days: first seen " (time(first))
+                        ", last seen " (time(last)) "."
+                    }
+                    div.forms {
+                        (self.names(place))
+                        (self.related())
+                    }
                 }
             }
         }

@@ -117,6 +117,7 @@ impl Asked {
             },
             by,
             limit: GROUPS,
+            distinct: true,
         })
     }
 

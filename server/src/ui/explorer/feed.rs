@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Asked, PATH, Place, Terms, list, test};
 use crate::api::{self, Given, Params, Problem};
-use crate::server::{App, blocking};
+use crate::server::{App, scanning};
 use crate::store::{Check, Filter, GroupQuery, Groups, Test, TimeRange};
 use crate::ui::access::Reader;
 use crate::ui::actions::Met;
@@ -83,13 +83,14 @@ fn proposals(mut given: Given) -> Result<GroupQuery, Problem> {
         },
         by,
         limit: PROPOSED,
+        distinct: false,
     })
 }
 
 async fn values(app: &App, query: GroupQuery) -> Result<Json<Value>, Problem> {
     let store = Arc::clone(&app.store);
     let by = query.by.clone();
-    let groups: Groups = blocking(move || store.groups(&query)).await??;
+    let groups: Groups = scanning(move |monitor| store.groups(&query, monitor)).await?;
     let proposed = groups.rows.iter().filter_map(|group| {
         let test = test(&by, &group.value)?;
         Some(json!({"test": test, "events": group.events}))

@@ -10,7 +10,7 @@ use crate::store::Field;
 use crate::ui::text::{SHOWN, stamp, start};
 
 /// The search field and the ranges; `more` are further fields of the form.
-pub(super) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Problem>) -> Markup {
+pub(crate) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Problem>) -> Markup {
     let wrong = problem.and_then(Problem::place);
     let in_filter = wrong.filter(|(field, _)| *field == "filter");
     html! {

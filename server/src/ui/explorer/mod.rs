@@ -15,15 +15,17 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 pub(super) use self::asked::Asked;
 pub(super) use self::feed::{complete, export, live};
+pub(super) use self::form::steering;
 pub(super) use self::page::page as markup;
 pub(super) use self::place::{Place, given, link};
 pub(super) use self::terms::{Terms, test, text};
 use super::access::Reader;
 use super::actions::Met;
+use super::slow::{self, Scans, Stage};
 use crate::api::{Params, Problem};
 use crate::server::{App, blocking};
 use crate::state::SavedView;
@@ -74,14 +76,20 @@ pub(super) async fn show(
 /// The page itself, for those who may see it.
 pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Response {
     let place = Place::new(PATH, Params::new(), params);
-    let reading = read(app, Asked::read(&place, Filter::default())).await;
-    let views = views(app).await;
-    let listing = Listing {
-        reader,
-        place: &place,
-        views: &views,
+    let asked = Asked::read(&place, Filter::default());
+    let lead = form::steering(&place, &[], asked.as_ref().err());
+    let (app, reader) = (Arc::clone(app), reader.clone());
+    let work = |scans| async move {
+        let reading = read(&app, asked, &scans).await;
+        let views = views(&app).await;
+        let listing = Listing {
+            reader: &reader,
+            place: &place,
+            views: &views,
+        };
+        (status(&reading), page::explorer(&app, &listing, &reading))
     };
-    (status(&reading), page::explorer(app, &listing, &reading)).into_response()
+    slow::answer("Event Explorer", PATH, &lead, work).await
 }
 
 /// The saved views; none if they cannot be read, so that events can be looked at nevertheless.
@@ -101,10 +109,10 @@ pub(super) async fn views(app: &App) -> Vec<SavedView> {
 }
 
 /// What the store has of it.
-pub(super) async fn read(app: &App, asked: Result<Asked, Problem>) -> Reading {
+pub(super) async fn read(app: &App, asked: Result<Asked, Problem>, scans: &Arc<Scans>) -> Reading {
     let asked = asked.map_err(Unread::Wrong)?;
-    let shared = Arc::clone(app);
-    let found = blocking(move || find(&shared, &asked).map(|found| (asked, found))).await;
+    let (shared, scans) = (Arc::clone(app), Arc::clone(scans));
+    let found = blocking(move || find(&shared, &asked, &scans).map(|found| (asked, found))).await;
     found.and_then(|found| found).map_err(|error| {
         tracing::error!(%error, "events not read");
         Unread::Failed
@@ -120,12 +128,13 @@ pub(super) fn status(reading: &Reading) -> StatusCode {
     }
 }
 
-fn find(app: &App, asked: &Asked) -> Result<Found, StoreError> {
+fn find(app: &App, asked: &Asked, scans: &Scans) -> Result<Found, StoreError> {
     let store = &app.store;
-    let page = store.query(&asked.events())?;
+    let page = store.query(&asked.events(), scans.of(Stage::Events))?;
     let span = asked.span(page.events.first().map(|event| event.time));
-    let histogram = store.histogram(&asked.histogram(span))?;
-    let groups = asked.groups(span).map(|query| store.groups(&query));
+    let histogram = store.histogram(&asked.histogram(span), scans.of(Stage::Chart))?;
+    let groups = asked.groups(span);
+    let groups = groups.map(|query| store.groups(&query, scans.of(Stage::Groups)));
     let actions = page
         .events
         .iter()

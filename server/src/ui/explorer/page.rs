@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::{Asked, Found, Listing, Place, Reading, Terms, Unread, chart, form, groups, list};
 use crate::server::App;
 use crate::store::Filter;
-use crate::ui::page::document;
 use crate::ui::text::{counted, stamp};
 use crate::ui::{delivery, views};
 
@@ -14,29 +13,17 @@ let app = router.layer(sqreen.layer());
 sqreen::track("cart.checkout"); // in a handler"#;
 
 pub(super) fn explorer(app: &App, listing: &Listing<'_>, reading: &Reading) -> Markup {
-    let content = page(app, listing, &[], reading, &empty(listing.place));
-    document("Event Explorer", Some(listing.place.path()), &content)
+    page(app, listing, reading, &empty(listing.place))
 }
 
-/// What a page of events shows; `more` are further fields of its form, `empty` is what to say where nothing was found.
-pub(crate) fn page(
-    app: &App,
-    listing: &Listing<'_>,
-    more: &[(&str, &str)],
-    reading: &Reading,
-    empty: &Markup,
-) -> Markup {
+/// What a page of events shows below its form; `empty` is what to say where nothing was found.
+pub(crate) fn page(app: &App, listing: &Listing<'_>, reading: &Reading, empty: &Markup) -> Markup {
     let place = listing.place;
-    let problem = match reading {
-        Err(Unread::Wrong(problem)) => Some(problem),
-        _ => None,
-    };
     let counted = reading
         .as_ref()
         .ok()
         .map(|(asked, found)| (asked, found.span));
     html! {
-        (form::steering(place, more, problem))
         @match reading {
             Err(Unread::Wrong(_)) => {
                 (form::ranges(place, None))

@@ -35,7 +35,7 @@ async fn link(client: &Client, id: &str) -> String {
 }
 
 /// Adds a person, who signs in.
-async fn enter(client: &Client, name: &str, role: &str) -> Browser {
+pub(crate) async fn enter(client: &Client, name: &str, role: &str) -> Browser {
     let (_, code) = add(client, name, role).await;
     let browser = Browser::stranger(client);
     browser.by_link(&code, name, PASSWORD).await

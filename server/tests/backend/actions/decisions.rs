@@ -28,7 +28,7 @@ async fn an_action_is_made_found_and_lifted() {
     let expected = json!({
         "id": id, "state": "live", "action": "block_ip", "app": "shop",
         "ip_cidr": ["198.51.100.0/24", "203.0.113.7", "2001:db8::/32"], "users": [], "url": null, "dry_run": false,
-        "match_any": false, "comment": "credential stuffing", "origin": "operator", "critical": null,
+        "match_any": false, "comment": "credential stuffing", "origin": "operator", "run": null, "critical": null,
         "created_at": action["created_at"], "created_by": "token of the configuration", "expires_at": action["expires_at"],
         "lifted_at": null, "lifted_by": null, "replaced_by": null,
     });

@@ -26,9 +26,9 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
-/** `sqreen-server`; nothing is stored in it yet. */
-export function startServer() {
-  return start("sqreen-server", ["--addr", ANY_PORT], ["ingest_token", "api_token", "explorer"]);
+/** `sqreen-server`; nothing is stored in it yet. `settings` are variables of its environment, beside its address. */
+export function startServer(settings = {}) {
+  return start("sqreen-server", ["--addr", ANY_PORT], ["ingest_token", "api_token", "explorer"], settings);
 }
 
 /** The quickstart example: the backend, and a shop at `app` whose events go there. */
@@ -37,13 +37,13 @@ export function startQuickstart() {
   return start("examples/quickstart", ports, ["app", "explorer", "api_token", "ingest_token"]);
 }
 
-async function start(path, options, names) {
+async function start(path, options, names, settings = {}) {
   const program = join(TARGET, path);
   assert.ok(existsSync(program), `${program} is missing: cargo build --workspace --bins --examples`);
   const dir = await mkdtemp(join(tmpdir(), "sqreen-browser-"));
   const ours = ([name]) => !name.startsWith("SQREEN_");
   const child = spawn(program, [...options, "--data-dir", dir], {
-    env: Object.fromEntries(Object.entries(process.env).filter(ours)),
+    env: { ...Object.fromEntries(Object.entries(process.env).filter(ours)), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.set(child, dir);

@@ -55,6 +55,13 @@ export async function fill(server) {
   const { id } = await block({ action: "block_user", users: [user] });
   await server.api("DELETE", `actions/${id}`);
   await block({ action: "block_user", users: [user], match_any: true });
+  const hook = (name) => server.api("POST", "notifications/destinations", { name, kind: "webhook", url: "https://127.0.0.1:9/hook" });
+  // Nothing is sent to loopback: both tests are in the log as dead.
+  for (const { id } of [await hook("On call"), await hook(LONG.slice(0, 100))]) {
+    await server.api("POST", `notifications/destinations/${id}/test`);
+  }
+  const url = `https://hooks.slack.com/services/${LONG}`;
+  await server.api("POST", "notifications/destinations", { name: "Chat", kind: "slack", url, playbooks: ["logins"], enabled: false });
   await server.api("POST", "allowlist", { ips: ["192.0.2.7"], paths: ["/health", `/${LONG}`], comment: LONG });
 }
 
@@ -66,6 +73,16 @@ export async function eventPages(server) {
     page("event", events.find(({ user }) => user)),
     page("event-long", events.find(({ name }) => name === LONG)),
     { name: "event-none", path: `/event/${events[0].id}?time=2001-01-01T00:00:00Z`, status: 404 },
+  ];
+}
+
+/** The pages of the newest delivery of a notification, and of one that there is not. */
+export async function deliveryPages(server) {
+  const { deliveries } = await server.api("GET", "notifications/deliveries");
+  const path = (id) => `/notifications/deliveries/${id}`;
+  return [
+    { name: "notification", path: path(deliveries[0].id) },
+    { name: "notification-none", path: path("0123456789abcdef"), status: 404 },
   ];
 }
 
@@ -83,6 +100,7 @@ export const PAGES = [
   { name: "people", path: "/people" },
   { name: "audit", path: "/audit" },
   { name: "apps", path: "/apps" },
+  { name: "notifications", path: "/notifications" },
   { name: "actor-address", path: `/actor?ip=${CAFE}` },
   { name: "actor-user", path: `/actor?user.email=${ANN}&user.shop=north` },
   { name: "actor-long", path: `/actor?user.${LONG.slice(0, 128)}=${LONG}` },
@@ -97,4 +115,5 @@ export const EMPTY_PAGES = [
   { name: "actions-none", path: "/actions" },
   { name: "delivery-none", path: "/delivery" },
   { name: "apps-none", path: "/apps" },
+  { name: "notifications-none", path: "/notifications" },
 ];

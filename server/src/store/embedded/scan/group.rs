@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use super::tally::{NONE, Number, Tally};
-use super::{Part, Scan, ScanError, each_part, parts};
+use super::{Part, Scan, ScanError, each_part, parts, rows_of};
 use crate::store::embedded::filter::Plan;
 use crate::store::embedded::texts::Texts;
 use crate::store::embedded::view::View;
 use crate::store::filter::{Dimension, Field, JsonField};
-use crate::store::query::{Distinct, Group, GroupQuery, Groups};
+use crate::store::query::{Distinct, Group, GroupQuery, Groups, ScanMonitor};
 
 /// The most rows whose values are remembered between the two steps, at 8 bytes each; of others they are read again.
 const REMEMBERED_ROWS: usize = 4_000_000;
@@ -27,6 +27,7 @@ type Valued = (Vec<u32>, Vec<Number>);
 pub(in crate::store::embedded) fn groups(
     view: &View,
     query: &GroupQuery,
+    monitor: &ScanMonitor,
 ) -> Result<Groups, ScanError> {
     let plan = Plan::new(&query.filter);
     let looking = Scan::new(&plan, query.range);
@@ -34,8 +35,11 @@ pub(in crate::store::embedded) fn groups(
     let mut tally = Tally::default();
     let (mut events, mut absent, mut remembered) = (0, 0, 0);
     let mut valued: Vec<Option<Valued>> = vec![None; parts.len()];
+    // Each part is worked on twice.
+    monitor.begin(rows_of(&parts).saturating_mul(2));
     each_part(
         &parts,
+        monitor,
         |_, part| values(part, &looking, query),
         |at, (rows, texts)| {
             let numbers = tally.count(&query.by, &texts);
@@ -54,6 +58,7 @@ pub(in crate::store::embedded) fn groups(
     let mut sums = Sums::new(top.len());
     each_part(
         &parts,
+        monitor,
         |at, part| {
             let (rows, numbers) = match valued.get(at) {
                 Some(Some((rows, numbers))) => (rows.clone(), numbers.clone()),
@@ -69,7 +74,7 @@ pub(in crate::store::embedded) fn groups(
             let of_top = rows.into_iter().zip(numbers);
             let of_top = of_top.filter_map(|(row, number)| Some((row, *places.get(&number)?)));
             let (rows, places): (Vec<u32>, Vec<usize>) = of_top.unzip();
-            Facts::read(part, &rows, places)
+            Facts::read(part, &rows, places, query.distinct)
         },
         |_, facts| sums.add(&facts),
     )?;
@@ -79,7 +84,7 @@ pub(in crate::store::embedded) fn groups(
         exact,
     };
     Ok(Groups {
-        rows: sums.finish(&top),
+        rows: sums.finish(&top, query.distinct),
         values,
         events,
         absent,
@@ -110,7 +115,12 @@ struct Facts {
 }
 
 impl Facts {
-    fn read(part: &Part<'_>, rows: &[u32], places: Vec<usize>) -> Result<Self, ScanError> {
+    fn read(
+        part: &Part<'_>,
+        rows: &[u32],
+        places: Vec<usize>,
+        distinct: bool,
+    ) -> Result<Self, ScanError> {
         if rows.is_empty() {
             return Ok(Self::default());
         }
@@ -118,11 +128,15 @@ impl Facts {
         let failed = |error| part.failed(error);
         let ip = Field::Dimension(Dimension::Ip);
         let user = Field::Json(JsonField::User, Vec::new());
+        let texts = |field| match distinct {
+            true => reader.field(field, rows).map_err(failed),
+            false => Ok(Texts::default()),
+        };
         Ok(Self {
             places,
             times: reader.times(rows).map_err(failed)?,
-            ips: reader.field(&ip, rows).map_err(failed)?,
-            users: reader.field(&user, rows).map_err(failed)?,
+            ips: texts(&ip)?,
+            users: texts(&user)?,
         })
     }
 }
@@ -181,14 +195,14 @@ impl Sums {
         }
     }
 
-    fn finish(self, top: &[(&str, Number, u64)]) -> Vec<Group> {
+    fn finish(self, top: &[(&str, Number, u64)], distinct: bool) -> Vec<Group> {
         let groups = top.iter().zip(self.groups);
         groups
             .map(|((value, _, events), sum)| Group {
                 value: (*value).to_owned(),
                 events: *events,
-                ips: sum.ips.distinct(),
-                users: sum.users.distinct(),
+                ips: sum.ips.told_apart(distinct),
+                users: sum.users.told_apart(distinct),
                 first: sum.first,
                 last: sum.last,
             })
@@ -213,10 +227,11 @@ impl Set {
         }
     }
 
-    fn distinct(&self) -> Distinct {
+    /// How many there are; of what was not to be told apart, there are none or more.
+    fn told_apart(&self, distinct: bool) -> Distinct {
         Distinct {
             count: self.hashes.len() as u64,
-            exact: !self.full,
+            exact: distinct && !self.full,
         }
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use super::tally::{NONE, Number, Tally};
-use super::{Part, Scan, ScanError, each_part, parts};
+use super::{Part, Scan, ScanError, each_part, parts, rows_of};
 use crate::store::embedded::filter::Plan;
 use crate::store::embedded::view::View;
-use crate::store::query::{Breakdown, Histogram, HistogramQuery, Series};
+use crate::store::query::{Breakdown, Histogram, HistogramQuery, ScanMonitor, Series};
 
 /// Counts events over time. The query is valid, and has `buckets` buckets.
 pub(in crate::store::embedded) fn histogram(
     view: &View,
     query: &HistogramQuery,
     buckets: usize,
+    monitor: &ScanMonitor,
 ) -> Result<Histogram, ScanError> {
     let plan = Plan::new(&query.filter);
     let range = query.range();
@@ -43,8 +44,11 @@ pub(in crate::store::embedded) fn histogram(
         let by = query.by.as_ref().map(|by| reader.field(by, &rows));
         Ok((places, by.transpose().map_err(failed)?))
     };
+    let parts = parts(view, range);
+    monitor.begin(rows_of(&parts));
     each_part(
-        &parts(view, range),
+        &parts,
+        monitor,
         |_, part| work(part),
         |_, (places, texts)| {
             for run in places.chunk_by(|one, next| one == next) {

@@ -25,7 +25,7 @@ use super::reader::Reader;
 use super::segment::{Segment, SegmentError};
 use super::view::View;
 use crate::store::error::StoreError;
-use crate::store::query::{Cursor, TimeRange};
+use crate::store::query::{Cursor, ScanMonitor, TimeRange};
 
 /// The threads that count for one question; searches have one. So two cores are not held for long by one question, and
 /// ingest, which has threads of its own, gets its share from the system.
@@ -138,12 +138,22 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Works on the parts, in no order, and hands out what comes of each, with its place.
+/// Works on the parts, in no order, and hands out what comes of each, with its place. Between parts, it tells the
+/// monitor of its progress, and looks whether it was cancelled.
 fn each_part<T: Send>(
     parts: &[Part<'_>],
+    monitor: &ScanMonitor,
     work: impl Fn(usize, &Part<'_>) -> Result<T, ScanError> + Sync,
     mut take: impl FnMut(usize, T),
 ) -> Result<(), ScanError> {
+    let work = |at, part: &Part<'_>| {
+        if monitor.is_cancelled() {
+            return Err(ScanError::Store(StoreError::Cancelled));
+        }
+        let done = work(at, part)?;
+        monitor.advance(part.rows as u64);
+        Ok(done)
+    };
     if parts.len() < THREADS * 2 {
         for (at, part) in parts.iter().enumerate() {
             take(at, work(at, part)?);
@@ -169,6 +179,10 @@ fn each_part<T: Send>(
         }
         Ok(())
     })
+}
+
+fn rows_of(parts: &[Part<'_>]) -> u64 {
+    parts.iter().map(|part| part.rows as u64).sum()
 }
 
 /// The parts that the range does not exclude, the newest first.

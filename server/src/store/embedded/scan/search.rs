@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Part, Scan, ScanError, parts};
+use super::{Part, Scan, ScanError, parts, rows_of};
 use crate::store::embedded::filter::Plan;
 use crate::store::embedded::view::View;
 use crate::store::event::StoredEvent;
@@ -90,7 +90,7 @@ pub(in crate::store::embedded) fn search(
     if let Some(after) = search.after {
         parts.retain(|part| part.min_time <= after.time);
     }
-    monitor.begin(parts.iter().map(|part| part.rows as u64).sum());
+    monitor.begin(rows_of(&parts));
     // One more tells whether there is another page.
     let plan = Plan::new(&query.filter);
     let looking = Scan::new(&plan, query.range);

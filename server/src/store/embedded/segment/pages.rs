@@ -1,5 +1,6 @@
 //! The pages of a column within a row group.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -70,6 +71,8 @@ pub(super) struct Chunk<'a> {
     rows: usize,
     optional: bool,
     locations: Vec<PageLocation>,
+    /// The reader that read the dictionary: it can go on, and to make another costs more than a page does.
+    begun: RefCell<Option<SerializedPageReader<Window>>>,
 }
 
 /// A page of values, decompressed.
@@ -113,6 +116,7 @@ impl<'a> Chunk<'a> {
             rows,
             optional,
             locations: index.page_locations().clone(),
+            begun: RefCell::default(),
         })
     }
 
@@ -165,7 +169,9 @@ impl<'a> Chunk<'a> {
     pub(super) fn dictionary(&self) -> Result<Option<Bytes>, SegmentError> {
         let mut pages = self.reader(false)?;
         let is_dictionary = pages.peek_next_page()?.is_some_and(|page| page.is_dict);
-        match is_dictionary.then(|| pages.get_next_page()).transpose()? {
+        let page = is_dictionary.then(|| pages.get_next_page()).transpose()?;
+        self.begun.replace(Some(pages));
+        match page {
             Some(Some(Page::DictionaryPage { buf, .. })) => Ok(Some(buf)),
             _ => Ok(None),
         }
@@ -177,7 +183,11 @@ impl<'a> Chunk<'a> {
         mut rows: &[u32],
         mut take: impl FnMut(DataPage, &[u32]) -> Result<(), SegmentError>,
     ) -> Result<(), SegmentError> {
-        let mut pages = self.reader(self.is_dense(rows))?;
+        let dense = self.is_dense(rows);
+        let mut pages = match self.begun.take().filter(|_| !dense) {
+            Some(begun) => begun,
+            None => self.reader(dense)?,
+        };
         if pages.peek_next_page()?.is_some_and(|page| page.is_dict) {
             pages.skip_next_page()?;
         }

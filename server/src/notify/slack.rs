@@ -1,0 +1,72 @@
+//! Messages for Slack's incoming webhooks, in its Block Kit: <https://docs.slack.dev/reference/block-kit>.
+
+use serde_json::{Value, json};
+
+use super::notice::Notice;
+
+/// The most notices that are told one by one. A message has 50 blocks at most; a headline and a last word are two.
+const MOST_TOLD: usize = 48;
+/// The most characters of a block's text.
+const MOST_TEXT: usize = 3_000;
+/// The most characters of a headline.
+const MOST_HEADER: usize = 150;
+
+/// The body of a message.
+pub(super) fn body(headline: &str, notices: &[(String, Notice)]) -> Vec<u8> {
+    let mut blocks = vec![json!({
+        "type": "header",
+        "text": {"type": "plain_text", "text": cut(headline, MOST_HEADER), "emoji": false},
+    })];
+    blocks.extend(notices.iter().take(MOST_TOLD).map(|(_, notice)| {
+        let details = notice.details().join("\n");
+        // Nothing that apps sent can be a link or a mention.
+        let title = cut(&escaped(&notice.title()), MOST_HEADER);
+        let text = format!("*{title}*\n{}", escaped(&details));
+        json!({"type": "section", "text": {"type": "mrkdwn", "text": cut(&text, MOST_TEXT), "verbatim": true}})
+    }));
+    if let Some(more) = notices
+        .len()
+        .checked_sub(MOST_TOLD)
+        .filter(|more| *more > 0)
+    {
+        let text = format!("And {more} more.");
+        blocks.push(json!({"type": "context", "elements": [{"type": "plain_text", "text": text}]}));
+    }
+    let body: Value = json!({"text": escaped(headline), "blocks": blocks});
+    body.to_string().into_bytes()
+}
+
+/// As Slack wants the three characters that control its markup.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// The start of a text that is too long, without half of an escaped character.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut start: String = text.chars().take(most - 1).collect();
+    if let Some(place) = start
+        .rfind('&')
+        .filter(|place| !start[*place..].contains(';'))
+    {
+        start.truncate(place);
+    }
+    start + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(cut("äöü!", 3), "äö…");
+        assert_eq!(cut("a&amp;b", 5), "a…");
+        assert_eq!(cut("a&amp;bcd", 8), "a&amp;b…");
+    }
+}

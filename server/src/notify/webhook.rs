@@ -1,0 +1,223 @@
+//! Sqreen's webhook, version 2, with the signature of Standard Webhooks beside its own.
+//!
+//! The envelope and `X-Sqreen-Integrity` are those of Sqreen's documentation of webhooks and of receivers that were
+//! written for it; the headers `webhook-*` those of <https://www.standardwebhooks.com>. Fields of a message that Sqreen
+//! did not have stand beside its own.
+
+use axum::http::{HeaderName, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use sqreen::protocol::Timestamp;
+
+use super::failure::Failure;
+use super::limits::{MAX_EVENTS, SECOND};
+use super::notice::{Actor, Fired, Notice, Stage, Tripped};
+
+/// What a secret begins with; base64 follows.
+const PREFIX: &str = "whsec_";
+
+/// A new secret of 32 random bytes.
+pub(super) fn new_secret() -> Option<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(format!("{PREFIX}{}", STANDARD.encode(bytes)))
+}
+
+/// The body: an array of messages, each with the number of tries that went before.
+pub(super) fn body(notices: &[(String, Notice)], retries: u32) -> Vec<u8> {
+    let messages: Vec<_> = notices
+        .iter()
+        .map(|(id, notice)| {
+            let (kind, message) = message(id, notice);
+            json!({
+                "message_id": id,
+                "api_version": "2",
+                "date_created": Timestamp::from_micros(notice.at()),
+                "message_type": kind,
+                "retry_count": retries,
+                "message": message,
+            })
+        })
+        .collect();
+    Value::from(messages).to_string().into_bytes()
+}
+
+/// The headers that prove where a body comes from. `X-Sqreen-Integrity` is keyed with the text of the secret, as
+/// Sqreen's receivers expect, `webhook-signature` with the bytes that its base64 stands for. `now` is in microseconds.
+pub(super) fn signatures(
+    secret: &str,
+    id: &str,
+    now: i64,
+    body: &[u8],
+) -> Result<[(HeaderName, HeaderValue); 4], Failure> {
+    let wrong = || Failure::new("the secret cannot be read");
+    let encoded = secret.strip_prefix(PREFIX).ok_or_else(wrong)?;
+    let key = STANDARD.decode(encoded).map_err(|_| wrong())?;
+    let seconds = (now / SECOND).to_string();
+    let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", body];
+    let standard = STANDARD.encode(sign(&key, &signed).ok_or_else(wrong)?);
+    let sqreen = sign(secret.as_bytes(), &[body]).ok_or_else(wrong)?;
+    let sqreen: String = sqreen.iter().map(|byte| format!("{byte:02x}")).collect();
+    let header = |name, value: String| {
+        let value = HeaderValue::try_from(value).map_err(|_| wrong())?;
+        Ok((HeaderName::from_static(name), value))
+    };
+    Ok([
+        header("x-sqreen-integrity", sqreen)?,
+        header("webhook-id", id.to_owned())?,
+        header("webhook-timestamp", seconds)?,
+        header("webhook-signature", format!("v1,{standard}"))?,
+    ])
+}
+
+fn sign(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    for part in parts {
+        mac.update(part);
+    }
+    Some(mac.finalize().into_bytes().into())
+}
+
+fn message(id: &str, notice: &Notice) -> (&'static str, Value) {
+    match notice {
+        // Receivers act on a response; of what was not done they only hear.
+        Notice::Fired(fired) => match fired.stage {
+            Stage::Enforce => ("security_response", response(fired)),
+            Stage::Shadow => ("security_event", shadow(id, notice, fired)),
+        },
+        Notice::Tripped(tripped) => ("security_event", trip(id, notice, tripped)),
+        Notice::Test(test) => ("test", json!({"triggered_by": test.by})),
+    }
+}
+
+fn response(fired: &Fired) -> Value {
+    let app = fired.apps.first();
+    let mut message = firing(fired);
+    message["application"] = json!({"id": app, "name": app, "environment": null});
+    message["properties"] =
+        json!({"ips": ips(&fired.actor), "user_identifiers": users(&fired.actor)});
+    message
+}
+
+fn shadow(id: &str, notice: &Notice, fired: &Fired) -> Value {
+    let mut message = event(id, notice, "playbook_shadow");
+    if let (Some(message), Value::Object(firing)) = (message.as_object_mut(), firing(fired)) {
+        message.extend(firing);
+        let app = fired.apps.first();
+        message.insert("application_id".to_owned(), json!(app));
+        message.insert("application_name".to_owned(), json!(app));
+        message.insert("ips".to_owned(), addresses(&fired.actor));
+        message.insert("user_identifiers".to_owned(), users(&fired.actor));
+    }
+    message
+}
+
+fn trip(id: &str, notice: &Notice, tripped: &Tripped) -> Value {
+    let mut message = event(id, notice, "playbook_tripped");
+    let playbook = &tripped.playbook;
+    message["playbook"] =
+        json!({"id": playbook.slug, "name": playbook.name, "version": playbook.version});
+    message["reason"] = json!(tripped.reason);
+    message
+}
+
+/// What every `security_event` has.
+fn event(id: &str, notice: &Notice, kind: &str) -> Value {
+    json!({
+        "event_category": "playbook",
+        "event_kind": kind,
+        "event_id": id,
+        "date_occurred": Timestamp::from_micros(notice.at()),
+        "humanized_description": notice.title(),
+        "environment": null,
+    })
+}
+
+/// What is told of a playbook that fired.
+fn firing(fired: &Fired) -> Value {
+    let playbook = &fired.playbook;
+    let identifiers = match &fired.actor {
+        Actor::User(identifiers) => Some(identifiers),
+        _ => None,
+    };
+    json!({
+        "playbook": {"id": playbook.slug, "name": playbook.name, "version": playbook.version},
+        "stage": fired.stage,
+        "applications": fired.apps,
+        "user": identifiers,
+        "actions": fired.actions,
+        "count": fired.count,
+        "window_s": fired.window_s,
+        "events": fired.events.iter().take(MAX_EVENTS).collect::<Vec<_>>(),
+    })
+}
+
+/// The address or range of the actor, as responses name it.
+fn network(actor: &Actor) -> Option<String> {
+    match actor {
+        Actor::Ip(ip) => Some(ip.to_string()),
+        Actor::Range(range) => Some(range.to_string()),
+        Actor::User(_) => None,
+    }
+}
+
+fn ips(actor: &Actor) -> Value {
+    network(actor)
+        .map(|ip| json!({"ip_cidr": ip}))
+        .into_iter()
+        .collect()
+}
+
+/// The same, as events name it.
+fn addresses(actor: &Actor) -> Value {
+    network(actor)
+        .map(|ip| json!({"address": ip}))
+        .into_iter()
+        .collect()
+}
+
+/// The identifiers' values; their names are in `user`.
+fn users(actor: &Actor) -> Value {
+    match actor {
+        Actor::User(identifiers) => identifiers.values().map(|value| json!(value)).collect(),
+        _ => json!([]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_those_of_the_standards() {
+        // RFC 4231, test case 2.
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let signed = sign(b"Jefe", &[b"what do ya want ", b"for nothing?"]).unwrap();
+        let signed: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(signed, expected);
+        // The example of the specification of Standard Webhooks.
+        let body = br#"{"test": 2432232314}"#;
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+        let headers = signatures(secret, id, 1_614_265_330 * SECOND, body).unwrap();
+        assert_eq!(
+            headers[3].1,
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+        for wrong in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!"] {
+            let refused = signatures(wrong, id, 0, body);
+            assert_eq!(refused.is_err(), wrong != "whsec_", "{wrong}");
+        }
+        let secret = new_secret().unwrap();
+        assert_eq!(
+            STANDARD
+                .decode(secret.strip_prefix(PREFIX).unwrap())
+                .unwrap()
+                .len(),
+            32
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! What windows are kept by: actors and values as short keys.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::super::model::{Actor, ActorKind};
+use crate::actions::identifier;
+use crate::store::{EventFields, JsonField};
+
+/// The bits of an IPv4 range.
+const RANGE_V4: u8 = 24;
+/// The bits of an IPv6 range.
+const RANGE_V6: u8 = 64;
+
+/// Stands for an actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct ActorKey(pub(super) [u64; 2]);
+
+impl ActorKey {
+    fn of(number: u128) -> Self {
+        Self([(number >> 64) as u64, number as u64])
+    }
+}
+
+/// Makes keys of texts: nobody without its secret can make two texts that share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keyed(pub(super) [u8; 16]);
+
+impl Keyed {
+    fn digest(self, parts: impl Iterator<Item = impl AsRef<[u8]>>) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        for part in parts {
+            let part = part.as_ref();
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut short = [0; 16];
+        short.copy_from_slice(&digest[..16]);
+        short
+    }
+
+    /// The key of a text, 64 bits.
+    pub(super) fn value(self, text: &str) -> u64 {
+        u128::from_le_bytes(self.digest([text].iter())) as u64
+    }
+
+    fn user(self, identifiers: &BTreeMap<String, String>) -> ActorKey {
+        let parts = identifiers.iter().flat_map(|(name, value)| [name, value]);
+        ActorKey::of(u128::from_le_bytes(self.digest(parts)))
+    }
+}
+
+/// An event's actor of each kind, as it is asked for.
+pub(super) struct Actors<'a> {
+    event: &'a dyn EventFields,
+    keyed: Keyed,
+    user: Option<Option<(ActorKey, BTreeMap<String, String>)>>,
+}
+
+impl<'a> Actors<'a> {
+    pub(super) fn new(event: &'a dyn EventFields, keyed: Keyed) -> Self {
+        Self {
+            event,
+            keyed,
+            user: None,
+        }
+    }
+
+    /// The key of the actor, if the event has one of this kind.
+    pub(super) fn key(&mut self, kind: ActorKind) -> Option<ActorKey> {
+        match kind {
+            ActorKind::Ip => self.event.ip().map(|ip| ActorKey::of(bits(ip))),
+            ActorKind::IpRange => {
+                let range = range(self.event.ip()?);
+                Some(ActorKey::of(bits(range.network())))
+            }
+            ActorKind::User => self.user().map(|(key, _)| *key),
+        }
+    }
+
+    /// The actor, if the event has one of this kind.
+    pub(super) fn actor(&mut self, kind: ActorKind) -> Option<Actor> {
+        match kind {
+            ActorKind::Ip => Some(Actor::Ip(self.event.ip()?.to_canonical().into())),
+            ActorKind::IpRange => Some(Actor::Ip(range(self.event.ip()?))),
+            ActorKind::User => self.user().map(|(_, user)| Actor::User(user.clone())),
+        }
+    }
+
+    fn user(&mut self) -> Option<&(ActorKey, BTreeMap<String, String>)> {
+        let (event, keyed) = (self.event, self.keyed);
+        self.user
+            .get_or_insert_with(|| {
+                let identifiers = identifiers(event)?;
+                Some((keyed.user(&identifiers), identifiers))
+            })
+            .as_ref()
+    }
+}
+
+/// The identifiers as security responses compare them. What is neither text nor number identifies nobody.
+fn identifiers(event: &dyn EventFields) -> Option<BTreeMap<String, String>> {
+    let json = event.json(JsonField::User)?;
+    let fields: BTreeMap<String, Value> = serde_json::from_slice(&json).ok()?;
+    let texts = fields.into_iter();
+    let texts: Option<BTreeMap<_, _>> = texts
+        .map(|(name, value)| Some((name, identifier(&value)?)))
+        .collect();
+    texts.filter(|identifiers| !identifiers.is_empty())
+}
+
+fn bits(ip: IpAddr) -> u128 {
+    let ip = match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    Ipv6Addr::to_bits(ip)
+}
+
+fn range(ip: IpAddr) -> IpNet {
+    let net = IpNet::from(ip.to_canonical());
+    let bits = match net {
+        IpNet::V4(_) => RANGE_V4,
+        IpNet::V6(_) => RANGE_V6,
+    };
+    // The length suits the family: there is no other error.
+    IpNet::new(net.addr(), bits).map_or(net, |net| net.trunc())
+}

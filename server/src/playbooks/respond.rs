@@ -1,0 +1,418 @@
+//! What is done when a playbook fires: the rails, the security responses, and the run that tells of both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sqreen::protocol::{Timestamp, names::LOGIN};
+
+use super::model::{Actor, Response, Stage};
+use super::service::{Current, Playbooks};
+use super::times;
+use crate::actions::{ActionError, Actions};
+use crate::auth::Caller;
+use crate::state::{ActionDraft, Id, RunRecord, StateError, StateStore, Targets, network};
+use crate::store::{
+    Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor, Test,
+    TimeRange,
+};
+
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+/// For how long earlier runs make responses longer.
+const REMEMBERED: i64 = 30 * DAY;
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The responses are in force.
+    Enforced,
+    /// The responses would have been.
+    Shadowed,
+    /// There are no responses: it is known that it fired.
+    Recorded,
+    /// A rail held the responses back.
+    Held,
+    /// The responses could not be taken.
+    Failed,
+}
+
+impl Outcome {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Shadowed => "shadowed",
+            Self::Recorded => "recorded",
+            Self::Held => "held",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// That a playbook fired: what the engine found.
+#[derive(Clone, Debug)]
+pub(crate) struct Fired {
+    pub(crate) current: Arc<Current>,
+    pub(crate) actor: Actor,
+    pub(crate) group: Option<String>,
+    /// When the last of the events happened, in microseconds since the Unix epoch.
+    pub(crate) at: i64,
+    /// The times and ids of the events, the oldest first.
+    pub(crate) events: Vec<(i64, EventId)>,
+    /// What was counted: `events`, `values`, `others`, `value`.
+    pub(crate) counted: Value,
+}
+
+/// A response of a run as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunResponse {
+    pub(crate) action: String,
+    pub(crate) url: Option<String>,
+    /// Such as `5min`, or `permanent`.
+    pub(crate) duration: String,
+    /// The actions, where it is in force.
+    pub(crate) ids: Vec<String>,
+}
+
+/// What a decision needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Responder<'a> {
+    pub(crate) state: &'a dyn StateStore,
+    pub(crate) store: &'a dyn EventStore,
+    pub(crate) actions: &'a Actions,
+    pub(crate) playbooks: &'a Playbooks,
+}
+
+/// A run, and whether the playbook was put back to shadow by it.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) run: RunRecord,
+    pub(crate) tripped: Option<String>,
+}
+
+impl Responder<'_> {
+    /// Decides what comes of it, does it, and writes it down. `None` if that was done before: a run is known by its
+    /// events, so that whoever starts again from an earlier place repeats nothing. Blocks.
+    pub(crate) fn respond(&self, fired: &Fired) -> Result<Option<Decided>, StateError> {
+        let run = new_run(fired)?;
+        let (run, known) = self.state.begin_run(&run)?;
+        if known && !run.outcome.is_empty() {
+            return Ok(None);
+        }
+        self.finish(run, &fired.current, &fired.actor).map(Some)
+    }
+
+    fn finish(
+        &self,
+        mut run: RunRecord,
+        current: &Current,
+        actor: &Actor,
+    ) -> Result<Decided, StateError> {
+        // It may be another than when the event was evaluated.
+        let latest = self.playbooks.get(&run.slug);
+        let stage = latest.as_ref().map_or(Stage::Draft, |latest| latest.stage);
+        if let Some(latest) = latest {
+            run.approved_by.clone_from(&latest.record.staged_by);
+        }
+        let current = &Current {
+            stage,
+            ..current.clone()
+        };
+        run.stage = stage.name().to_owned();
+        let mut tripped = None;
+        let held = self.held(current, actor, &run, &mut tripped)?;
+        let times = self.earlier(&run)?;
+        let responses = current.playbook.responses.iter();
+        let mut responses: Vec<_> = responses
+            .map(|response| (response, planned(response, times)))
+            .collect();
+        let (outcome, reason) = match (held, current.stage) {
+            (Some(reason), _) => (Outcome::Held, Some(reason)),
+            (None, _) if responses.is_empty() => (Outcome::Recorded, None),
+            (None, Stage::Enforce) => match self.enforce(current, actor, &run, &mut responses) {
+                Ok(()) => (Outcome::Enforced, None),
+                Err(reason) => (Outcome::Failed, Some(reason)),
+            },
+            (None, Stage::Shadow | Stage::Draft) => (Outcome::Shadowed, None),
+        };
+        let responses: Vec<_> = responses
+            .into_iter()
+            .map(|(_, response)| response)
+            .collect();
+        run.outcome = outcome.name().to_owned();
+        run.reason = reason;
+        run.responses = json!(responses).to_string();
+        self.state.end_run(&run)?;
+        let (playbook, actor) = (&run.slug, &run.actor);
+        let (outcome, reason) = (outcome.name(), run.reason.as_deref());
+        tracing::info!(playbook, actor, outcome, reason, run = %run.id, "a playbook fired");
+        Ok(Decided { run, tripped })
+    }
+
+    /// Takes up what was begun and not written down when the server ended. Blocks.
+    pub(crate) fn finish_open(&self) -> Result<Vec<Decided>, StateError> {
+        let mut decided = Vec::new();
+        for mut run in self.state.open_runs()? {
+            let current = self.playbooks.get(&run.slug);
+            let current = current.filter(|current| current.record.version == run.version);
+            match (current, read_actor(&run.actor)) {
+                (Some(current), Some(actor)) => decided.push(self.finish(run, &current, &actor)?),
+                _ => {
+                    run.outcome = Outcome::Failed.name().to_owned();
+                    run.reason =
+                        Some("the server ended, and the playbook is another now".to_owned());
+                    self.state.end_run(&run)?;
+                }
+            }
+        }
+        Ok(decided)
+    }
+
+    /// Why nothing may be done to the actor.
+    fn held(
+        &self,
+        current: &Current,
+        actor: &Actor,
+        run: &RunRecord,
+        tripped: &mut Option<String>,
+    ) -> Result<Option<String>, StateError> {
+        let rails = current.playbook.rails;
+        if let Actor::Ip(net) = actor {
+            if let Some(entry) = self.actions.allows(net) {
+                return Ok(Some(format!("{} is on the allow list", network(&entry))));
+            }
+            let targets = Targets::ips(vec![*net]);
+            let apps = apps(current);
+            let critical = apps
+                .iter()
+                .find_map(|app| self.actions.critical(app.as_deref(), &targets));
+            if let Some(reason) = critical.filter(|_| !rails.allow_critical) {
+                return Ok(Some(reason));
+            }
+            let users = self.signed_in(*net, run.decided_at);
+            if rails.shared_ip_users > 0 && users >= u64::from(rails.shared_ip_users) {
+                let reason = format!(
+                    "{users} users signed in from it within a day: block users rather than the address"
+                );
+                return Ok(Some(reason));
+            }
+        }
+        if current.stage == Stage::Enforce {
+            let enforced = Outcome::Enforced.name();
+            let since = run.decided_at - HOUR;
+            let most = u64::from(rails.max_actors_per_hour);
+            if self.state.past_actors(&run.slug, enforced, since)? >= most {
+                let reason = format!("{most} actors within an hour, the limit");
+                let by = Caller::playbook(&run.slug);
+                self.playbooks
+                    .set_stage(&run.slug, Stage::Shadow, Some(&reason), &by)?;
+                tracing::warn!(
+                    playbook = run.slug,
+                    reason,
+                    "a playbook was put back to shadow"
+                );
+                *tripped = Some(reason.clone());
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many users have signed in from there within a day.
+    fn signed_in(&self, net: IpNet, now: i64) -> u64 {
+        let is = |field, value: &str| Filter::equals(field, value);
+        let success = Field::Json(JsonField::Properties, vec!["success".to_owned()]);
+        let address = Test {
+            field: Field::Dimension(Dimension::Ip),
+            check: Check::In(vec![net]),
+        };
+        let filter = Filter::All(vec![
+            Filter::Is(address),
+            is(Field::Dimension(Dimension::Name), LOGIN),
+            is(success, "true"),
+        ]);
+        let query = GroupQuery {
+            filter,
+            range: TimeRange {
+                from: Some(now - DAY),
+                to: None,
+            },
+            by: Field::Dimension(Dimension::Name),
+            limit: 1,
+            distinct: true,
+        };
+        match self.store.groups(&query, &ScanMonitor::new()) {
+            Ok(groups) => groups.rows.first().map_or(0, |row| row.users.count),
+            Err(error) => {
+                tracing::error!(%error, "the users of an address are not known");
+                0
+            }
+        }
+    }
+
+    /// How often the playbook met the actor before.
+    fn earlier(&self, run: &RunRecord) -> Result<usize, StateError> {
+        let outcome = match run.stage.as_str() {
+            "enforce" => Outcome::Enforced,
+            _ => Outcome::Shadowed,
+        };
+        let since = run.decided_at - REMEMBERED;
+        let times = self
+            .state
+            .past_runs(&run.slug, outcome.name(), &run.actor, since)?;
+        Ok(usize::try_from(times).unwrap_or(usize::MAX))
+    }
+
+    fn enforce(
+        &self,
+        current: &Current,
+        actor: &Actor,
+        run: &RunRecord,
+        responses: &mut [(&Response, RunResponse)],
+    ) -> Result<(), String> {
+        let by = Caller::playbook(&run.slug);
+        for (response, planned) in responses {
+            for app in apps(current) {
+                let draft = draft(current, actor, response, &planned.duration, app);
+                match self.actions.decide(&draft, Some(run.id), &by) {
+                    Ok(record) => planned.ids.push(record.action.id.to_string()),
+                    Err(error) => return Err(refusal(&error)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn new_run(fired: &Fired) -> Result<RunRecord, StateError> {
+    let Fired {
+        current,
+        actor,
+        group,
+        at,
+        events,
+        counted,
+    } = fired;
+    let actor = show_actor(actor);
+    let slug = current.record.slug.clone();
+    let mut hash = Sha256::new();
+    for part in [slug.as_str(), &actor, group.as_deref().unwrap_or_default()] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(current.record.version.to_le_bytes());
+    hash.update([u8::from(group.is_some())]);
+    for (time, id) in events {
+        hash.update(time.to_le_bytes());
+        hash.update(id.as_bytes());
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest[..16]);
+    Ok(RunRecord {
+        row: 0,
+        id: Id::random()?,
+        key,
+        slug,
+        version: current.record.version,
+        stage: current.stage.name().to_owned(),
+        outcome: String::new(),
+        approved_by: current.record.staged_by.clone(),
+        reason: None,
+        actor,
+        group: group.clone(),
+        at: *at,
+        decided_at: Timestamp::now().as_micros(),
+        counted: counted.to_string(),
+        events: json!(events).to_string(),
+        responses: "[]".to_owned(),
+        undone_at: None,
+        undone_by: None,
+    })
+}
+
+/// An address or range, or a user's identifiers as JSON.
+pub(crate) fn show_actor(actor: &Actor) -> String {
+    match actor {
+        Actor::Ip(net) => network(net),
+        Actor::User(identifiers) => json!(identifiers).to_string(),
+    }
+}
+
+/// The reverse of [`show_actor`].
+pub(crate) fn read_actor(text: &str) -> Option<Actor> {
+    if text.starts_with('{') {
+        return serde_json::from_str(text).ok().map(Actor::User);
+    }
+    crate::actions::parse_network(text).ok().map(Actor::Ip)
+}
+
+/// The applications that the responses are for; `None` is all.
+fn apps(current: &Current) -> Vec<Option<String>> {
+    let apps = &current.playbook.rule.trigger.apps;
+    match apps.is_empty() {
+        true => vec![None],
+        false => apps.iter().cloned().map(Some).collect(),
+    }
+}
+
+/// The response of the time after so many.
+fn planned(response: &Response, times: usize) -> RunResponse {
+    let duration = response.duration(times);
+    RunResponse {
+        action: response.kind.name().to_owned(),
+        url: response.url.clone(),
+        duration: duration.map_or_else(|| times::PERMANENT.to_owned(), times::show),
+        ids: Vec::new(),
+    }
+}
+
+fn draft(
+    current: &Current,
+    actor: &Actor,
+    response: &Response,
+    duration: &str,
+    app: Option<String>,
+) -> ActionDraft {
+    let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+    ActionDraft {
+        app,
+        kind: response.kind,
+        targets: match actor {
+            Actor::Ip(net) => Targets::ips(vec![*net]),
+            Actor::User(identifiers) => Targets::users(vec![identifiers.clone()]),
+        },
+        url: response.url.clone(),
+        dry_run: false,
+        match_any: false,
+        comment: current.playbook.name.clone(),
+        duration: times::read(duration).map(micros),
+        allow_critical: current.playbook.rails.allow_critical,
+    }
+}
+
+fn refusal(error: &ActionError) -> String {
+    match error {
+        ActionError::Field(error) | ActionError::Critical(error) => error.to_string(),
+        ActionError::Full(text) => text.clone(),
+        ActionError::State(error) => error.to_string(),
+    }
+}
+
+/// The responses of a run.
+pub(crate) fn responses(run: &RunRecord) -> Vec<RunResponse> {
+    serde_json::from_str(&run.responses).unwrap_or_default()
+}
+
+/// The times and ids of the events that made a run.
+pub(crate) fn event_places(run: &RunRecord) -> Vec<(i64, EventId)> {
+    serde_json::from_str(&run.events).unwrap_or_default()
+}
+
+/// JSON as it was stored, `null` if it is none.
+pub(crate) fn read_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}

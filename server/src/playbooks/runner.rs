@@ -1,0 +1,277 @@
+//! The thread on which playbooks are evaluated: events in, runs out, and checkpoints between.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::checkpoint;
+use super::engine::{Engine, EngineStats, Firing, Limits};
+use super::model::Stage;
+use super::respond::{Decided, Fired};
+use super::service::{Current, CurrentSet};
+use super::tell::tell;
+use crate::server::Shared;
+use crate::state::StateError;
+use crate::store::{Consumed, Consumer, EventBatch, StoreError};
+
+/// How long the thread sleeps where nothing happens.
+const IDLE: Duration = Duration::from_secs(1);
+/// Where the store or the disk refuses, the thread tries again after so long.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The shortest time between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// Checkpoints take this share of the thread's time at most.
+const CHECKPOINT_SHARE: u32 = 50;
+
+/// What is known of the thread from outside.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RunnerStats {
+    pub(crate) engine: EngineStats,
+    /// Events that were stored, and could not be evaluated since the thread was too far behind.
+    pub(crate) missed: u64,
+    /// Runs that were decided.
+    pub(crate) runs: u64,
+    /// Bytes of the last checkpoint.
+    pub(crate) checkpoint_bytes: u64,
+}
+
+/// The thread, to be waited for.
+#[derive(Debug, Default)]
+pub(crate) struct RunnerHandle {
+    thread: Mutex<Option<JoinHandle<()>>>,
+    stats: Mutex<RunnerStats>,
+}
+
+impl RunnerHandle {
+    /// Waits until everything was evaluated; the store must be closed by then. Blocks.
+    pub(crate) fn join(&self) {
+        let thread = lock(&self.thread).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread of the playbooks has panicked");
+        }
+    }
+
+    pub(crate) fn stats(&self) -> RunnerStats {
+        *lock(&self.stats)
+    }
+}
+
+/// Starts the thread, which ends once the store is closed.
+pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreError> {
+    let (set, current) = shared.playbooks.current();
+    let limits = Limits::default();
+    let saved = match checkpoint::read(&path, limits, evaluated(&current)) {
+        Ok(saved) => saved,
+        Err(error) => {
+            let path = path.display();
+            tracing::error!(%path, %error, "the playbooks' windows start empty");
+            None
+        }
+    };
+    let (engine, position) = match saved {
+        Some((engine, position)) => (engine, Some(position)),
+        None => {
+            let mut secret = [0; 16];
+            getrandom::fill(&mut secret)
+                .map_err(|error| StoreError::Internal(error.to_string()))?;
+            let mut engine = Engine::new(limits, secret);
+            engine.set(evaluated(&current));
+            (engine, None)
+        }
+    };
+    let mut runner = Runner {
+        shared: Arc::downgrade(shared),
+        consumer: shared.store.consume(position)?,
+        engine,
+        set,
+        current,
+        path,
+        stats: RunnerStats::default(),
+        saved: Instant::now(),
+        saving: Duration::ZERO,
+        dirty: false,
+    };
+    let thread = std::thread::Builder::new().name("playbooks".to_owned());
+    let thread = thread.spawn(move || runner.run());
+    let thread = thread.map_err(|error| StoreError::Internal(error.to_string()))?;
+    *lock(&shared.runner.thread) = Some(thread);
+    Ok(())
+}
+
+/// Drafts are not evaluated.
+fn evaluated(current: &CurrentSet) -> Vec<Arc<super::Playbook>> {
+    let evaluated = current
+        .iter()
+        .filter(|current| current.stage != Stage::Draft);
+    evaluated
+        .map(|current| Arc::clone(&current.playbook))
+        .collect()
+}
+
+struct Runner {
+    shared: Weak<Shared>,
+    consumer: Box<dyn Consumer>,
+    engine: Engine,
+    /// The number of the set, and the playbooks in it.
+    set: u64,
+    current: CurrentSet,
+    path: PathBuf,
+    stats: RunnerStats,
+    /// When the last checkpoint was written, and how long that took.
+    saved: Instant,
+    saving: Duration,
+    /// Whether anything was evaluated since.
+    dirty: bool,
+}
+
+impl Runner {
+    fn run(&mut self) {
+        self.finish_open();
+        loop {
+            match self.consumer.next(IDLE) {
+                Ok(Some(Consumed::Events(batch))) => self.evaluate(&batch),
+                Ok(Some(Consumed::Missed(events))) => {
+                    self.stats.missed += events;
+                    tracing::warn!(events, "events were stored and not evaluated by playbooks");
+                }
+                Ok(None) => {}
+                Err(StoreError::Closed) => break,
+                Err(error) => {
+                    tracing::error!(%error, "the playbooks wait for the events");
+                    std::thread::sleep(PAUSE);
+                }
+            }
+            let due = CHECKPOINT_EVERY.max(self.saving * CHECKPOINT_SHARE);
+            if self.dirty && self.saved.elapsed() >= due {
+                self.save();
+            }
+            if !self.publish() {
+                return;
+            }
+        }
+        self.save();
+    }
+
+    /// Takes up what an end of the process interrupted.
+    fn finish_open(&mut self) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        match shared.responder().finish_open() {
+            Ok(decided) => decided
+                .iter()
+                .for_each(|decided| self.decided(&shared, decided)),
+            Err(error) => tracing::error!(%error, "runs that were begun are not finished"),
+        }
+    }
+
+    fn evaluate(&mut self, batch: &EventBatch) {
+        self.take_changes();
+        self.dirty = true;
+        if self.engine.is_idle() {
+            return;
+        }
+        let mut firings = Vec::new();
+        for (_, row) in batch.rows() {
+            self.engine.feed(&*row, &mut firings);
+            for firing in firings.drain(..) {
+                self.fired(firing);
+            }
+        }
+    }
+
+    /// Takes in what was changed about the playbooks.
+    fn take_changes(&mut self) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let (set, current) = shared.playbooks.current();
+        if set != self.set {
+            self.engine.set(evaluated(&current));
+            (self.set, self.current) = (set, current);
+        }
+    }
+
+    fn fired(&mut self, firing: Firing) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let slug = &firing.playbook.slug;
+        let current = self
+            .current
+            .iter()
+            .find(|current| current.record.slug == *slug);
+        let Some(current) = current.cloned() else {
+            return;
+        };
+        let fired = fired(current, firing);
+        loop {
+            match shared.responder().respond(&fired) {
+                Ok(Some(decided)) => return self.decided(&shared, &decided),
+                Ok(None) | Err(StateError::Closed) => return,
+                // What fired is not forgotten because the disk is full.
+                Err(error) => {
+                    tracing::error!(%error, "a run cannot be stored, the playbooks wait");
+                    std::thread::sleep(PAUSE);
+                }
+            }
+        }
+    }
+
+    fn decided(&mut self, shared: &Shared, decided: &Decided) {
+        self.stats.runs += 1;
+        if let Err(error) = tell(shared, decided) {
+            tracing::error!(%error, run = %decided.run.id, "nobody is told of a run");
+        }
+    }
+
+    /// Writes a checkpoint, and lets go of the events before it.
+    fn save(&mut self) {
+        let began = Instant::now();
+        let position = self.consumer.position();
+        match checkpoint::write(&self.path, position, &self.engine) {
+            Ok(bytes) => {
+                self.stats.checkpoint_bytes = bytes;
+                self.dirty = false;
+                if let Err(error) = self.consumer.release(position) {
+                    tracing::warn!(%error, "events are kept for playbooks that have seen them");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the playbooks' windows were not saved"),
+        }
+        (self.saved, self.saving) = (Instant::now(), began.elapsed());
+    }
+
+    /// Shows the numbers; false once the server is gone.
+    fn publish(&mut self) -> bool {
+        let Some(shared) = self.shared.upgrade() else {
+            return false;
+        };
+        self.stats.engine = self.engine.stats();
+        *lock(&shared.runner.stats) = self.stats;
+        true
+    }
+}
+
+fn fired(current: Arc<Current>, firing: Firing) -> Fired {
+    Fired {
+        current,
+        actor: firing.actor,
+        group: firing.group,
+        at: firing.at,
+        events: firing.events,
+        counted: json!({
+            "events": firing.count,
+            "values": firing.values,
+            "others": firing.others,
+            "value": firing.value,
+        }),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

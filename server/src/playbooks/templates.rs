@@ -1,0 +1,71 @@
+//! The predefined playbooks: a start for one's own. Each says what the app must track, and has tests.
+
+use std::sync::LazyLock;
+
+use super::file::{self, Entry};
+
+/// A family of playbooks, and their file.
+const FILES: [(&str, &str); 4] = [
+    ("Logins", include_str!("templates/logins.toml")),
+    ("Users", include_str!("templates/user.toml")),
+    ("Attacks", include_str!("templates/owasp.toml")),
+    ("Suspicious", include_str!("templates/suspicious.toml")),
+];
+
+/// A predefined playbook.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// What it belongs to.
+    pub family: &'static str,
+    /// The playbook, which has no stage, and its tests.
+    pub entry: Entry,
+}
+
+static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
+    let read = |(family, text): (&'static str, &str)| {
+        // That each can be read is tested.
+        let entries = file::read(text).unwrap_or_default();
+        entries
+            .into_iter()
+            .map(move |entry| Template { family, entry })
+    };
+    FILES.into_iter().flat_map(read).collect()
+});
+
+/// All predefined playbooks.
+#[must_use]
+pub fn templates() -> &'static [Template] {
+    &TEMPLATES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_template_does_what_its_tests_say() {
+        for (family, text) in FILES {
+            let entries = file::read(text).unwrap_or_else(|error| panic!("{family}: {error}"));
+            assert!(!entries.is_empty());
+            for entry in entries {
+                let slug = &entry.playbook.slug;
+                assert!(!entry.tests.is_empty(), "{slug} has no test");
+                assert!(
+                    entry.playbook.description.lines().count() > 1,
+                    "{slug} does not say what to track"
+                );
+                for test in &entry.tests {
+                    let ran = file::run(&entry, test);
+                    assert!(
+                        ran.is_ok(),
+                        "{slug}, {:?}:\n{}",
+                        test.name,
+                        ran.unwrap_err()
+                    );
+                }
+                let responds = entry.tests.iter().any(|test| !test.expect.is_empty());
+                assert!(responds, "{slug} never fires in its tests");
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `/notifications`: where people are told, and what was told them.
+
+mod form;
+mod page;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use self::page::{Said, Shown};
+use super::access::{Reader, Sent, value};
+use super::{page as pages, signin};
+use crate::api::Params;
+use crate::notify::{Draft, Notifier, NotifyError};
+use crate::server::{App, blocking};
+use crate::state::{DeliveryQuery, Id, StateError};
+
+const PATH: &str = "/notifications";
+/// How many deliveries a page shows.
+const PAGE: usize = 50;
+
+/// `GET /notifications?before=…`.
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    let before = value(&params, "before").and_then(|text| text.parse().ok());
+    page(&app, &reader, &Params::new(), before, Said::Nothing).await
+}
+
+/// `GET /notifications/deliveries/{id}`.
+pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>) -> Response {
+    let shared = Arc::clone(&app);
+    let read = move || {
+        let id = id.parse().map_err(|_| NotifyError::Unknown)?;
+        shared.notifier.delivery(id)
+    };
+    match blocking(read).await.map_err(NotifyError::from).flatten() {
+        Ok((delivery, notices)) => {
+            let content = page::delivery(&delivery, &notices);
+            pages::document("Delivery", Some(PATH), &content).into_response()
+        }
+        Err(NotifyError::State(error)) => signin::unavailable(&error),
+        Err(NotifyError::Internal(error)) => signin::unavailable(&error),
+        Err(_) => {
+            let reason = "There is none of this id any more.";
+            let page = pages::refusal("Delivery", PATH, reason, &[(PATH, "Notifications")]);
+            (StatusCode::NOT_FOUND, page).into_response()
+        }
+    }
+}
+
+/// `POST /notifications`. The answer has a webhook's secret, once.
+pub(super) async fn add(State(app): State<App>, sent: Sent) -> Response {
+    let (shared, by) = (Arc::clone(&app), sent.reader.caller.clone());
+    let fields = form::fields(&sent.fields);
+    let added = blocking(move || {
+        let draft = Draft::read(fields).map_err(NotifyError::Field)?;
+        shared.notifier.add(draft, &by)
+    });
+    match added.await.map_err(NotifyError::from).flatten() {
+        Ok((destination, Some(secret))) => {
+            let said = Said::Secret(destination.name, secret);
+            page(&app, &sent.reader, &Params::new(), None, said).await
+        }
+        Ok((_, None)) => Redirect::to(PATH).into_response(),
+        Err(error) => wrong(&app, &sent, error).await,
+    }
+}
+
+/// `POST /notifications/{id}` with `enabled` of `yes` or `no`.
+pub(super) async fn change(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
+    let fields = form::switch(&sent.fields);
+    let by = sent.reader.caller.clone();
+    let change = move |notifier: &Notifier, id| {
+        let draft = Draft::read(fields).map_err(NotifyError::Field)?;
+        notifier.change(id, draft, &by).map(drop)
+    };
+    by_id(&app, &id, &sent, change).await
+}
+
+/// `POST /notifications/{id}/remove`.
+pub(super) async fn remove(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
+    let by = sent.reader.caller.clone();
+    by_id(&app, &id, &sent, move |notifier, id| {
+        notifier.remove(id, &by)
+    })
+    .await
+}
+
+/// `POST /notifications/deliveries/{id}/replay`.
+pub(super) async fn replay(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
+    let by = sent.reader.caller.clone();
+    let replay = move |notifier: &Notifier, id| notifier.replay(id, &by).map(drop);
+    by_id(&app, &id, &sent, replay).await
+}
+
+/// `POST /notifications/{id}/test`. The answer says what became of it.
+pub(super) async fn test(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
+    let Ok(id) = id.parse() else {
+        return wrong(&app, &sent, NotifyError::Unknown).await;
+    };
+    match app.notifier.test(id, sent.reader.caller.clone()).await {
+        Ok(delivery) => {
+            let said = Said::Tested(delivery);
+            page(&app, &sent.reader, &Params::new(), None, said).await
+        }
+        Err(error) => wrong(&app, &sent, error).await,
+    }
+}
+
+/// Does something to what has this id, and leads back.
+async fn by_id<F>(app: &App, id: &str, sent: &Sent, work: F) -> Response
+where
+    F: FnOnce(&Notifier, Id) -> Result<(), NotifyError> + Send + 'static,
+{
+    let Ok(id) = id.parse() else {
+        return wrong(app, sent, NotifyError::Unknown).await;
+    };
+    let shared = Arc::clone(app);
+    let done = blocking(move || work(&shared.notifier, id)).await;
+    match done.map_err(NotifyError::from).flatten() {
+        Ok(()) => Redirect::to(PATH).into_response(),
+        Err(error) => wrong(app, sent, error).await,
+    }
+}
+
+/// The page, with what is wrong and what was filled in.
+async fn wrong(app: &App, sent: &Sent, error: NotifyError) -> Response {
+    let (status, reason) = match error {
+        NotifyError::Field(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+        NotifyError::Conflict(error) => (StatusCode::CONFLICT, error.to_string()),
+        NotifyError::Unknown => {
+            let reason = "There is none of this id any more.".to_owned();
+            (StatusCode::NOT_FOUND, reason)
+        }
+        NotifyError::State(error) => return signin::unavailable(&error),
+        NotifyError::Internal(error) => return signin::unavailable(&error),
+    };
+    let said = Said::Wrong(reason);
+    let mut response = page(app, &sent.reader, &sent.fields, None, said).await;
+    *response.status_mut() = status;
+    response
+}
+
+async fn page(
+    app: &App,
+    reader: &Reader,
+    filled: &Params,
+    before: Option<i64>,
+    said: Said,
+) -> Response {
+    let query = DeliveryQuery {
+        before,
+        limit: PAGE + 1,
+        ..DeliveryQuery::default()
+    };
+    let shared = Arc::clone(app);
+    let read = blocking(move || {
+        let destinations = shared.state.destinations()?;
+        Ok::<_, StateError>((destinations, shared.state.deliveries(query)?))
+    });
+    let (destinations, mut deliveries) = match read.await {
+        Ok(Ok(read)) => read,
+        Ok(Err(error)) => return signin::unavailable(&error),
+        Err(error) => return signin::unavailable(&error),
+    };
+    let more = deliveries.len() > PAGE;
+    deliveries.truncate(PAGE);
+    let shown = Shown {
+        reader,
+        filled,
+        said,
+        next: deliveries.last().filter(|_| more).map(|last| last.row),
+        destinations,
+        deliveries,
+    };
+    pages::document("Notifications", Some(PATH), &shown.markup()).into_response()
+}

@@ -1,0 +1,113 @@
+//! Playbooks over HTTP: events in, decisions out.
+
+mod detections;
+mod rails;
+mod restart;
+mod stages;
+mod written;
+
+use serde_json::{Value, json};
+
+use super::client::{Client, Running, uuid};
+
+const NONE: Value = Value::Null;
+
+/// Six wrong passwords from one address within five minutes.
+fn guessed() -> Value {
+    json!({
+        "slug": "guessed", "name": "Guessed passwords", "stage": "enforce", "actor": "ip",
+        "trigger": {"event": "users.login", "where": "properties.success:false"},
+        "cancel": {"event": "users.login", "where": "properties.success:true"},
+        "at_least": 6, "period": "5min",
+        "responses": [{"action": "block_ip", "duration": ["5min", "1h"]}],
+    })
+}
+
+/// The playbook with other fields.
+fn with(mut playbook: Value, mut fields: Value) -> Value {
+    let playbook_fields = playbook.as_object_mut().unwrap();
+    playbook_fields.append(fields.as_object_mut().unwrap());
+    playbook
+}
+
+impl Client {
+    /// Stores a playbook, new or in the place of the one that is there.
+    async fn put_playbook(&self, playbook: &Value) -> Value {
+        let path = format!("/api/v1/playbooks/{}", playbook["slug"].as_str().unwrap());
+        let (status, known) = self.call("GET", &path, &NONE).await;
+        let version = if status == 200 {
+            known["version"].clone()
+        } else {
+            0.into()
+        };
+        let body = with(playbook.clone(), json!({"version": version}));
+        let (status, stored) = self.call("PUT", &path, &body).await;
+        assert!([200, 201].contains(&status), "{status} {stored}");
+        stored
+    }
+
+    async fn runs(&self, query: &str) -> Vec<Value> {
+        let path = format!("/api/v1/runs?{query}");
+        let (status, mut page) = self.call("GET", &path, &NONE).await;
+        assert_eq!(status, 200, "{page}");
+        serde_json::from_value(page["runs"].take()).unwrap()
+    }
+
+    /// Waits until there are so many runs, and returns them, the newest first.
+    async fn until_runs(&self, count: usize) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let runs = self.runs("").await;
+            let decided = runs.iter().filter(|run| run["outcome"] != "").count();
+            if decided >= count {
+                return runs;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{runs:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Someone who sends events as this project's SDK does.
+struct Agent<'a> {
+    client: &'a Client,
+    session: String,
+    sent: u64,
+}
+
+impl<'a> Agent<'a> {
+    async fn new(running: &'a Running, app: &str) -> Self {
+        Self {
+            client: &running.client,
+            session: running.client.login(app).await,
+            sent: 0,
+        }
+    }
+
+    /// Sends one event that happens now, from an address.
+    async fn track(&mut self, ip: &str, name: &str, options: Value) {
+        self.sent += 1;
+        let time = sqreen::protocol::Timestamp::now();
+        let call =
+            json!({"id": uuid(self.sent), "time": time, "name": "track", "args": [name, options]});
+        let answer = self
+            .client
+            .batch(&self.session, json!([record(ip, &call)]))
+            .await;
+        assert_eq!(answer["accepted"], 1, "{answer}");
+    }
+
+    async fn login(&mut self, ip: &str, email: &str, success: bool) {
+        let options =
+            json!({"properties": {"success": success}, "user_identifiers": {"email": email}});
+        self.track(ip, "sq.sdk.users.login", options).await;
+    }
+}
+
+fn record(ip: &str, call: &Value) -> Value {
+    json!({
+        "event_type": "request_record", "version": "20171208", "client_ip": ip,
+        "request": {"rid": "r", "verb": "POST", "path": "/login", "user_agent": "UA"},
+        "response": {"status": 401}, "observed": {"sdk": [call]},
+    })
+}

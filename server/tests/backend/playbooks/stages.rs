@@ -1,0 +1,192 @@
+//! From draft to enforce, and back: what is done, what is only written down, and how it is undone.
+
+use serde_json::json;
+
+use super::{Agent, NONE, guessed, with};
+use crate::client::Running;
+
+#[tokio::test]
+async fn six_wrong_passwords_block_the_address() {
+    let running = Running::start().await;
+    let client = &running.client;
+    client.put_playbook(&guessed()).await;
+    let mut shop = Agent::new(&running, "shop").await;
+    for _ in 0..5 {
+        shop.login("203.0.113.7", "ann@b.example", false).await;
+    }
+    shop.login("203.0.113.8", "ann@b.example", false).await;
+    shop.login("203.0.113.7", "ann@b.example", false).await;
+
+    let runs = client.until_runs(1).await;
+    let run = &runs[0];
+    assert_eq!(runs.len(), 1);
+    let told = ["playbook", "stage", "outcome", "actor", "reason"].map(|name| run[name].clone());
+    assert_eq!(
+        json!(told),
+        json!(["guessed", "enforce", "enforced", "203.0.113.7", null])
+    );
+    assert_eq!(run["counted"]["events"], 6);
+
+    let actions = client.actions("").await;
+    assert_eq!(actions.len(), 1);
+    let action = &actions[0];
+    assert_eq!(action["ip_cidr"], json!(["203.0.113.7"]));
+    assert_eq!(
+        [
+            &action["origin"],
+            &action["run"],
+            &action["created_by"],
+            &action["comment"]
+        ],
+        [
+            &json!("playbook"),
+            &run["id"],
+            &json!("playbook guessed"),
+            &json!("Guessed passwords")
+        ]
+    );
+    assert_eq!(
+        run["responses"],
+        json!([
+            {"action": "block_ip", "url": null, "duration": "5min", "ids": [action["id"]]},
+        ])
+    );
+
+    // Why: the version, and the very events.
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    let (status, why) = client.call("GET", &path, &NONE).await;
+    assert_eq!(status, 200);
+    let events: Vec<_> = why["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["ip"].clone())
+        .collect();
+    assert_eq!(events, vec![json!("203.0.113.7"); 6]);
+    assert_eq!(why["definition"]["at_least"], 6);
+    assert_eq!(why["approved_by"], "token of the configuration");
+
+    let (status, undone) = client.call("POST", &format!("{path}/undo"), &NONE).await;
+    assert_eq!(
+        (status, &undone["undone_by"]),
+        (200, &json!("token of the configuration"))
+    );
+    assert!(client.actions("").await.is_empty());
+    let (_, again) = client.call("POST", &format!("{path}/undo"), &NONE).await;
+    assert_eq!(
+        again["undone_at"], undone["undone_at"],
+        "undoing twice changes nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_good_login_ends_the_count() {
+    let running = Running::start().await;
+    running.client.put_playbook(&guessed()).await;
+    let mut shop = Agent::new(&running, "shop").await;
+    for success in [
+        false, false, false, false, false, true, false, false, false, false, false,
+    ] {
+        shop.login("203.0.113.7", "ann@b.example", success).await;
+    }
+    shop.login("203.0.113.8", "eve@b.example", false).await;
+    for _ in 0..5 {
+        shop.login("203.0.113.8", "eve@b.example", false).await;
+    }
+    let runs = running.client.until_runs(1).await;
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0]["actor"], "203.0.113.8");
+}
+
+#[tokio::test]
+async fn a_shadow_says_what_it_would_do_and_a_draft_says_nothing() {
+    let running = Running::start().await;
+    let client = &running.client;
+    client
+        .put_playbook(&with(guessed(), json!({"stage": "shadow"})))
+        .await;
+    client
+        .put_playbook(&with(guessed(), json!({"slug": "draft", "stage": "draft"})))
+        .await;
+    let mut shop = Agent::new(&running, "shop").await;
+    for _ in 0..6 {
+        shop.login("203.0.113.7", "ann@b.example", false).await;
+    }
+    let runs = client.until_runs(1).await;
+    assert_eq!(runs.len(), 1);
+    assert_eq!(
+        (&runs[0]["stage"], &runs[0]["outcome"]),
+        (&json!("shadow"), &json!("shadowed"))
+    );
+    assert_eq!(runs[0]["responses"][0]["duration"], "5min");
+    assert!(client.actions("").await.is_empty());
+
+    // What the draft says from now on counts from now on; the shadow's word holds from now on.
+    for slug in ["guessed", "draft"] {
+        let path = format!("/api/v1/playbooks/{slug}/stage");
+        let (status, staged) = client
+            .call("PUT", &path, &json!({"stage": "enforce"}))
+            .await;
+        assert_eq!((status, &staged["stage"]), (200, &json!("enforce")));
+    }
+    for _ in 0..6 {
+        shop.login("203.0.113.9", "ann@b.example", false).await;
+    }
+    let runs = client.until_runs(3).await;
+    assert_eq!(runs.len(), 3);
+    assert!(runs[..2].iter().all(|run| run["outcome"] == "enforced"));
+    let (_, playbook) = client.call("GET", "/api/v1/playbooks/guessed", &NONE).await;
+    assert_eq!(playbook["fired"], json!({"shadowed": 1, "enforced": 1}));
+}
+
+#[tokio::test]
+async fn one_switch_lifts_all_that_a_playbook_did() {
+    let running = Running::start().await;
+    let client = &running.client;
+    client
+        .put_playbook(&with(guessed(), json!({"at_least": 1, "cooldown": "0s"})))
+        .await;
+    client
+        .act(&super::super::client::block(&["192.0.2.1"]))
+        .await;
+    let mut shop = Agent::new(&running, "shop").await;
+    for ip in ["203.0.113.7", "203.0.113.8", "203.0.113.9"] {
+        shop.login(ip, "ann@b.example", false).await;
+    }
+    client.until_runs(3).await;
+    assert_eq!(client.actions("").await.len(), 4);
+    let (status, lifted) = client
+        .call("POST", "/api/v1/playbooks/guessed/undo", &NONE)
+        .await;
+    assert_eq!((status, lifted), (200, json!({"lifted": 3})));
+    let left = client.actions("").await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["origin"], "operator");
+    assert!(
+        client
+            .runs("")
+            .await
+            .iter()
+            .all(|run| run["undone_by"].is_string())
+    );
+}
+
+#[tokio::test]
+async fn who_comes_again_is_blocked_for_longer() {
+    let running = Running::start().await;
+    let client = &running.client;
+    client
+        .put_playbook(&with(guessed(), json!({"at_least": 1, "cooldown": "0s"})))
+        .await;
+    let mut shop = Agent::new(&running, "shop").await;
+    for _ in 0..3 {
+        shop.login("203.0.113.7", "ann@b.example", false).await;
+    }
+    let runs = client.until_runs(3).await;
+    let durations: Vec<_> = runs
+        .iter()
+        .rev()
+        .map(|run| run["responses"][0]["duration"].clone())
+        .collect();
+    assert_eq!(durations, ["5min", "1h", "1h"]);
+}
