@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is a panic")]
 
+#[path = "quickstart/playbook.rs"]
+mod playbook;
 mod support;
 
 use std::collections::HashSet;

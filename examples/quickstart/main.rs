@@ -71,7 +71,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let server_config = ServerConfig::new(data.path())
         .ingest_token(&ingest_token)
         .api_token(&api_token)
-        .demo_explorer_link(true);
+        .demo_explorer_link(true)
+        .playbooks(shop::guard());
     let server = Server::start(server_config).await?;
     let backend = Running::start(server_listener, server.router());
 

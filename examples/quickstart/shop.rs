@@ -7,6 +7,8 @@ use axum::{Form, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqreen::{Event, Identify, Sqreen, SqreenCtx, UserIdentifiers};
+use sqreen_server::playbooks::file::Entry;
+use sqreen_server::playbooks::{Stage, templates};
 
 /// The shop, with the layer around all of its routes.
 pub(crate) fn router(sqreen: &Sqreen) -> Router {
@@ -19,6 +21,19 @@ pub(crate) fn router(sqreen: &Sqreen) -> Router {
         .route("/me", get(me))
         .route("/crash", get(crash))
         .layer(sqreen.layer().collect_body())
+}
+
+/// Six wrong passwords block the address that they come from.
+pub(crate) fn guard() -> Option<Entry> {
+    let slug = "guessed-passwords";
+    let template = templates()
+        .iter()
+        .find(|template| template.entry.playbook.slug == slug)?;
+    let mut entry = template.entry.clone();
+    entry.stage = Some(Stage::Enforce);
+    // Whoever tries the demo comes from this machine, which is never blocked otherwise.
+    entry.playbook.rails.allow_critical = true;
+    Some(entry)
 }
 
 async fn home() -> Html<&'static str> {

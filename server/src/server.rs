@@ -111,6 +111,9 @@ impl Server {
         let actions = Actions::open(Arc::clone(&state)).map_err(StartError::State)?;
         let people = People::open(Arc::clone(&state)).map_err(StartError::State)?;
         let playbooks = Playbooks::open(Arc::clone(&state)).map_err(StartError::State)?;
+        playbooks
+            .add_missing(&config.playbooks)
+            .map_err(StartError::State)?;
         let notifier = Notifier::new(config, Arc::clone(&state)).map_err(StartError::Smtp)?;
         let shared = Shared {
             store: Arc::new(store),

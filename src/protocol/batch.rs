@@ -1,4 +1,8 @@
-use serde::de::Error as _;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -48,21 +52,80 @@ impl BatchElement {
 
 impl<'de> Deserialize<'de> for BatchElement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Kind {
-            #[serde(deserialize_with = "lenient::text")]
-            event_type: Option<String>,
-        }
         let element = Element::deserialize(deserializer)?;
-        let kind: Kind = element.read().unwrap_or_default();
-        let record = (kind.event_type.as_deref() == Some(REQUEST_RECORD))
-            .then(|| element.read().ok())
-            .flatten();
-        Ok(match record {
-            Some(record) => Self::RequestRecord(Box::new(record)),
-            None => Self::Other(element.value()?),
-        })
+        match element.read::<Tagged>() {
+            Ok(tagged) if tagged.kind.as_deref() == Some(REQUEST_RECORD) => {
+                Ok(Self::RequestRecord(Box::new(tagged.record)))
+            }
+            _ => element.value().map(Self::Other),
+        }
+    }
+}
+
+/// An element read as a record, whatever it is, with its kind noted on the way: most are records, and the kind may
+/// stand behind all else.
+struct Tagged {
+    kind: Option<String>,
+    record: RequestRecord,
+}
+
+impl<'de> Deserialize<'de> for Tagged {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Tagged;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an element of a batch")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Tagged, A::Error> {
+                let mut kind = None;
+                let members = WithoutKind {
+                    members,
+                    kind: &mut kind,
+                };
+                let record = RequestRecord::deserialize(MapAccessDeserializer::new(members))?;
+                Ok(Tagged { kind, record })
+            }
+        }
+
+        deserializer.deserialize_map(Read)
+    }
+}
+
+/// The members of an object but its `event_type`, which is noted.
+struct WithoutKind<'k, A> {
+    members: A,
+    kind: &'k mut Option<String>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutKind<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        #[derive(Deserialize)]
+        struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        #[derive(Deserialize)]
+        struct Kind(#[serde(deserialize_with = "lenient::text")] Option<String>);
+
+        while let Some(Key(key)) = self.members.next_key()? {
+            if key != EVENT_TYPE {
+                return seed.deserialize(key.into_deserializer()).map(Some);
+            }
+            let Kind(kind) = self.members.next_value()?;
+            *self.kind = kind;
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.members.next_value_seed(seed)
     }
 }
 
@@ -167,5 +230,48 @@ impl<'de> Deserialize<'de> for Verdict {
             }
         };
         Ok(Self { id, kind })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_is_told_by_its_kind_wherever_it_stands() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let batch = format!(
+            r#"{{"batch": [
+                {{"version": "1", "unknown": {deep}, "event_type": "request_record"}},
+                {{"event_type": "attack", "version": "2", "event_type": "request_record"}},
+                {{"\u0065vent_type": "request_record", "version": "0", "version": "3"}},
+                {{"event_type": "request_record", "version": "4", "event_type": "attack"}},
+                {{"event_type": "attack", "observed": 1}},
+                {{"event_type": ["request_record"]}},
+                {{"version": "5"}},
+                "request_record",
+                null
+            ]}}"#
+        );
+        let read: BatchRequest = serde_json::from_str(&batch).unwrap();
+        let versions: Vec<_> = read
+            .batch
+            .iter()
+            .map(|element| match element {
+                BatchElement::RequestRecord(record) => record.version.as_str(),
+                BatchElement::Other(_) => "other",
+            })
+            .collect();
+        let other = ["other"; 6];
+        assert_eq!(versions, [&["1", "2", "3"][..], &other].concat());
+        let kinds: Vec<_> = read.batch.iter().map(BatchElement::event_type).collect();
+        let (record, attack) = (Some(REQUEST_RECORD), Some("attack"));
+        let nothing = None;
+        assert_eq!(
+            kinds,
+            [
+                record, record, record, attack, attack, nothing, nothing, nothing, nothing
+            ]
+        );
     }
 }

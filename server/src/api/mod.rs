@@ -3,6 +3,7 @@
 mod actions;
 mod allowlist;
 mod audit;
+mod backtest;
 mod events;
 mod notifications;
 mod params;
@@ -15,6 +16,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::backtest::run as run_backtest;
 pub(crate) use self::events::{EventView, Scans, bucket, export, live, sse_event};
 pub(crate) use self::params::{Given, Params};
 pub(crate) use self::problem::Problem;
@@ -40,6 +42,8 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/api/v1/allowlist", ACT, allowlist::add),
         delete("/api/v1/allowlist/{id}", ACT, allowlist::remove),
         get("/api/v1/playbooks", READ, playbooks::list),
+        post("/api/v1/playbooks/backtest", READ, backtest::backtest),
+        get("/api/v1/playbooks/templates", READ, playbooks::templates),
         get("/api/v1/playbooks/{slug}", READ, playbooks::get),
         put("/api/v1/playbooks/{slug}", ACT, playbooks::put),
         delete("/api/v1/playbooks/{slug}", ACT, playbooks::remove),

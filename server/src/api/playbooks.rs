@@ -83,6 +83,19 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Value>, Problem>
     Ok(Json(json!({"playbooks": playbooks.collect::<Vec<_>>()})))
 }
 
+/// The predefined playbooks, each with its family and without a stage.
+pub(super) async fn templates() -> Json<Value> {
+    let templates = crate::playbooks::templates().iter().map(|template| {
+        let mut fields = write(&template.entry.playbook, Stage::Draft);
+        fields.remove("stage");
+        let tests = crate::playbooks::file::written(&template.entry.tests);
+        fields.insert("tests".to_owned(), tests);
+        fields.insert("family".to_owned(), template.family.into());
+        fields
+    });
+    Json(json!({"templates": templates.collect::<Vec<_>>()}))
+}
+
 pub(super) async fn get(
     State(app): State<App>,
     Path(slug): Path<String>,

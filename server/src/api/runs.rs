@@ -66,9 +66,9 @@ impl From<&RunRecord> for RunView {
     }
 }
 
-/// The newest runs, the newest first: of `playbook`, of `actor`, and before the place that `cursor` tells.
+/// The newest runs, the newest first: of `playbook`, of `outcome`, of `actor`, and before the place that `cursor` tells.
 pub(super) async fn list(State(app): State<App>, mut given: Given) -> Result<Json<Value>, Problem> {
-    let (playbook, actor) = (given.text("playbook"), given.text("actor"));
+    let [playbook, outcome, actor] = ["playbook", "outcome", "actor"].map(|name| given.text(name));
     let limit = given.number("limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let wrong = |_| Problem::field("cursor", "cursor: not the `next` of an answer before");
     let cursor = given.text("cursor").map(|text| text.parse::<i64>());
@@ -78,6 +78,7 @@ pub(super) async fn list(State(app): State<App>, mut given: Given) -> Result<Jso
     let runs = blocking(move || {
         let query = RunQuery {
             slug: playbook.as_deref(),
+            outcome: outcome.as_deref(),
             actor: actor.as_deref(),
             since: None,
             before,

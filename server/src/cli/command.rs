@@ -8,18 +8,20 @@ pub(super) enum Command {
     Check,
     Export,
     Import,
+    Playbooks,
     Token,
     User,
     Config,
 }
 
 impl Command {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Serve,
         Self::Backup,
         Self::Check,
         Self::Export,
         Self::Import,
+        Self::Playbooks,
         Self::Token,
         Self::User,
         Self::Config,
@@ -36,6 +38,7 @@ impl Command {
             Self::Check => "check",
             Self::Export => "export",
             Self::Import => "import",
+            Self::Playbooks => "playbooks",
             Self::Token => "token",
             Self::User => "user",
             Self::Config => "config",
@@ -54,6 +57,10 @@ impl Command {
                 "write events to FILE, .ndjson or .parquet, also while the backend runs"
             }
             Self::Import => "store the events of exports, each id once; the backend must not run",
+            Self::Playbooks => {
+                "playbooks as files, also while the backend runs; exits with 1 if a file is wrong, a test fails,\n      \
+                 or others changed in the backend what the files would change, and with 2 for wrong arguments"
+            }
             Self::Token => "make, list and revoke tokens, also while the backend runs",
             Self::User => "add, list and change people who sign in, also while the backend runs",
             Self::Config => "check the settings; --effective prints each with its source",
@@ -68,6 +75,15 @@ impl Command {
             Self::Check => &[""],
             Self::Export => &["FILE [--from TIME] [--to TIME]"],
             Self::Import => &["FILE..."],
+            Self::Playbooks => &[
+                "check FILE...                      read the files, without a data directory",
+                "test FILE...                       run the tests in the files, without a data directory",
+                "plan FILE... [--prune] [--overwrite]    say what apply would do",
+                "apply FILE... [--prune] [--overwrite]   store what the files say; --prune removes the others,\n                                                   \
+                 --overwrite what was edited otherwise since",
+                "export                             print the backend's playbooks as a file",
+                "backtest FILE [--slug SLUG] [--from TIME] [--to TIME]   run one over the stored events",
+            ],
             Self::Token => &[
                 "create org [--comment TEXT]        agents of any application, which they name",
                 "create app NAME [--comment TEXT]   agents of this application",
@@ -92,6 +108,13 @@ impl Command {
         match self {
             Self::Serve | Self::Backup | Self::Check | Self::Import => &[],
             Self::Export => &[("from", true), ("to", true)],
+            Self::Playbooks => &[
+                ("slug", true),
+                ("from", true),
+                ("to", true),
+                ("prune", false),
+                ("overwrite", false),
+            ],
             Self::Token => &[("comment", true), ("role", true)],
             Self::User => &[("role", true)],
             Self::Config => &[("effective", false)],

@@ -17,14 +17,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Outcome {
     let [file] = args.operands.as_slice() else {
         return Err("export: expected FILE, see export --help".into());
     };
-    let time = |flag: &str, otherwise: i64| match args.value(flag) {
-        None => Ok(otherwise),
-        Some(text) => text
-            .parse()
-            .map(Timestamp::as_micros)
-            .map_err(|_| format!("--{flag}: {text:?} is no time such as 2026-11-23T10:00:00Z")),
-    };
-    let times = time("from", i64::MIN)?..time("to", i64::MAX)?;
+    let from = time(args, "from")?.unwrap_or(i64::MIN);
+    let times = from..time(args, "to")?.unwrap_or(i64::MAX);
     if times.is_empty() {
         return Err("--from: must be before --to".into());
     }
@@ -38,4 +32,14 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Outcome {
     let sum = embedded::export(&dir.join("events"), &path, format, &times)?;
     print(&format!("export={file} {sum}"));
     Ok(true)
+}
+
+/// The time that a flag says, in microseconds since the Unix epoch.
+pub(super) fn time(args: &Args, flag: &str) -> Result<Option<i64>, String> {
+    let time = args.value(flag).map(|text| {
+        text.parse()
+            .map(Timestamp::as_micros)
+            .map_err(|_| format!("--{flag}: {text:?} is no time such as 2026-11-23T10:00:00Z"))
+    });
+    time.transpose()
 }

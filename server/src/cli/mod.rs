@@ -11,12 +11,14 @@ mod config;
 mod export;
 mod help;
 mod import;
+mod playbooks;
 mod serve;
 mod token;
 mod user;
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -55,6 +57,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Check => check::run(&args, &effective.settings),
         Command::Export => export::run(&args, &effective.settings),
         Command::Import => import::run(&args, effective.settings),
+        Command::Playbooks => playbooks::run(&args, &effective.settings),
         Command::Token => token::run(&args, &effective.settings),
         Command::User => user::run(&args, &effective.settings),
         Command::Config => Ok(config::run(&args, &effective)),
@@ -64,10 +67,25 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             complain(&*error);
-            ExitCode::FAILURE
+            match error.is::<WrongUse>() {
+                true => ExitCode::from(2),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
+
+/// The arguments of a subcommand are wrong.
+#[derive(Debug)]
+struct WrongUse(String);
+
+impl fmt::Display for WrongUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for WrongUse {}
 
 /// Tells an error with its causes.
 fn complain(error: &dyn Error) {
@@ -77,6 +95,11 @@ fn complain(error: &dyn Error) {
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
+    complain_of(&text);
+}
+
+/// Tells what is wrong.
+fn complain_of(text: &dyn fmt::Display) {
     // Nobody may be there to hear it.
     let _ = writeln!(std::io::stderr(), "error: {text}");
 }

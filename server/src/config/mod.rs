@@ -17,6 +17,7 @@ pub(crate) use self::values::duration;
 use crate::auth::Secret;
 use crate::enrich::EnrichmentFiles;
 use crate::ingest::IngestLimits;
+use crate::playbooks::file::Entry;
 use crate::store::StoreOptions;
 
 /// How a [`Server`](crate::Server) is set up.
@@ -38,6 +39,7 @@ pub struct ServerConfig {
     pub(crate) enrichment: EnrichmentFiles,
     pub(crate) smtp: Option<Smtp>,
     pub(crate) notify_internal: bool,
+    pub(crate) playbooks: Vec<Entry>,
 }
 
 /// The server that mail is sent by.
@@ -64,6 +66,7 @@ impl ServerConfig {
             enrichment: EnrichmentFiles::new(),
             smtp: None,
             notify_internal: false,
+            playbooks: Vec::new(),
         }
     }
 
@@ -118,6 +121,13 @@ impl ServerConfig {
     /// else. Default: they may not.
     pub fn https(mut self, only: bool) -> Self {
         self.https = only;
+        self
+    }
+
+    /// Playbooks that are stored at the start, each unless there is one of its slug already, such as those of
+    /// [`templates`](crate::playbooks::templates) or of a [file](crate::playbooks::file).
+    pub fn playbooks(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {
+        self.playbooks.extend(entries);
         self
     }
 

@@ -16,8 +16,8 @@ use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
 use crate::state::{ActionDraft, Id, RunRecord, StateError, StateStore, Targets, network};
 use crate::store::{
-    Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor, Test,
-    TimeRange,
+    Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor,
+    StoreError, Test, TimeRange,
 };
 
 const HOUR: i64 = 3_600_000_000;
@@ -41,6 +41,14 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Enforced,
+        Self::Shadowed,
+        Self::Recorded,
+        Self::Held,
+        Self::Failed,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Enforced => "enforced",
@@ -192,11 +200,9 @@ impl Responder<'_> {
             if let Some(reason) = critical.filter(|_| !rails.allow_critical) {
                 return Ok(Some(reason));
             }
-            let users = self.signed_in(*net, run.decided_at);
-            if rails.shared_ip_users > 0 && users >= u64::from(rails.shared_ip_users) {
-                let reason = format!(
-                    "{users} users signed in from it within a day: block users rather than the address"
-                );
+            if rails.shared_ip_users > 0
+                && let Some(reason) = self.shared(*net, run.decided_at, rails.shared_ip_users)
+            {
                 return Ok(Some(reason));
             }
         }
@@ -221,16 +227,32 @@ impl Responder<'_> {
         Ok(None)
     }
 
+    /// Why the address counts as one that so many users share. One of which that is not known is not blocked.
+    fn shared(&self, net: IpNet, now: i64, most: u32) -> Option<String> {
+        match self.signed_in(net, now) {
+            Ok(users) if users < u64::from(most) => None,
+            Ok(users) => Some(format!(
+                "{users} users signed in from it within a day: block users rather than the address"
+            )),
+            Err(error) => {
+                tracing::error!(%error, "the users of an address are not known");
+                Some("it is not known how many users signed in from it".to_owned())
+            }
+        }
+    }
+
     /// How many users have signed in from there within a day.
-    fn signed_in(&self, net: IpNet, now: i64) -> u64 {
+    fn signed_in(&self, net: IpNet, now: i64) -> Result<u64, StoreError> {
         let is = |field, value: &str| Filter::equals(field, value);
         let success = Field::Json(JsonField::Properties, vec!["success".to_owned()]);
-        let address = Test {
-            field: Field::Dimension(Dimension::Ip),
-            check: Check::In(vec![net]),
+        let ip = Field::Dimension(Dimension::Ip);
+        // Single addresses are found by an index.
+        let check = match net.prefix_len() == net.max_prefix_len() {
+            true => Check::Equals(vec![net.addr().to_string()]),
+            false => Check::In(vec![net]),
         };
         let filter = Filter::All(vec![
-            Filter::Is(address),
+            Filter::Is(Test { field: ip, check }),
             is(Field::Dimension(Dimension::Name), LOGIN),
             is(success, "true"),
         ]);
@@ -244,13 +266,8 @@ impl Responder<'_> {
             limit: 1,
             distinct: true,
         };
-        match self.store.groups(&query, &ScanMonitor::new()) {
-            Ok(groups) => groups.rows.first().map_or(0, |row| row.users.count),
-            Err(error) => {
-                tracing::error!(%error, "the users of an address are not known");
-                0
-            }
-        }
+        let groups = self.store.groups(&query, &ScanMonitor::new())?;
+        Ok(groups.rows.first().map_or(0, |row| row.users.count))
     }
 
     /// How often the playbook met the actor before.

@@ -1,11 +1,10 @@
 //! The thread on which playbooks are evaluated: events in, runs out, and checkpoints between.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use serde_json::json;
 
 use super::checkpoint;
 use super::engine::{Engine, EngineStats, Firing, Limits};
@@ -42,12 +41,15 @@ pub(crate) struct RunnerStats {
 #[derive(Debug, Default)]
 pub(crate) struct RunnerHandle {
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether somebody waits for its end.
+    ending: AtomicBool,
     stats: Mutex<RunnerStats>,
 }
 
 impl RunnerHandle {
     /// Waits until everything was evaluated; the store must be closed by then. Blocks.
     pub(crate) fn join(&self) {
+        self.ending.store(true, Ordering::Relaxed);
         let thread = lock(&self.thread).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread of the playbooks has panicked");
@@ -132,7 +134,9 @@ impl Runner {
         self.finish_open();
         loop {
             match self.consumer.next(IDLE) {
-                Ok(Some(Consumed::Events(batch))) => self.evaluate(&batch),
+                // What fired and could not be kept fires again after the next start, from the last checkpoint.
+                Ok(Some(Consumed::Events(batch))) if !self.evaluate(&batch) => return,
+                Ok(Some(Consumed::Events(_))) => {}
                 Ok(Some(Consumed::Missed(events))) => {
                     self.stats.missed += events;
                     tracing::warn!(events, "events were stored and not evaluated by playbooks");
@@ -168,19 +172,23 @@ impl Runner {
         }
     }
 
-    fn evaluate(&mut self, batch: &EventBatch) {
+    /// Says whether all that came of it is kept.
+    fn evaluate(&mut self, batch: &EventBatch) -> bool {
         self.take_changes();
         self.dirty = true;
         if self.engine.is_idle() {
-            return;
+            return true;
         }
         let mut firings = Vec::new();
         for (_, row) in batch.rows() {
             self.engine.feed(&*row, &mut firings);
             for firing in firings.drain(..) {
-                self.fired(firing);
+                if !self.fired(firing) {
+                    return false;
+                }
             }
         }
+        true
     }
 
     /// Takes in what was changed about the playbooks.
@@ -195,9 +203,10 @@ impl Runner {
         }
     }
 
-    fn fired(&mut self, firing: Firing) {
+    /// Says whether what came of it is kept.
+    fn fired(&mut self, firing: Firing) -> bool {
         let Some(shared) = self.shared.upgrade() else {
-            return;
+            return false;
         };
         let slug = &firing.playbook.slug;
         let current = self
@@ -205,16 +214,23 @@ impl Runner {
             .iter()
             .find(|current| current.record.slug == *slug);
         let Some(current) = current.cloned() else {
-            return;
+            return true;
         };
         let fired = fired(current, firing);
         loop {
             match shared.responder().respond(&fired) {
-                Ok(Some(decided)) => return self.decided(&shared, &decided),
-                Ok(None) | Err(StateError::Closed) => return,
+                Ok(Some(decided)) => {
+                    self.decided(&shared, &decided);
+                    return true;
+                }
+                Ok(None) => return true,
+                Err(StateError::Closed) => return false,
                 // What fired is not forgotten because the disk is full.
                 Err(error) => {
                     tracing::error!(%error, "a run cannot be stored, the playbooks wait");
+                    if shared.runner.ending.load(Ordering::Relaxed) {
+                        return false;
+                    }
                     std::thread::sleep(PAUSE);
                 }
             }
@@ -257,18 +273,14 @@ impl Runner {
 }
 
 fn fired(current: Arc<Current>, firing: Firing) -> Fired {
+    let counted = firing.counted();
     Fired {
         current,
         actor: firing.actor,
         group: firing.group,
         at: firing.at,
         events: firing.events,
-        counted: json!({
-            "events": firing.count,
-            "values": firing.values,
-            "others": firing.others,
-            "value": firing.value,
-        }),
+        counted,
     }
 }
 

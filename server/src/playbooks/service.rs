@@ -181,6 +181,26 @@ impl Playbooks {
         current.ok_or(PlaybookError::Changed(0))
     }
 
+    /// Stores each of these whose slug there is none of, as far as there is room. Blocks.
+    pub(crate) fn add_missing(&self, entries: &[Entry]) -> Result<(), StateError> {
+        let by = Caller::configuration();
+        for entry in entries {
+            match self.put_entry(entry, 0, Source::Edited, &by) {
+                Ok(_) | Err(PlaybookError::Changed(_)) => {}
+                Err(PlaybookError::State(error)) => return Err(error),
+                Err(error) => {
+                    let slug = &entry.playbook.slug;
+                    tracing::warn!(
+                        slug,
+                        ?error,
+                        "a playbook of the configuration is not stored"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Sets the stage; `None` if there is no such playbook. `tripped` tells why, where nobody asked for it. Blocks.
     pub(crate) fn set_stage(
         &self,

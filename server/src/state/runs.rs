@@ -50,6 +50,8 @@ pub(crate) struct RunRecord {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RunQuery<'a> {
     pub(crate) slug: Option<&'a str>,
+    /// The name of what came of it.
+    pub(crate) outcome: Option<&'a str>,
     pub(crate) actor: Option<&'a str>,
     /// Those that were decided since then, in microseconds since the Unix epoch.
     pub(crate) since: Option<i64>,
@@ -194,17 +196,19 @@ impl RunStore for SqliteState {
             let sql = format!(
                 "SELECT {COLUMNS} FROM runs
                  WHERE (?1 IS NULL OR slug = ?1) AND (?2 IS NULL OR actor = ?2)
-                   AND decided_at >= ?3 AND row < ?4
+                   AND decided_at >= ?3 AND row < ?4 AND (?6 IS NULL OR outcome = ?6)
                  ORDER BY row DESC LIMIT ?5"
             );
             let RunQuery {
                 slug,
+                outcome,
                 actor,
                 since,
                 before,
             } = query;
             let (since, before) = (since.unwrap_or(i64::MIN), before.unwrap_or(i64::MAX));
-            records(connection, &sql, params![slug, actor, since, before, limit])
+            let given = params![slug, actor, since, before, limit, outcome];
+            records(connection, &sql, given)
         })
     }
 

@@ -14,6 +14,7 @@ mod explorer;
 mod notifications;
 mod page;
 mod people;
+mod playbooks;
 mod signin;
 mod slow;
 mod text;
@@ -79,6 +80,18 @@ pub(crate) fn routes() -> Vec<Endpoint> {
             ACT,
             notifications::replay,
         ),
+        get("/playbooks", READ, playbooks::show),
+        get("/playbooks/new", ACT, playbooks::new),
+        post("/playbooks/new", ACT, playbooks::add),
+        get("/playbooks/{slug}/edit", ACT, playbooks::edit),
+        post("/playbooks/{slug}/edit", ACT, playbooks::save),
+        get("/playbooks/{slug}", READ, playbooks::one),
+        post("/playbooks/{slug}/stage", ACT, playbooks::stage),
+        post("/playbooks/{slug}/undo", ACT, playbooks::undo),
+        post("/playbooks/{slug}/remove", ACT, playbooks::remove),
+        get("/runs", READ, playbooks::runs),
+        get("/runs/{id}", READ, playbooks::run),
+        post("/runs/{id}/undo", ACT, playbooks::undo_run),
         get("/assets/{name}", OPEN, assets::get),
     ]
 }

@@ -3,9 +3,10 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The places that the navigation leads to.
-const PLACES: [(&str, &str); 6] = [
+const PLACES: [(&str, &str); 7] = [
     ("/", "Events"),
     ("/actions", "Actions"),
+    ("/playbooks", "Playbooks"),
     ("/delivery", "Delivery"),
     ("/apps", "Apps"),
     ("/notifications", "Notifications"),

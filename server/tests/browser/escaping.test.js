@@ -16,6 +16,7 @@ const state = await signIn(server);
 for (const payload of PAYLOADS) {
   await capture(payload);
   await decide(payload);
+  await watch(payload);
 }
 
 /** Sends an event that has the text in every field that can hold it, from an app and a host of that name. */
@@ -53,6 +54,14 @@ async function decide(text) {
   const users = [{ [cut(text, 128)]: cut(text, 8_000) }];
   await server.api("POST", "actions", { action: "block_user", users, app: cut(text, MAX_NAME), comment });
   await server.api("POST", "allowlist", { paths: [`/${comment}`], comment });
+}
+
+/** Makes a playbook with the text in every field of it that takes any. */
+async function watch(text) {
+  const slug = `p-${PAYLOADS.indexOf(text)}`;
+  const trigger = { event: [cut(text, 256)], where: `path:"${cut(text, 500).replace(/["\\]/g, "\\$&")}"`, apps: [cut(text, 256)] };
+  const rule = { trigger, actor: "ip", at_least: 1, period: "5min", stage: "shadow" };
+  await server.api("PUT", `playbooks/${slug}`, { ...rule, name: cut(text, 128), description: cut(text, 4_000) });
 }
 
 /** In the page: what no page has unless something was let in. */
@@ -114,6 +123,19 @@ for (const policy of [true, false]) {
     });
   });
 }
+
+test("each text is shown as it is on the pages of its playbook", async () => {
+  await visit(server, { state }, async (page) => {
+    await assertClean(page, "/playbooks");
+    assertShown(await text(page), 128);
+    for (const [nth, payload] of PAYLOADS.entries()) {
+      await assertClean(page, `/playbooks/p-${nth}`);
+      assert.ok((await text(page)).includes(asText(cut(payload, 128))), JSON.stringify(payload));
+      await assertClean(page, `/playbooks/p-${nth}/edit`);
+    }
+    await assertClean(page, "/runs");
+  });
+});
 
 for (const [by, bytes] of [["name", MAX_NAME], ["hostname", 200], ["path", 200], ["user.email", 200]]) {
   test(`each text is shown as it is among the groups by ${by}`, async () => {

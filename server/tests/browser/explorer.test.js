@@ -168,6 +168,23 @@ test("fields and values are proposed, and taken by keyboard", async () => {
   });
 });
 
+test("a proposal that is chosen stays chosen while the list follows the last key", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.clock.install();
+    await page.goto("/");
+    await page.keyboard.press("/");
+    await page.keyboard.type("na");
+    await page.clock.runFor(500);
+    await page.getByRole("option", { name: "name:" }).waitFor();
+    await page.keyboard.type("m");
+    await page.keyboard.press("ArrowDown");
+    await page.clock.runFor(500);
+    await page.getByRole("option", { name: "name:", selected: true }).waitFor();
+    await page.keyboard.press("Enter");
+    assert.equal(await filter(page).inputValue(), "name:");
+  });
+});
+
 test("an event's page shows what was captured, and leads to more like it", async () => {
   await visit(server, { state, width: 380 }, async (page, visit) => {
     await page.goto("/?filter=name:cart.checkout");

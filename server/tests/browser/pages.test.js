@@ -4,14 +4,14 @@ import { after, test } from "node:test";
 import { LOOKS, signIn, visit } from "./lib/browser.js";
 import { assertAccessible, assertFits } from "./lib/checks.js";
 import { startServer } from "./lib/programs.js";
-import { EMPTY_PAGES, PAGES, deliveryPages, eventPages, fill } from "./lib/sample.js";
+import { EMPTY_PAGES, PAGES, deliveryPages, eventPages, fill, runPages } from "./lib/sample.js";
 
 const servers = await Promise.all([startServer(), startServer()]);
 after(() => Promise.all(servers.map((server) => server.stop())));
 const [empty, full] = servers;
 await fill(full);
 
-const filled = [...PAGES, ...(await eventPages(full)), ...(await deliveryPages(full))];
+const filled = [...PAGES, ...(await eventPages(full)), ...(await deliveryPages(full)), ...(await runPages(full))];
 
 for (const [server, pages] of [[empty, EMPTY_PAGES], [full, filled]]) {
   const signedIn = await signIn(server);

@@ -17,6 +17,8 @@ pub(crate) use self::counts::bucket;
 pub(crate) use self::export::answer as export;
 pub(crate) use self::live::answer as live;
 pub(crate) use self::scan::Scans;
+pub(super) use self::scan::{Scan, place};
+pub(super) use self::sse::answer as sse_answer;
 pub(crate) use self::sse::event as sse_event;
 pub(crate) use self::view::EventView;
 use crate::routes::{Endpoint, Needs, get};

@@ -28,6 +28,7 @@ pub(crate) struct Scans {
     pub(super) searches: Arc<Semaphore>,
     pub(super) exports: Arc<Semaphore>,
     pub(super) live: Arc<Semaphore>,
+    pub(in crate::api) backtests: Arc<Semaphore>,
 }
 
 impl Scans {
@@ -36,12 +37,14 @@ impl Scans {
             searches: Arc::new(Semaphore::new(8)),
             exports: Arc::new(Semaphore::new(4)),
             live: Arc::new(Semaphore::new(64)),
+            // Each may take as much memory as the live engine, twice.
+            backtests: Arc::new(Semaphore::new(2)),
         }
     }
 }
 
 /// A place among the streams that are open.
-pub(super) fn place(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+pub(in crate::api) fn place(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(of)
         .try_acquire_owned()
         .map_err(|_| Problem::busy())
@@ -55,15 +58,15 @@ pub(super) async fn drained(news: &mut watch::Receiver<News>) {
 
 /// Where a scan hands out what it finds.
 #[derive(Debug)]
-pub(super) struct Outlet<T> {
+pub(in crate::api) struct Outlet<T> {
     sender: mpsc::Sender<T>,
     runtime: Handle,
-    pub(super) monitor: Arc<ScanMonitor>,
+    pub(in crate::api) monitor: Arc<ScanMonitor>,
 }
 
 impl<T> Outlet<T> {
     /// Waits until the reader has room; without a reader that takes something, the scan is cancelled.
-    pub(super) fn send(&self, item: T) {
+    pub(in crate::api) fn send(&self, item: T) {
         if self.monitor.is_cancelled() {
             return;
         }
@@ -76,11 +79,11 @@ impl<T> Outlet<T> {
 
 /// The scan ended before it was done.
 #[derive(Debug)]
-pub(super) struct Cut;
+pub(in crate::api) struct Cut;
 
 /// A scan that runs; dropping it cancels the scan.
 #[derive(Debug)]
-pub(super) struct Scan<T> {
+pub(in crate::api) struct Scan<T> {
     receiver: mpsc::Receiver<T>,
     /// Whether the scan came to its end; `None` once that was told.
     running: Option<JoinHandle<bool>>,
@@ -90,7 +93,7 @@ pub(super) struct Scan<T> {
 
 impl<T: Send + 'static> Scan<T> {
     /// Runs `work`, which says whether it came to its end.
-    pub(super) fn start(
+    pub(in crate::api) fn start(
         app: &App,
         place: OwnedSemaphorePermit,
         work: impl FnOnce(&Outlet<T>) -> Result<bool, StoreError> + Send + 'static,
@@ -117,8 +120,13 @@ impl<T: Send + 'static> Scan<T> {
         }
     }
 
+    /// How far it is.
+    pub(in crate::api) fn monitor(&self) -> &ScanMonitor {
+        &self.monitor
+    }
+
     /// The next that was found; `None` ends it.
-    pub(super) async fn next(&mut self) -> Option<Result<T, Cut>> {
+    pub(in crate::api) async fn next(&mut self) -> Option<Result<T, Cut>> {
         self.running.as_ref()?;
         let found = tokio::select! {
             found = self.receiver.recv() => found,

@@ -31,6 +31,9 @@ pub(crate) struct Draft {
     pub(crate) tests: Vec<Fields>,
 }
 
+/// Slugs whose addresses in the API or among the pages are something else.
+const RESERVED: [&str; 3] = ["backtest", "new", "templates"];
+
 /// The most tests of one playbook.
 const MAX_TESTS: usize = 100;
 
@@ -77,6 +80,9 @@ fn slug(fields: &mut Fields) -> Result<String, FieldError> {
     if !slug.bytes().all(plain) || slug.starts_with('-') || slug.ends_with('-') {
         let wrong = "not lower-case letters, digits, and hyphens between them";
         return Err(fields.error("slug", wrong));
+    }
+    if RESERVED.contains(&&*slug) {
+        return Err(fields.error("slug", "reserved"));
     }
     Ok(slug)
 }

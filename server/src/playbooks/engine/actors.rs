@@ -4,16 +4,18 @@
 use std::collections::HashMap;
 use std::mem::size_of;
 
+use super::groups::Groups;
 use super::keys::ActorKey;
-use super::window::{Terms, Window};
+use super::terms::Terms;
 
 /// No node.
 const NONE: u32 = u32::MAX;
 /// What the tables beside the nodes take for each, roughly.
-const TABLE_BYTES: usize = 40;
+const TABLE_BYTES: usize = 48;
 /// How many nodes are looked at, whether they are over, for each event that counts.
 const SWEEP: usize = 2;
-
+/// All nodes are looked at so often at most, in microseconds of the clock.
+const ROUND: i64 = 1_000_000;
 /// What is remembered of an actor for one playbook.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -22,38 +24,35 @@ pub(super) struct Node {
     pub(super) key: ActorKey,
     /// Until when everything is void; [`i64::MIN`] if nothing is.
     pub(super) void_until: i64,
-    /// The windows, by the key of their group; 0 where there are none.
-    pub(super) windows: Vec<(u64, Window)>,
+    pub(super) groups: Groups,
+    /// Nothing is over before this time of events that may still come.
+    look_at: i64,
+}
+
+/// Who was active before and after.
+#[derive(Clone, Copy, Debug)]
+struct Link {
     newer: u32,
     older: u32,
 }
 
 impl Node {
     fn bytes(&self) -> usize {
-        let windows = self.windows.iter();
-        let inner: usize = windows.map(|(_, window)| window.bytes()).sum();
-        size_of::<Self>() + TABLE_BYTES + self.windows.len() * size_of::<(u64, Window)>() + inner
+        size_of::<Self>() + TABLE_BYTES + self.groups.bytes
     }
 
-    /// The window of the group, which is made if there is none.
-    pub(super) fn window(&mut self, group: u64) -> &mut Window {
-        let place = self.windows.iter().position(|(known, _)| *known == group);
-        let place = place.unwrap_or_else(|| {
-            // Most actors have one alone.
-            self.windows.reserve_exact(1);
-            self.windows.push((group, Window::default()));
-            self.windows.len() - 1
-        });
-        &mut self.windows[place].1
+    /// Voids what happened until then, in all groups.
+    pub(super) fn void(&mut self, until: i64, terms: &Terms) {
+        self.void_until = self.void_until.max(until);
+        self.groups.void(until, terms);
     }
 
-    /// Forgets what cannot matter from `clock` on; says whether nothing is left.
-    fn is_over(&mut self, clock: i64, lateness: i64, terms: &Terms) -> bool {
-        let open = clock.saturating_sub(lateness);
-        let until = open.saturating_sub(terms.period);
-        self.windows
-            .retain(|(_, window)| !window.is_over(until, open));
-        self.windows.is_empty() && self.void_until < open
+    /// Forgets what cannot matter if no event before `open` counts; says whether nothing is left.
+    fn is_over(&mut self, open: i64, terms: &Terms) -> bool {
+        let next = self.groups.forget(open, terms);
+        let void = (self.void_until >= open).then(|| self.void_until.saturating_add(1));
+        self.look_at = next.or(void).unwrap_or(open);
+        next.is_none() && void.is_none()
     }
 }
 
@@ -61,6 +60,8 @@ impl Node {
 #[derive(Debug)]
 pub(super) struct ActorTable {
     nodes: Vec<Option<Node>>,
+    /// Of each node, apart from it: much less is touched when one becomes the newest.
+    links: Vec<Link>,
     free: Vec<u32>,
     /// For each playbook, the nodes by their actors.
     places: Vec<HashMap<ActorKey, u32, foldhash::fast::RandomState>>,
@@ -68,6 +69,8 @@ pub(super) struct ActorTable {
     oldest: u32,
     /// Where the sweep goes on.
     hand: usize,
+    /// When the next round of the sweep may begin.
+    next_round: i64,
     pub(super) actors: usize,
     pub(super) bytes: usize,
     pub(super) evicted: u64,
@@ -77,11 +80,13 @@ impl ActorTable {
     pub(super) fn new(playbooks: usize) -> Self {
         Self {
             nodes: Vec::new(),
+            links: Vec::new(),
             free: Vec::new(),
             places: (0..playbooks).map(|_| HashMap::default()).collect(),
             newest: NONE,
             oldest: NONE,
             hand: 0,
+            next_round: i64::MIN,
             actors: 0,
             bytes: 0,
             evicted: 0,
@@ -96,7 +101,7 @@ impl ActorTable {
         };
         let mut at = self.oldest;
         while let Some(mut node) = self.nodes.get_mut(at as usize).and_then(Option::take) {
-            at = node.newer;
+            at = self.links.get(at as usize).map_or(NONE, |link| link.newer);
             if let Some(place) = place_of(node.playbook) {
                 node.playbook = place;
                 next.insert(node);
@@ -107,25 +112,19 @@ impl ActorTable {
 
     /// The nodes, the least recently active first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Node> {
-        let node = |at: u32| self.nodes.get(at as usize).and_then(Option::as_ref);
-        std::iter::successors(node(self.oldest), move |last| node(last.newer))
+        let next = |at: &u32| self.links.get(*at as usize).map(|link| link.newer);
+        let places = std::iter::successors(Some(self.oldest), next);
+        places.map_while(|at| self.nodes.get(at as usize).and_then(Option::as_ref))
     }
 
     /// Adds a node as the most recently active; there must be none of its actor.
-    pub(super) fn add(
-        &mut self,
-        playbook: u32,
-        key: ActorKey,
-        void_until: i64,
-        windows: Vec<(u64, Window)>,
-    ) {
+    pub(super) fn add(&mut self, playbook: u32, key: ActorKey, void_until: i64, groups: Groups) {
         self.insert(Node {
             playbook,
             key,
             void_until,
-            windows,
-            newer: NONE,
-            older: NONE,
+            groups,
+            look_at: i64::MIN,
         });
     }
 
@@ -139,12 +138,14 @@ impl ActorTable {
         let known = self.places.get(playbook as usize)?.get(&key).copied();
         let at = match known {
             Some(at) => {
-                self.unlink(at);
-                self.link(at);
+                if at != self.newest {
+                    self.unlink(at);
+                    self.link(at);
+                }
                 at
             }
             None => {
-                self.add(playbook, key, i64::MIN, Vec::new());
+                self.add(playbook, key, i64::MIN, Groups::default());
                 self.newest
             }
         };
@@ -157,20 +158,34 @@ impl ActorTable {
 
     /// Looks at a few nodes, and lets go of those that are over.
     pub(super) fn sweep(&mut self, clock: i64, lateness: i64, terms: &[Terms]) {
-        for _ in 0..SWEEP.min(self.nodes.len()) {
-            self.hand = (self.hand + 1) % self.nodes.len();
-            let Some(Some(node)) = self.nodes.get_mut(self.hand) else {
+        let open = clock.saturating_sub(lateness);
+        for _ in 0..SWEEP {
+            if self.hand == 0 {
+                if clock < self.next_round {
+                    return;
+                }
+                self.next_round = clock.saturating_add(ROUND);
+                self.hand = self.nodes.len();
+            }
+            let Some(at) = self.hand.checked_sub(1) else {
+                return;
+            };
+            self.hand = at;
+            let Some(Some(node)) = self.nodes.get_mut(at) else {
                 continue;
             };
             let Some(terms) = terms.get(node.playbook as usize) else {
                 continue;
             };
+            if open < node.look_at {
+                continue;
+            }
             let before = node.bytes();
-            let over = node.is_over(clock, lateness, terms);
+            let over = node.is_over(open, terms);
             self.bytes = self.bytes - before + node.bytes();
             if over {
                 // Nodes are counted by 32 bits.
-                self.remove(self.hand as u32);
+                self.remove(at as u32);
             }
         }
     }
@@ -191,6 +206,10 @@ impl ActorTable {
             Some(at) => at,
             None => {
                 self.nodes.push(None);
+                self.links.push(Link {
+                    newer: NONE,
+                    older: NONE,
+                });
                 (self.nodes.len() - 1) as u32
             }
         };
@@ -216,17 +235,17 @@ impl ActorTable {
         }
     }
 
-    fn node(&mut self, at: u32) -> Option<&mut Node> {
-        self.nodes.get_mut(at as usize).and_then(Option::as_mut)
+    fn link_of(&mut self, at: u32) -> Option<&mut Link> {
+        self.links.get_mut(at as usize)
     }
 
     /// Makes it the most recently active.
     fn link(&mut self, at: u32) {
         let newest = self.newest;
-        if let Some(node) = self.node(at) {
-            (node.newer, node.older) = (NONE, newest);
+        if let Some(link) = self.link_of(at) {
+            (link.newer, link.older) = (NONE, newest);
         }
-        match self.node(newest) {
+        match self.link_of(newest) {
             Some(before) => before.newer = at,
             None => self.oldest = at,
         }
@@ -234,14 +253,15 @@ impl ActorTable {
     }
 
     fn unlink(&mut self, at: u32) {
-        let Some(node) = self.node(at) else { return };
-        let (newer, older) = (node.newer, node.older);
-        match self.node(newer) {
-            Some(node) => node.older = older,
+        let Some(Link { newer, older }) = self.link_of(at).copied() else {
+            return;
+        };
+        match self.link_of(newer) {
+            Some(link) => link.older = older,
             None => self.newest = older,
         }
-        match self.node(older) {
-            Some(node) => node.newer = newer,
+        match self.link_of(older) {
+            Some(link) => link.newer = newer,
             None => self.oldest = newer,
         }
     }

@@ -18,12 +18,13 @@ use std::sync::Arc;
 use super::super::draft;
 use super::super::model::Playbook;
 use super::actors::ActorTable;
+use super::groups::Groups;
 use super::keys::ActorKey;
-use super::window::{MAX_MARKS, Mark, Window};
+use super::window::{Mark, Window};
 use super::{Engine, Limits};
 use crate::store::EventId;
 
-const MAGIC: &[u8; 8] = b"sqpbwin1";
+const MAGIC: &[u8; 8] = b"sqpbwin2";
 /// The most bytes of a text.
 const MAX_TEXT: usize = 1 << 20;
 /// The most elements of a list whose length nothing else bounds.
@@ -59,8 +60,8 @@ impl Engine {
                 to.write_all(&half.to_le_bytes())?;
             }
             to.i64(node.void_until)?;
-            to.length(node.windows.len())?;
-            for (group, window) in &node.windows {
+            to.length(node.groups.windows().len())?;
+            for (group, window) in node.groups.windows() {
                 to.write_all(&group.to_le_bytes())?;
                 to.window(window)?;
             }
@@ -161,16 +162,13 @@ impl<W: Write> Written<W> {
     fn window(&mut self, window: &Window) -> io::Result<()> {
         self.i64(window.quiet_until)?;
         self.write_all(&window.thin_at.to_le_bytes())?;
-        for marks in [&window.marks, &window.others] {
+        for marks in [&window.marks[..], window.others()] {
             self.length(marks.len())?;
             for mark in marks {
                 self.i64(mark.time)?;
                 self.write_all(mark.id.as_bytes())?;
+                self.write_all(&mark.value.to_le_bytes())?;
             }
-        }
-        self.length(window.values.len())?;
-        for value in &window.values {
-            self.write_all(&value.to_le_bytes())?;
         }
         Ok(())
     }
@@ -226,7 +224,7 @@ impl<R: Read> ReadIn<R> {
             .get(written)
             .ok_or_else(|| damaged("an actor is of no playbook"))?;
         if let Some(place) = place.and_then(|place| u32::try_from(place).ok()) {
-            actors.add(place, key, void_until, windows);
+            actors.add(place, key, void_until, Groups::new(windows));
         }
         Ok(())
     }
@@ -234,17 +232,7 @@ impl<R: Read> ReadIn<R> {
     fn window(&mut self) -> io::Result<Window> {
         let (quiet_until, thin_at) = (self.i64()?, self.u32()?);
         let (marks, others) = (self.marks()?, self.marks()?);
-        let mut values = Vec::new();
-        for _ in 0..self.length(2 * MAX_MARKS)? {
-            values.push(self.u64()?);
-        }
-        Ok(Window {
-            quiet_until,
-            marks,
-            values,
-            others,
-            thin_at,
-        })
+        Ok(Window::new(quiet_until, thin_at, marks, others))
     }
 
     fn marks(&mut self) -> io::Result<Vec<Mark>> {
@@ -254,6 +242,7 @@ impl<R: Read> ReadIn<R> {
             marks.push(Mark {
                 time: self.i64()?,
                 id: EventId::from_bytes(self.bytes()?),
+                value: self.u64()?,
             });
         }
         Ok(marks)

@@ -1,6 +1,5 @@
 //! What windows are kept by: actors and values as short keys.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -50,17 +49,20 @@ impl Keyed {
         u128::from_le_bytes(self.digest([text].iter())) as u64
     }
 
-    fn user(self, identifiers: &BTreeMap<String, String>) -> ActorKey {
+    fn user(self, identifiers: &[(String, String)]) -> ActorKey {
         let parts = identifiers.iter().flat_map(|(name, value)| [name, value]);
         ActorKey::of(u128::from_le_bytes(self.digest(parts)))
     }
 }
 
+/// The identifiers of a user in the order of their names, and their key.
+type User = (ActorKey, Vec<(String, String)>);
+
 /// An event's actor of each kind, as it is asked for.
 pub(super) struct Actors<'a> {
     event: &'a dyn EventFields,
     keyed: Keyed,
-    user: Option<Option<(ActorKey, BTreeMap<String, String>)>>,
+    user: Option<Option<User>>,
 }
 
 impl<'a> Actors<'a> {
@@ -89,11 +91,13 @@ impl<'a> Actors<'a> {
         match kind {
             ActorKind::Ip => Some(Actor::Ip(self.event.ip()?.to_canonical().into())),
             ActorKind::IpRange => Some(Actor::Ip(range(self.event.ip()?))),
-            ActorKind::User => self.user().map(|(_, user)| Actor::User(user.clone())),
+            ActorKind::User => self
+                .user()
+                .map(|(_, user)| Actor::User(user.iter().cloned().collect())),
         }
     }
 
-    fn user(&mut self) -> Option<&(ActorKey, BTreeMap<String, String>)> {
+    fn user(&mut self) -> Option<&User> {
         let (event, keyed) = (self.event, self.keyed);
         self.user
             .get_or_insert_with(|| {
@@ -104,15 +108,21 @@ impl<'a> Actors<'a> {
     }
 }
 
+/// The event's actor of the kind, if it has one.
+pub(crate) fn actor_of(event: &dyn EventFields, kind: ActorKind) -> Option<Actor> {
+    Actors::new(event, Keyed([0; 16])).actor(kind)
+}
+
 /// The identifiers as security responses compare them. What is neither text nor number identifies nobody.
-fn identifiers(event: &dyn EventFields) -> Option<BTreeMap<String, String>> {
-    let json = event.json(JsonField::User)?;
-    let fields: BTreeMap<String, Value> = serde_json::from_slice(&json).ok()?;
+fn identifiers(event: &dyn EventFields) -> Option<Vec<(String, String)>> {
+    let Value::Object(fields) = event.json_value(JsonField::User, &[])? else {
+        return None;
+    };
     let texts = fields.into_iter();
-    let texts: Option<BTreeMap<_, _>> = texts
-        .map(|(name, value)| Some((name, identifier(&value)?)))
-        .collect();
-    texts.filter(|identifiers| !identifiers.is_empty())
+    let texts = texts.map(|(name, value)| Some((name, identifier(&value)?)));
+    let mut identifiers: Vec<_> = texts.collect::<Option<_>>()?;
+    identifiers.sort_unstable();
+    (!identifiers.is_empty()).then_some(identifiers)
 }
 
 fn bits(ip: IpAddr) -> u128 {

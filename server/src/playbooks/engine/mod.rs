@@ -7,8 +7,11 @@
 
 mod actors;
 mod checkpoint;
+mod groups;
 mod index;
 mod keys;
+mod moving;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -17,9 +20,11 @@ use std::sync::Arc;
 
 use self::actors::ActorTable;
 use self::index::{Entry, Index, Part};
+pub(crate) use self::keys::actor_of;
 use self::keys::{Actors, Keyed};
-use self::window::{Ask, Enough, Mark, Terms};
-use super::model::{Actor, Detection, Playbook, Rule};
+use self::terms::{Ask, Terms};
+use self::window::{Enough, Mark, Window};
+use super::model::{Actor, Detection, Playbook};
 use crate::store::{EventFields, EventId, Field};
 
 /// The most events of one firing that are told.
@@ -71,6 +76,18 @@ pub struct Firing {
     pub value: Option<String>,
 }
 
+impl Firing {
+    /// What came together, as runs tell it.
+    pub(crate) fn counted(&self) -> serde_json::Value {
+        serde_json::json!({
+            "events": self.count,
+            "values": self.values,
+            "others": self.others,
+            "value": self.value,
+        })
+    }
+}
+
 /// What an engine has done, and what it remembers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,7 +104,7 @@ pub struct EngineStats {
     pub bytes: u64,
     /// Actors that were forgotten before their time, since there were too many.
     pub evicted: u64,
-    /// Events that were forgotten before their time, since one window had too many.
+    /// How often events were forgotten before their time, since a window had too many, or an actor too many groups.
     pub trimmed: u64,
 }
 
@@ -143,7 +160,10 @@ impl Engine {
         };
         self.actors.rearrange(next.len(), place_of);
         self.index = Index::new(&next);
-        self.terms = next.iter().map(|playbook| terms(&playbook.rule)).collect();
+        self.terms = next
+            .iter()
+            .map(|playbook| Terms::of(&playbook.rule))
+            .collect();
         self.playbooks = next;
     }
 
@@ -169,6 +189,7 @@ impl Engine {
         let mark = Mark {
             time: event.time().min(event.received()),
             id: event.id(),
+            value: 0,
         };
         if mark.time < self.clock.saturating_sub(self.limits.lateness) {
             self.late += 1;
@@ -201,13 +222,8 @@ impl Engine {
             return;
         };
         if entry.part == Part::Cancel {
-            let void = |node: &mut actors::Node| {
-                node.void_until = node.void_until.max(mark.time);
-                node.windows
-                    .iter_mut()
-                    .for_each(|(_, window)| window.forget(mark.time));
-            };
-            self.actors.change(entry.playbook, key, void);
+            self.actors
+                .change(entry.playbook, key, |node| node.void(mark.time, terms));
             return;
         }
         let group = rule.group_by.as_ref().map(|field| event.value(field));
@@ -221,21 +237,27 @@ impl Engine {
             return;
         }
         // 0 is no value.
-        let value_key = value
-            .as_ref()
-            .map_or(0, |text| self.keyed.value(text).max(1));
+        let value_key = value.as_ref().map(|text| self.keyed.value(text).max(1));
+        let mark = Mark {
+            value: value_key.unwrap_or_default(),
+            ..mark
+        };
         let open = self.clock.saturating_sub(self.limits.lateness);
         let until = open.saturating_sub(terms.period);
+        let take = |window: &mut Window| {
+            window.forget(until, terms);
+            match entry.part {
+                Part::Other => (None, window.other(mark, terms)),
+                _ => window.take(mark, terms),
+            }
+        };
         let change = |node: &mut actors::Node| {
             if mark.time <= node.void_until {
                 return (None, false);
             }
-            let window = node.window(group_key);
-            window.forget(until);
-            match entry.part {
-                Part::Other => (None, window.other(mark)),
-                _ => window.take(mark, value_key, terms),
-            }
+            let crowded = node.groups.make_room(group_key);
+            let (enough, trimmed) = node.groups.change(group_key, take);
+            (enough, trimmed || crowded)
         };
         let (enough, trimmed) = self
             .actors
@@ -293,32 +315,5 @@ fn asked_value(detection: &Detection) -> Option<&Field> {
     match detection {
         Detection::Distinct { of, .. } | Detection::FirstSeen { of } => Some(of),
         Detection::Threshold { .. } | Detection::Ratio { .. } => None,
-    }
-}
-
-fn terms(rule: &Rule) -> Terms {
-    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let micros = |time: std::time::Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-    let ask = match rule.detection {
-        Detection::Threshold { events } => Ask::Threshold {
-            events: size(events),
-        },
-        Detection::Distinct { values, events, .. } => Ask::Distinct {
-            values: size(values),
-            events: size(events),
-        },
-        Detection::Ratio {
-            at_least, events, ..
-        } => Ask::Ratio {
-            at_least,
-            events: size(events),
-        },
-        Detection::FirstSeen { .. } => Ask::FirstSeen,
-    };
-    Terms {
-        ask,
-        period: micros(rule.period),
-        cooldown: micros(rule.cooldown),
-        voids: rule.cancel.is_some(),
     }
 }

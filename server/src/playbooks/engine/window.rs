@@ -1,11 +1,14 @@
 //! What is remembered of one actor, or of one of its groups, and when it is enough.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::Range;
 
+use super::moving::{Span, Values, advance};
+use super::terms::{Ask, Terms};
 use crate::store::EventId;
 
-/// The most events, others or values of one window where only their number bounds them; beyond it the oldest go.
-pub(super) const MAX_MARKS: usize = 8_192;
+/// The most values that are remembered as seen; each event looks through them.
+const MAX_SEEN: usize = 1_024;
 /// From so many events on, those go that can change no answer. Tests have fewer events than attackers.
 const THIN_FROM: usize = if cfg!(test) { 4 } else { 64 };
 
@@ -14,15 +17,15 @@ const THIN_FROM: usize = if cfg!(test) { 4 } else { 64 };
 pub(super) struct Mark {
     pub(super) time: i64,
     pub(super) id: EventId,
+    /// The value that the rule asks for; 0 is none.
+    pub(super) value: u64,
 }
 
-/// What a rule asks of a window.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Ask {
-    Threshold { events: usize },
-    Distinct { values: usize, events: usize },
-    Ratio { at_least: f64, events: usize },
-    FirstSeen,
+impl Mark {
+    /// What the same event has in common.
+    fn key(&self) -> (i64, EventId) {
+        (self.time, self.id)
+    }
 }
 
 /// What was found in a window when it was enough.
@@ -37,135 +40,161 @@ pub(super) struct Enough {
 /// The events of one actor, or of one of its groups.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Window {
-    /// Events before this time do not count, since the playbook fired; 0 if it did not.
+    /// Events before this time do not count, since the playbook fired, or others of then had to go; 0 at first.
     pub(super) quiet_until: i64,
-    /// In the order of time.
+    /// In the order of time; of first seen values, one for each, at its last time.
     pub(super) marks: Vec<Mark>,
-    /// Of distinct values, that of each mark, 0 for none; of first seen values, those that were seen, whose marks are
-    /// their last times.
-    pub(super) values: Vec<u64>,
-    /// The others of a ratio.
-    pub(super) others: Vec<Mark>,
+    /// The others of a ratio. Most windows have none.
+    #[expect(
+        clippy::box_collection,
+        reason = "a third of what a window takes would be room for a list that it does not have"
+    )]
+    others: Option<Box<Vec<Mark>>>,
     /// The number of marks at which it is worth looking for those that can change no answer.
     pub(super) thin_at: u32,
 }
 
-/// The length of the window, and what else a rule says of all windows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Terms {
-    pub(super) ask: Ask,
-    /// Microseconds.
-    pub(super) period: i64,
-    /// Microseconds.
-    pub(super) cooldown: i64,
-    /// Whether events may be voided; then none can be left out before.
-    pub(super) voids: bool,
-}
-
 impl Window {
-    /// Takes one of the others; says whether one had to go.
-    pub(super) fn other(&mut self, mark: Mark) -> bool {
-        if let Err(place) = self.others.binary_search(&mark) {
-            insert(&mut self.others, place, mark);
+    /// A window as it was written down.
+    pub(super) fn new(quiet_until: i64, thin_at: u32, marks: Vec<Mark>, others: Vec<Mark>) -> Self {
+        Self {
+            quiet_until,
+            marks,
+            others: (!others.is_empty()).then(|| Box::new(others)),
+            thin_at,
         }
-        trim(&mut self.others)
     }
 
-    /// Takes an event, and its value where the rule asks for one; answers what it completes, and whether something had
-    /// to go that might have mattered.
-    pub(super) fn take(&mut self, mark: Mark, value: u64, terms: &Terms) -> (Option<Enough>, bool) {
+    /// The others of a ratio, in the order of time.
+    pub(super) fn others(&self) -> &[Mark] {
+        self.others.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes one of the others; says whether one had to go.
+    pub(super) fn other(&mut self, mark: Mark, terms: &Terms) -> bool {
+        let others = self.others.get_or_insert_default();
+        if let Err(place) = others.binary_search_by_key(&mark.key(), Mark::key) {
+            insert(others, place, mark);
+        }
+        self.trim(terms.room())
+    }
+
+    /// Takes an event; answers what it completes, and whether something had to go that might have mattered.
+    pub(super) fn take(&mut self, mark: Mark, terms: &Terms) -> (Option<Enough>, bool) {
         if terms.ask == Ask::FirstSeen {
-            return self.see(mark, value, terms);
+            return self.see(mark, terms);
         }
         if mark.time < self.quiet_until {
             return (None, false);
         }
-        let Err(place) = self.marks.binary_search(&mark) else {
+        let Err(place) = self.marks.binary_search_by_key(&mark.key(), Mark::key) else {
             return (None, false);
         };
         insert(&mut self.marks, place, mark);
-        if matches!(terms.ask, Ask::Distinct { .. }) {
-            insert(&mut self.values, place, value);
-        }
         if let Some(enough) = self.enough(place, terms) {
             let end = enough.marks.last().map_or(mark.time, |mark| mark.time);
-            self.quiet_until = end.saturating_add(terms.cooldown);
-            self.marks = Vec::new();
-            self.values = Vec::new();
-            self.others = Vec::new();
-            self.thin_at = 0;
+            *self = Self {
+                quiet_until: end.saturating_add(terms.cooldown),
+                ..Self::default()
+            };
             return (Some(enough), false);
         }
         (None, self.bound(terms))
     }
 
-    /// What any window has that the event at this place is in.
+    /// What any window has that the event at this place is in; of several that are enough, the earliest.
+    ///
+    /// No window was enough before the event came.
     fn enough(&self, place: usize, terms: &Terms) -> Option<Enough> {
         let time = self.marks.get(place)?.time;
-        let ends = self.marks.iter().enumerate().skip(place);
-        let ends = ends.take_while(|(_, end)| end.time - terms.period < time);
-        for (last, end) in ends {
+        let start = time - terms.period;
+        // All of these move on with the end.
+        let mut first = self.marks.partition_point(|mark| mark.time <= start);
+        let mut others = Span::of(self.others(), start, time);
+        let mut values = None;
+        for (last, end) in self.marks.iter().enumerate().skip(place) {
+            let start = end.time - terms.period;
+            if start >= time {
+                break;
+            }
             // Of marks at the same time, the last ends the window.
-            if self
-                .marks
-                .get(last + 1)
-                .is_some_and(|next| next.time == end.time)
-            {
+            let next = self.marks.get(last + 1);
+            if next.is_some_and(|next| next.time == end.time) {
                 continue;
             }
-            let start = end.time - terms.period;
-            let first = self.marks.partition_point(|mark| mark.time <= start);
+            first = advance(&self.marks, first, start);
             let marks = self.marks.get(first..=last)?;
-            let enough = |values, others| {
-                Some(Enough {
+            let enough = match terms.ask {
+                Ask::Threshold { events } => (marks.len() >= events).then_some((0, 0)),
+                Ask::Distinct { values: least, .. } => {
+                    let found = match self.may_be_enough(first, place, last, terms) {
+                        true => values.get_or_insert_with(Values::default).count(
+                            &self.marks,
+                            first,
+                            last,
+                        ),
+                        false => 0,
+                    };
+                    (found >= least.max(1)).then_some((found as u64, 0))
+                }
+                Ask::Ratio { at_least, events } => {
+                    others.move_on(self.others(), start, end.time);
+                    let others = others.length();
+                    let enough =
+                        marks.len() >= events && marks.len() as f64 >= at_least * others as f64;
+                    enough.then_some((0, others as u64))
+                }
+                Ask::FirstSeen => None,
+            };
+            if let Some((values, others)) = enough {
+                return Some(Enough {
                     marks: marks.to_vec(),
                     values,
                     others,
-                })
-            };
-            match terms.ask {
-                Ask::Threshold { events } if marks.len() >= events => return enough(0, 0),
-                Ask::Distinct { values, events } if marks.len() >= events.max(values) => {
-                    let found = distinct(self.values.get(first..=last)?);
-                    if found >= values {
-                        return enough(found as u64, 0);
-                    }
-                }
-                Ask::Ratio { at_least, events } if marks.len() >= events => {
-                    let from = self.others.partition_point(|mark| mark.time <= start);
-                    let to = self.others.partition_point(|mark| mark.time <= end.time);
-                    let others = to.saturating_sub(from);
-                    if marks.len() as f64 >= at_least * others as f64 {
-                        return enough(0, others as u64);
-                    }
-                }
-                _ => {}
+                });
             }
         }
         None
     }
 
+    /// Whether the event at a place may make the window enough that it was not before: it brings a value, or the
+    /// number. In a flood of one value, nothing need be counted.
+    fn may_be_enough(&self, first: usize, place: usize, last: usize, terms: &Terms) -> bool {
+        let Ask::Distinct { values, events } = terms.ask else {
+            return false;
+        };
+        let count = last + 1 - first;
+        if count < events.max(values) {
+            return false;
+        }
+        let value = self.marks.get(place).map_or(0, |mark| mark.value);
+        let of = |places: Range<usize>| self.marks.get(places).unwrap_or_default().iter();
+        let is_known = || {
+            let before = of(first..place).rev().any(|mark| mark.value == value);
+            before || of(place + 1..last + 1).any(|mark| mark.value == value)
+        };
+        count == events || !(value == 0 || is_known())
+    }
+
     /// Remembers a value, and says whether it is new to an actor who had others.
-    fn see(&mut self, mark: Mark, value: u64, terms: &Terms) -> (Option<Enough>, bool) {
+    fn see(&mut self, mark: Mark, terms: &Terms) -> (Option<Enough>, bool) {
         let since = mark.time - terms.period;
-        let known = self.values.iter().position(|known| *known == value);
-        let last = known.and_then(|known| self.marks.get_mut(known));
+        let last = self.marks.iter_mut().find(|last| last.value == mark.value);
         let recent = last.as_ref().is_some_and(|last| last.time > since);
         match last {
             Some(last) => *last = mark.max(*last),
             None => {
-                insert(&mut self.marks, self.values.len(), mark);
-                insert(&mut self.values, self.marks.len() - 1, value);
+                let place = self.marks.len();
+                insert(&mut self.marks, place, mark);
             }
         }
-        let mut others = self.values.iter().zip(&self.marks);
-        let others = others.any(|(other, last)| *other != value && last.time > since);
-        let trimmed = self.values.len() > MAX_MARKS;
+        let mut others = self.marks.iter();
+        let others = others.any(|other| other.value != mark.value && other.time > since);
+        let trimmed = self.marks.len() > MAX_SEEN;
         if trimmed {
             let oldest = self.marks.iter().enumerate().min_by_key(|(_, mark)| **mark);
             if let Some((oldest, _)) = oldest {
                 self.marks.swap_remove(oldest);
-                self.values.swap_remove(oldest);
             }
         }
         if recent || !others || mark.time < self.quiet_until {
@@ -182,27 +211,52 @@ impl Window {
 
     /// Keeps the number of events in bounds; says whether one had to go that might have mattered.
     fn bound(&mut self, terms: &Terms) -> bool {
+        let room = terms.room();
         match terms.ask {
-            Ask::Distinct { events, .. } if !terms.voids => {
+            Ask::Distinct { events, .. } => {
                 let from = (self.thin_at as usize).max(THIN_FROM);
-                if self.marks.len() >= from {
+                let full = self.marks.len() > room;
+                if full || !terms.voids && self.marks.len() >= from {
                     self.thin(events, terms.period);
-                    self.thin_at = u32::try_from(2 * self.marks.len()).unwrap_or(u32::MAX);
+                    let next = room.min(2 * self.marks.len());
+                    self.thin_at = u32::try_from(next).unwrap_or(u32::MAX);
                 }
-                self.trim_with_values()
+                // What was left out would matter if what stayed beside it were voided.
+                full && (self.trim(room) || terms.voids)
             }
-            Ask::Distinct { .. } => self.trim_with_values(),
-            Ask::Ratio { .. } => trim(&mut self.marks),
+            Ask::Ratio { .. } => self.trim(room),
             // Before it fires, no window has as many as it asks for.
             Ask::Threshold { .. } | Ask::FirstSeen => false,
         }
     }
 
-    fn trim_with_values(&mut self) -> bool {
-        let over = self.marks.len().saturating_sub(MAX_MARKS);
-        self.marks.drain(..over);
-        self.values.drain(..over);
-        over > 0
+    /// Takes the oldest away where there are too many, of events and others alike, so that a ratio stays one; an
+    /// eighth at once, so that not every event moves all.
+    fn trim(&mut self, room: usize) -> bool {
+        let count = self.marks.len() + self.others().len();
+        if count <= room {
+            return false;
+        }
+        let over = count - (room - room / 8);
+        let (mut marks, mut others) = (0, 0);
+        let mut last = None;
+        while marks + others < over {
+            last = match (self.marks.get(marks), self.others().get(others)) {
+                (Some(mark), other) if other.is_none_or(|other| mark <= other) => {
+                    marks += 1;
+                    Some(mark.time)
+                }
+                (_, other) => {
+                    others += 1;
+                    other.map(|other| other.time)
+                }
+            };
+        }
+        // Of what was before, part is gone: what comes late would be held against the rest.
+        let open = last.map_or(i64::MIN, |last| last.saturating_add(1));
+        self.quiet_until = self.quiet_until.max(open);
+        self.drop_first(marks, others);
+        true
     }
 
     /// Leaves out events that can change no answer, whatever comes.
@@ -214,23 +268,20 @@ impl Window {
         let count = self.marks.len();
         let mut next_of = vec![usize::MAX; count];
         let mut latest = HashMap::with_hasher(foldhash::fast::FixedState::default());
-        for place in (0..count).rev() {
-            let value = self.values.get(place).copied().unwrap_or_default();
-            let next = latest.insert(value, place);
-            if let (Some(slot), Some(next)) = (next_of.get_mut(place), next) {
+        for (place, mark) in self.marks.iter().enumerate().rev() {
+            if let (Some(slot), Some(next)) =
+                (next_of.get_mut(place), latest.insert(mark.value, place))
+            {
                 *slot = next;
             }
         }
-        let mut kept: Vec<(Mark, u64)> = Vec::with_capacity(count);
+        let mut kept: Vec<Mark> = Vec::with_capacity(count);
         let mut last_kept = HashMap::with_hasher(foldhash::fast::FixedState::default());
-        for place in 0..count {
-            let (Some(mark), Some(value)) = (self.marks.get(place), self.values.get(place)) else {
-                break;
-            };
+        for (place, mark) in self.marks.iter().enumerate() {
             let time = |place: usize| self.marks.get(place).map(|mark: &Mark| mark.time);
-            let before = last_kept.get(value).copied();
+            let before = last_kept.get(&mark.value).copied();
             let after = next_of.get(place).and_then(|next| time(*next));
-            let value_stays = *value == 0
+            let value_stays = mark.value == 0
                 || before
                     .zip(after)
                     .is_some_and(|(before, after): (i64, i64)| after - before <= period);
@@ -241,73 +292,80 @@ impl Window {
             let after = time(place + events);
             let number_stays = before
                 .zip(after)
-                .is_some_and(|((before, _), after)| after - before.time <= period);
+                .is_some_and(|(before, after)| after - before.time <= period);
             if !(value_stays && number_stays) {
-                kept.push((*mark, *value));
-                last_kept.insert(*value, mark.time);
+                kept.push(*mark);
+                last_kept.insert(mark.value, mark.time);
             }
         }
-        self.marks = kept.iter().map(|(mark, _)| *mark).collect();
-        self.values = kept.iter().map(|(_, value)| *value).collect();
+        kept.shrink_to_fit();
+        self.marks = kept;
     }
 
     /// Forgets what happened until then.
-    pub(super) fn forget(&mut self, until: i64) {
-        if self.marks.len() == self.values.len() {
-            let mut marks = self.marks.iter();
-            self.values
-                .retain(|_| marks.next().is_some_and(|mark| mark.time > until));
+    pub(super) fn void(&mut self, until: i64, terms: &Terms) {
+        if terms.ask == Ask::FirstSeen {
+            self.marks.retain(|mark| mark.time > until);
+            give_back(&mut self.marks);
+            return;
         }
-        for marks in [&mut self.marks, &mut self.others] {
-            marks.retain(|mark| mark.time > until);
+        let past = |marks: &[Mark]| marks.partition_point(|mark| mark.time <= until);
+        let (marks, others) = (past(&self.marks), past(self.others()));
+        self.drop_first(marks, others);
+    }
+
+    fn drop_first(&mut self, marks: usize, others: usize) {
+        self.marks.drain(..marks.min(self.marks.len()));
+        give_back(&mut self.marks);
+        if let Some(list) = &mut self.others {
+            list.drain(..others.min(list.len()));
+            give_back(list);
         }
     }
 
-    /// Whether nothing of it can matter: no window goes back beyond `until`, and no event before `open` counts.
-    pub(super) fn is_over(&self, until: i64, open: i64) -> bool {
-        let past = |marks: &[Mark]| marks.iter().all(|mark| mark.time <= until);
-        self.quiet_until <= open && past(&self.marks) && past(&self.others)
+    /// Forgets what no window reaches any more, if that is worth it: some of it may stay, since it changes no answer.
+    pub(super) fn forget(&mut self, until: i64, terms: &Terms) {
+        let past = |marks: &[Mark]| {
+            let place = marks.len() / 4;
+            marks.get(place).is_some_and(|mark| mark.time <= until)
+        };
+        if terms.ask == Ask::FirstSeen || past(&self.marks) || past(self.others()) {
+            self.void(until, terms);
+        }
+    }
+
+    /// From when on, in the time of events that may still come, nothing of it can matter.
+    pub(super) fn over_at(&self, terms: &Terms) -> i64 {
+        let ends = self.marks.iter().chain(self.others().last());
+        let end = ends
+            .map(|mark| mark.time.saturating_add(terms.period))
+            .max();
+        end.map_or(self.quiet_until, |end| end.max(self.quiet_until))
+    }
+
+    /// About when it was active last.
+    pub(super) fn active(&self) -> i64 {
+        let last = self.marks.last().max(self.others().last());
+        last.map_or(self.quiet_until, |last| last.time.max(self.quiet_until))
     }
 
     /// Bytes beside its own. It counts what is in use, so that a copy has as many.
     pub(super) fn bytes(&self) -> usize {
-        (self.marks.len() + self.others.len()) * size_of::<Mark>()
-            + self.values.len() * size_of::<u64>()
+        (self.marks.len() + self.others().len()) * size_of::<Mark>()
     }
 }
 
-/// Inserts it; most actors have one event alone, and need no room for four.
+/// Inserts it. Most actors have few events: they need no room for many.
 fn insert<T>(list: &mut Vec<T>, place: usize, value: T) {
     if list.len() == list.capacity() {
-        list.reserve_exact(list.len().max(1));
+        list.reserve_exact(1 + list.len() / 2);
     }
     list.insert(place, value);
 }
 
-/// Takes the oldest away where there are too many.
-fn trim(marks: &mut Vec<Mark>) -> bool {
-    let over = marks.len().saturating_sub(MAX_MARKS);
-    marks.drain(..over);
-    over > 0
-}
-
-/// The number of different values; 0 is none.
-fn distinct(values: &[u64]) -> usize {
-    const FEW: usize = 16;
-    let mut few = [0; FEW];
-    let mut found = 0;
-    for value in values.iter().filter(|value| **value != 0) {
-        if few.get(..found).is_some_and(|few| few.contains(value)) {
-            continue;
-        }
-        let Some(free) = few.get_mut(found) else {
-            let hasher = foldhash::fast::FixedState::default();
-            let mut all = HashSet::with_capacity_and_hasher(values.len(), hasher);
-            all.extend(values.iter().copied().filter(|value| *value != 0));
-            return all.len();
-        };
-        *free = *value;
-        found += 1;
+/// Gives back the room of what went.
+fn give_back<T>(list: &mut Vec<T>) {
+    if list.capacity() > 2 * list.len() {
+        list.shrink_to_fit();
     }
-    found
 }

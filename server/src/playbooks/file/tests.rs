@@ -80,7 +80,7 @@ responses = [
 ]
 
 [[playbook]]
-slug = "new"
+slug = "newcomer"
 actor = "user"
 trigger = { event = "users.login" }
 first_seen = "ip"

@@ -135,6 +135,7 @@ pub(super) use self::hot::{BatchBuilder, HotBatch, HotRow};
 pub(super) use self::hot_fields::HotFields;
 pub(crate) use self::import::read;
 pub use self::options::StoreOptions;
+pub(crate) use self::snapshot::scan_rows;
 pub use self::store::EmbeddedStore;
 pub(crate) use self::transfer::{Format, Sum};
 

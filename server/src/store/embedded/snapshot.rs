@@ -12,9 +12,14 @@ use std::sync::Arc;
 use super::files::{Layout, Numbers, SegmentName, journal_number, list, segment_name, settled};
 use super::frame::{self, ScanReport};
 use super::hot::{BatchBuilder, HotBatch};
+use super::scan::{self, RowScan, ScanError};
 use super::segment::{Segment, SegmentError};
+use super::view::View;
 use crate::store::error::StoreError;
 use crate::store::event::StoredEvent;
+use crate::store::filter::{Field, Filter};
+use crate::store::query::{ScanMonitor, TimeRange};
+use crate::store::row::EventFields;
 
 /// How often it is begun anew where files go while they are read.
 const ATTEMPTS: usize = 10;
@@ -163,4 +168,36 @@ pub(super) fn anew<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result
             done => return done,
         }
     }
+}
+
+/// As [`EventStore::scan_rows`](crate::store::EventStore::scan_rows), of a directory on which a server may work. A
+/// segment that is damaged is an error.
+pub(crate) fn scan_rows(
+    dir: &Path,
+    filter: &Filter,
+    range: TimeRange,
+    fields: &[Field],
+    monitor: &ScanMonitor,
+    sink: &mut dyn FnMut(&dyn EventFields),
+) -> Result<bool, StoreError> {
+    let snapshot = Snapshot::open(&Layout::of(dir))?;
+    let view = View {
+        segments: Arc::new(snapshot.segments),
+        sealing: Vec::new(),
+        hot: snapshot.batches.into_iter().map(Arc::new).collect(),
+    };
+    let mut rows = RowScan {
+        filter,
+        range,
+        fields,
+        monitor,
+        last: None,
+    };
+    scan::rows(&view, &mut rows, sink).map_err(|error| match error {
+        ScanError::Store(error) => error,
+        ScanError::Damaged(segment, reason) => {
+            let path = segment.path().display();
+            StoreError::Internal(format!("segment {path}: {reason}"))
+        }
+    })
 }

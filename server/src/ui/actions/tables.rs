@@ -179,11 +179,12 @@ fn decision(record: &ActionRecord) -> Markup {
         @if !record.comment.is_empty() { (record.comment) br; }
         @if let Some(critical) = &record.critical { small { "Although " (critical) } br; }
         small { (moment(record.created_at)) " by " (record.created_by) ", " (record.action.id) }
+        @if let Some(run) = record.run { br; small { a href={ "/runs/" (run) } { "Why it was decided" } } }
     }
 }
 
 /// Where the action in force is shown, however many there are.
-pub(super) fn entry(action: &Action) -> String {
+pub(in super::super) fn entry(action: &Action) -> String {
     let after = ActionCursor {
         ended: 0,
         row: action.row.saturating_add(1),

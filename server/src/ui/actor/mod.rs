@@ -19,7 +19,7 @@ use self::past::Past;
 use super::access::Reader;
 use super::explorer::{self, Asked, Listing, Place};
 use super::slow::{self, Scans, Stage};
-use super::{actions, page};
+use super::{actions, page, playbooks};
 use crate::api::{Params, Problem};
 use crate::fields::FieldError;
 use crate::server::{App, blocking};
@@ -47,6 +47,7 @@ pub(super) async fn show(
             Err(_) => None,
         };
         let views = explorer::views(&app).await;
+        let runs = playbooks::of_actor(&app, &actor).await;
         let listing = Listing {
             reader: &reader,
             place: &place,
@@ -55,6 +56,7 @@ pub(super) async fn show(
         let empty = html! { p { "No event of this actor matches." } };
         let content = html! {
             @if let Some(past) = past { (past.markup(&place)) }
+            (runs)
             (steering)
             (explorer::markup(&app, &listing, &reading, &empty))
         };

@@ -35,7 +35,7 @@ export function complete() {
       return;
     }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) choose((chosen + step + options.length) % options.length);
+    if (step) choose((Math.max(chosen, step < 0 ? 0 : -1) + step + options.length) % options.length);
     else if (event.key === "Enter" && chosen >= 0) take(options[chosen]);
     else if (event.key === "Escape") close();
     else return;
@@ -55,12 +55,13 @@ export function complete() {
     const [, , , name = "", colon, value = ""] = word;
     const proposals = colon ? await values(name, value.replace(/^"/, "")) : names.filter((known) => known.startsWith(name) && known !== name);
     if (turn !== asked || document.activeElement !== input) return;
+    // Who goes on to choose before the list has followed the last key keeps the choice.
+    const kept = list.children[chosen]?.dataset.test;
     const shown = colon ? proposals : proposals.map((text) => ({ test: `${text}:` }));
     list.replaceChildren(...shown.slice(0, 12).map(option));
-    chosen = -1;
-    input.removeAttribute("aria-activedescendant");
     list.hidden = shown.length === 0;
     input.setAttribute("aria-expanded", String(!list.hidden));
+    choose([...list.children].findIndex(({ dataset }) => dataset.test === kept));
   }
 
   async function values(field, start) {
@@ -94,6 +95,7 @@ export function complete() {
     chosen = place;
     [...list.children].forEach((item, at) => item.setAttribute("aria-selected", String(at === place)));
     const item = list.children[place];
+    if (!item) return input.removeAttribute("aria-activedescendant");
     input.setAttribute("aria-activedescendant", item.id);
     item.scrollIntoView({ block: "nearest" });
   }
@@ -114,9 +116,8 @@ export function complete() {
   function close() {
     clearTimeout(waiting);
     asked++;
-    chosen = -1;
+    choose(-1);
     list.hidden = true;
-    input.removeAttribute("aria-activedescendant");
     input.setAttribute("aria-expanded", "false");
   }
 }

@@ -75,7 +75,7 @@ async fn refused(running: &Running, path: &str, status: u16, field: &str) -> Val
 }
 
 /// Reads server-sent events.
-struct Events {
+pub(crate) struct Events {
     answer: Response,
     text: String,
 }
@@ -84,6 +84,10 @@ impl Events {
     async fn open(running: &Running, path: &str) -> Self {
         let answer = running.client.api(path).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
+        Self::of(answer)
+    }
+
+    pub(crate) fn of(answer: Response) -> Self {
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         Self {
             answer,
@@ -92,7 +96,7 @@ impl Events {
     }
 
     /// The next event's name and data; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::process::command;
 
 /// Runs the program to its end.
-fn run(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
     let mut command = command();
     command.args(args).arg("--data-dir").arg(dir);
     command.output().unwrap()

@@ -1,6 +1,8 @@
 //! Playbooks over HTTP: events in, decisions out.
 
+mod backtest;
 mod detections;
+mod files;
 mod rails;
 mod restart;
 mod stages;

@@ -1,6 +1,7 @@
 // A backend that has something to show on every page, and the list of its pages.
 
 import { Agent, record } from "./agent.js";
+import { until } from "./programs.js";
 
 export const ANN = "ann@example.com";
 export const HOME = "198.51.100.7";
@@ -62,6 +63,12 @@ export async function fill(server) {
   }
   const url = `https://hooks.slack.com/services/${LONG}`;
   await server.api("POST", "notifications/destinations", { name: "Chat", kind: "slack", url, playbooks: ["logins"], enabled: false });
+  const rule = { trigger: { event: "page.*" }, actor: "ip", at_least: 2, period: "5min", stage: "shadow" };
+  await server.api("PUT", "playbooks/views", { ...rule, responses: [{ action: "block_ip", duration: ["5min", "permanent"] }] });
+  const long_rule = { ...rule, trigger: { event: LONG, where: `path:"/${LONG}"` }, stage: "draft" };
+  await server.api("PUT", `playbooks/${LONG.slice(0, 63)}`, { ...long_rule, name: LONG.slice(0, 128), description: LONG });
+  await blog.send(view(0), view(0));
+  await until("a playbook fired", async () => (await server.api("GET", "runs")).runs.length > 0);
   await server.api("POST", "allowlist", { ips: ["192.0.2.7"], paths: ["/health", `/${LONG}`], comment: LONG });
 }
 
@@ -86,6 +93,15 @@ export async function deliveryPages(server) {
   ];
 }
 
+/** The page of the newest run of a playbook, and of one that there is not. */
+export async function runPages(server) {
+  const { runs } = await server.api("GET", "runs");
+  return [
+    { name: "run", path: `/runs/${runs[0].id}` },
+    { name: "run-none", path: "/runs/0123456789abcdef", status: 404 },
+  ];
+}
+
 /** Every page that a link can lead to; `status` is that of its answer, 200 if there is none. */
 export const PAGES = [
   { name: "sign-in", path: "/", status: 401, stranger: true },
@@ -101,6 +117,13 @@ export const PAGES = [
   { name: "audit", path: "/audit" },
   { name: "apps", path: "/apps" },
   { name: "notifications", path: "/notifications" },
+  { name: "playbooks", path: "/playbooks" },
+  { name: "playbook", path: "/playbooks/views" },
+  { name: "playbook-long", path: `/playbooks/${LONG.slice(0, 63)}` },
+  { name: "playbook-none", path: "/playbooks/none", status: 404 },
+  { name: "playbook-edited", path: `/playbooks/${LONG.slice(0, 63)}/edit` },
+  { name: "playbook-new", path: "/playbooks/new" },
+  { name: "runs", path: "/runs" },
   { name: "actor-address", path: `/actor?ip=${CAFE}` },
   { name: "actor-user", path: `/actor?user.email=${ANN}&user.shop=north` },
   { name: "actor-long", path: `/actor?user.${LONG.slice(0, 128)}=${LONG}` },
@@ -116,4 +139,6 @@ export const EMPTY_PAGES = [
   { name: "delivery-none", path: "/delivery" },
   { name: "apps-none", path: "/apps" },
   { name: "notifications-none", path: "/notifications" },
+  { name: "playbooks-none", path: "/playbooks" },
+  { name: "runs-none", path: "/runs" },
 ];

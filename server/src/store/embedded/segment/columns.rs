@@ -84,12 +84,13 @@ fn properties(sample: &[GroupRow<'_>], shreds: &[Shred]) -> WriterPropertiesPtr 
     for field in [JsonField::Properties, JsonField::User] {
         let of_field = || shreds.iter().filter(|shred| shred.field == field);
         let shredder = shred::Shredder::new(of_field().map(|shred| &*shred.member));
-        let rows: Vec<_> = sample
-            .iter()
-            .map(|row| shredder.shred(row.json(field)))
-            .collect();
+        let members = of_field().count();
+        let mut values = Vec::with_capacity(sample.len() * members);
+        for row in sample {
+            shredder.shred(row.json(field), &mut values);
+        }
         for (place, shred) in of_field().enumerate() {
-            let values = rows.iter().filter_map(|row| *row.get(place)?);
+            let values = values.iter().skip(place).step_by(members).flatten();
             let variety = Variety::of(values.map(|value| value.get().as_bytes()));
             varied.push((shred.name(), variety));
         }

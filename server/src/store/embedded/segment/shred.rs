@@ -81,7 +81,7 @@ pub(super) fn choose<'j>(
 /// The places of the chosen members.
 #[derive(Debug)]
 pub(super) struct Shredder<'n> {
-    places: HashMap<&'n str, usize>,
+    places: HashMap<&'n str, usize, foldhash::fast::RandomState>,
 }
 
 impl<'n> Shredder<'n> {
@@ -94,18 +94,19 @@ impl<'n> Shredder<'n> {
         }
     }
 
-    /// The JSON of each chosen member, in the order of the names.
-    pub(super) fn shred<'j>(&self, json: Option<&'j str>) -> Vec<Option<&'j RawValue>> {
-        let mut shreds = vec![None; self.places.len()];
+    /// Appends the JSON of each chosen member to `shreds`, in the order of the names: as many as there are names, so
+    /// that those of many rows lie in one vector.
+    pub(super) fn shred<'j>(&self, json: Option<&'j str>, shreds: &mut Vec<Option<&'j RawValue>>) {
+        let start = shreds.len();
+        shreds.resize(start + self.places.len(), None);
         if let Some(json) = json.filter(|_| !self.places.is_empty()) {
             members(json, |name, value| {
                 let place = self.places.get(&*name);
-                if let Some(shred) = place.and_then(|place| shreds.get_mut(*place)) {
+                if let Some(shred) = place.and_then(|place| shreds.get_mut(start + *place)) {
                     *shred = Some(value);
                 }
             });
         }
-        shreds
     }
 }
 
@@ -134,15 +135,19 @@ mod tests {
     #[test]
     fn members_are_cut_out_as_they_stand() {
         let shredder = Shredder::new(["b", "a"].into_iter());
-        let shreds = |json| -> Vec<Option<&str>> {
-            let shreds = shredder.shred(json).into_iter();
-            shreds.map(|shred| shred.map(RawValue::get)).collect()
-        };
-        assert_eq!(
-            shreds(Some(r#"{"\u0061":{"x": 1},"c":2,"b":null}"#)),
-            [Some("null"), Some(r#"{"x": 1}"#)]
-        );
-        assert_eq!(shreds(None), [None, None]);
-        assert_eq!(shreds(Some("{}")), [None, None]);
+        let mut shreds = Vec::new();
+        for json in [
+            Some(r#"{"\u0061":{"x": 1},"c":2,"b":null}"#),
+            None,
+            Some("{}"),
+        ] {
+            shredder.shred(json, &mut shreds);
+        }
+        let shreds: Vec<Option<&str>> = shreds
+            .into_iter()
+            .map(|shred| shred.map(RawValue::get))
+            .collect();
+        let expected = [Some("null"), Some(r#"{"x": 1}"#), None, None, None, None];
+        assert_eq!(shreds, expected);
     }
 }

@@ -161,15 +161,17 @@ impl FileWriter {
         {
             let shredder = Shredder::new(shreds.iter().map(|shred| &*shred.member));
             let field = shreds.first().map(|shred| shred.field);
-            let values: Vec<Vec<Option<&RawValue>>> = rows
-                .iter()
-                .map(|row| shredder.shred(field.and_then(|field| row.json(field))))
-                .collect();
+            let mut values: Vec<Option<&RawValue>> = Vec::with_capacity(rows.len() * shreds.len());
+            for row in &rows {
+                let json = field.and_then(|field| row.json(field));
+                shredder.shred(json, &mut values);
+            }
             for place in 0..shreds.len() {
-                let values = rows.iter().zip(&values).map(|(row, values)| {
-                    let value = values.get(place).copied().flatten();
-                    value.map(|value| row.part(value))
-                });
+                let values = values.iter().skip(place).step_by(shreds.len());
+                let values = rows
+                    .iter()
+                    .zip(values)
+                    .map(|(row, value)| value.map(|value| row.part(value)));
                 let mut writer = next_column(&mut writer)?;
                 write_optional::<ByteArrayType>(&mut writer, values)?;
                 writer.close()?;

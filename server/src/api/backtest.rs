@@ -1,0 +1,206 @@
+//! `POST /api/v1/playbooks/backtest`: what a playbook would have done with the stored events.
+//!
+//! With `Accept: text/event-stream` the answer is a stream: `progress` tells `scanned` of `rows` about ten times a
+//! second, `done` is what is otherwise the whole answer, and `failed` says that the store could not be read. A stream
+//! that ends with neither was cut off. Closing the connection cancels the backtest.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::sse::Event;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqreen::protocol::Timestamp;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::events::{Scan, place, sse_answer, sse_event};
+use super::object;
+use super::params::Given;
+use super::problem::Problem;
+use crate::fields::Fields;
+use crate::playbooks::{self, Actor, Backtest, file, show_actor};
+use crate::server::App;
+use crate::store::{StoreError, TimeRange};
+
+/// How often progress is told.
+const PACE: Duration = Duration::from_millis(100);
+
+/// What a playbook would have done, times as RFC 3339.
+#[derive(Debug, Serialize)]
+struct BacktestView {
+    /// Events that are part of the rule.
+    events: u64,
+    /// How often it would have fired.
+    fired: u64,
+    /// On how many different actors.
+    actors: u64,
+    /// How many different actors are in the trigger's events.
+    seen: u64,
+    /// `actors` of `seen`, from 0 to 1.
+    share: f64,
+    /// How many of `actors` have signed in within the range.
+    signed_in: u64,
+    /// How many of `actors` the allow list has something in common with.
+    allowed: u64,
+    /// Whether the numbers of actors are estimates, since there were more than a million.
+    estimated: bool,
+    /// Actors that the engine forgot before their time.
+    evicted: u64,
+    /// The same, of the curve.
+    curve_evicted: u64,
+    curve: Vec<PointView>,
+    /// The newest 1,000, the newest first.
+    firings: Vec<FiringView>,
+}
+
+#[derive(Debug, Serialize)]
+struct PointView {
+    at_least: f64,
+    actors: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FiringView {
+    at: Timestamp,
+    /// An address or range, or the identifiers of a user.
+    actor: Value,
+    group: Option<String>,
+    /// As in a run.
+    counted: Value,
+}
+
+impl From<Backtest> for BacktestView {
+    fn from(found: Backtest) -> Self {
+        let firings = found.firings.iter().map(|firing| FiringView {
+            at: Timestamp::from_micros(firing.at),
+            actor: match &firing.actor {
+                Actor::User(identifiers) => json!(identifiers),
+                Actor::Ip(_) => show_actor(&firing.actor).into(),
+            },
+            group: firing.group.clone(),
+            counted: firing.counted(),
+        });
+        let curve = found.curve.iter().map(|point| PointView {
+            at_least: point.at_least,
+            actors: point.actors,
+        });
+        Self {
+            events: found.events,
+            fired: found.fired,
+            actors: found.actors,
+            seen: found.seen,
+            share: found.share(),
+            signed_in: found.signed_in,
+            allowed: found.allowed,
+            estimated: found.estimated,
+            evicted: found.evicted,
+            curve_evicted: found.curve_evicted,
+            curve: curve.collect(),
+            firings: firings.collect(),
+        }
+    }
+}
+
+/// Takes `playbook`, and `from` and `to` as lists of events do; without them, all that is stored is meant.
+pub(super) async fn backtest(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (playbook, range) = read(&body)?;
+    let mut scan = start(&app, playbook, range)?;
+    let accepts = headers.get(header::ACCEPT);
+    if accepts.is_some_and(|accepts| accepts == "text/event-stream") {
+        return Ok(stream(scan));
+    }
+    match scan.next().await {
+        Some(Ok(found)) => Ok(Json(BacktestView::from(found)).into_response()),
+        _ => Err(StoreError::Closed.into()),
+    }
+}
+
+/// The whole of a backtest; dropping this cancels it.
+pub(crate) async fn run(
+    app: &App,
+    playbook: Arc<playbooks::Playbook>,
+    range: TimeRange,
+) -> Result<Backtest, Problem> {
+    match start(app, playbook, range)?.next().await {
+        Some(Ok(found)) => Ok(found),
+        _ => Err(StoreError::Closed.into()),
+    }
+}
+
+fn start(
+    app: &App,
+    playbook: Arc<playbooks::Playbook>,
+    range: TimeRange,
+) -> Result<Scan<Backtest>, Problem> {
+    let place = place(&app.scans.backtests)?;
+    let allowed = app.actions.allowed().into_iter();
+    let allowed: Vec<_> = allowed.flat_map(|entry| entry.ips).collect();
+    let store = Arc::clone(&app.store);
+    Ok(Scan::start(app, place, move |outlet| {
+        let monitor = &outlet.monitor;
+        let found = playbooks::backtest(&*store, &playbook, range, &allowed, monitor)?;
+        let ended = found.is_some();
+        found.into_iter().for_each(|found| outlet.send(found));
+        Ok(ended)
+    }))
+}
+
+fn read(body: &[u8]) -> Result<(Arc<playbooks::Playbook>, TimeRange), Problem> {
+    let mut fields = Fields::new(object(body)?);
+    let mut times = Vec::new();
+    for name in ["from", "to"] {
+        match fields.take(name) {
+            None => {}
+            Some(Value::String(text)) => times.push((name.to_owned(), text)),
+            Some(other) => times.push((name.to_owned(), other.to_string())),
+        }
+    }
+    let range = Given::new(times)?.range()?;
+    let playbook = fields.object("playbook")?;
+    fields.finish()?;
+    let playbook = playbook.ok_or_else(|| Problem::field("playbook", "playbook: missing"))?;
+    Ok((Arc::new(file::entry(playbook)?.playbook), range))
+}
+
+fn stream(scan: Scan<Backtest>) -> Response {
+    let mut pace = interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    sse_answer(stream::unfold(Some((scan, pace)), |running| async move {
+        let (scan, pace) = running?;
+        let (event, running) = step(scan, pace).await?;
+        Some((Ok::<_, Infallible>(event), running))
+    }))
+}
+
+type Running = Option<(Scan<Backtest>, Interval)>;
+
+/// The next event, and what is left to be told; `None` if the server drains.
+async fn step(mut scan: Scan<Backtest>, mut pace: Interval) -> Option<(Event, Running)> {
+    let found = tokio::select! {
+        found = scan.next() => found,
+        _ = pace.tick() => {
+            let monitor = scan.monitor();
+            let progress = json!({"scanned": monitor.scanned(), "rows": monitor.rows()});
+            return Some((sse_event("progress", &progress), Some((scan, pace))));
+        }
+    };
+    match found {
+        Some(Ok(found)) => Some((sse_event("done", &BacktestView::from(found)), None)),
+        _ if scan.monitor().is_cancelled() => None,
+        _ => {
+            let detail = "the event store cannot be read now";
+            Some((sse_event("failed", &json!({"detail": detail})), None))
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `/playbooks`: all of them, and the ways to a new one.
+
+use maud::{Markup, html};
+
+use super::super::access::Reader;
+use super::super::actions::table;
+use super::super::explorer::link;
+use super::super::text::{short, time};
+use super::{PATH, operates, path, words};
+use crate::playbooks::{Current, templates};
+use crate::state::RunCount;
+
+pub(super) fn markup<'a>(
+    all: impl ExactSizeIterator<Item = &'a Current>,
+    counts: &[RunCount],
+    reader: &Reader,
+) -> Markup {
+    let edits = operates(reader);
+    html! {
+        section aria-labelledby="playbooks" {
+            div.tools {
+                h2 #playbooks { "Playbooks" }
+                a href="/runs" { "All runs" }
+                @if edits { a href="/playbooks/new" { "New playbook" } }
+            }
+            @if all.len() == 0 {
+                p {
+                    "No playbook watches your events yet. "
+                    @if edits { "Start from a template below, or from an empty one: it does nothing before you put it to shadow or enforce." }
+                    @else { "An operator can add one." }
+                }
+            } @else {
+                (table("Playbooks", &["Name", "Stage", "Watches", "Fired in 24 h", "Last changed"],
+                    all.map(|current| row(current, counts))))
+            }
+        }
+        @if edits { (starts()) }
+    }
+}
+
+fn row(current: &Current, counts: &[RunCount]) -> Markup {
+    let (playbook, record) = (&current.playbook, &current.record);
+    html! {
+        tr {
+            td data-label="Name" { a href=(path(&record.slug)) { (short(&playbook.name)) } }
+            td data-label="Stage" {
+                span {
+                    (current.stage.name())
+                    @if let Some(tripped) = &record.tripped { br; strong.bad { "Put back: " (short(tripped)) } }
+                }
+            }
+            td data-label="Watches" { (short(&words::rule(&playbook.rule))) }
+            td data-label="Fired in 24 h" { (fired(&record.slug, counts)) }
+            td data-label="Last changed" { span { (time(record.changed_at)) " by " (short(&record.changed_by)) } }
+        }
+    }
+}
+
+/// How often it fired, by outcome, each with its runs.
+pub(super) fn fired(slug: &str, counts: &[RunCount]) -> Markup {
+    let ours: Vec<_> = counts.iter().filter(|count| count.slug == slug).collect();
+    html! {
+        @if ours.is_empty() { "0" } @else {
+            span {
+                @for count in ours {
+                    a.pair href=(link("/runs", [("playbook", slug), ("outcome", count.outcome.as_str())])) {
+                        (count.runs) " " (words::outcome(&count.outcome))
+                    }
+                    " "
+                }
+            }
+        }
+    }
+}
+
+fn starts() -> Markup {
+    let mut families: Vec<&str> = templates().iter().map(|template| template.family).collect();
+    families.dedup();
+    html! {
+        section aria-labelledby="templates" {
+            h2 #templates { "Start from a template" }
+            p.note { "Each says what your app must track for it." }
+            @for family in families {
+                details.card {
+                    summary { (family) }
+                    div.forms {
+                        @for template in templates().iter().filter(|template| template.family == family) {
+                            @let playbook = &template.entry.playbook;
+                            section {
+                                h3 { (playbook.name) }
+                                @for line in playbook.description.lines() { p { (line) } }
+                                p.note { (words::rule(&playbook.rule)) }
+                                p { a href=(link(&format!("{PATH}/new"), [("template", playbook.slug.as_str())])) { "Use " (playbook.name) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

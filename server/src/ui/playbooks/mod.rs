@@ -1,0 +1,150 @@
+//! `/playbooks` and `/runs`: what is watched, what is done about it, and what was done.
+
+mod edit;
+mod editor;
+mod fields;
+mod list;
+mod preview;
+mod run;
+mod runs;
+mod show;
+mod words;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::Markup;
+use sqreen::protocol::Timestamp;
+
+pub(super) use self::edit::{add, edit, new, save};
+pub(super) use self::run::{show as run, undo as undo_run};
+pub(super) use self::runs::{of_actor, show as runs};
+use self::show::Shown;
+use super::access::{Reader, Sent, value};
+use super::{page, signin};
+use crate::playbooks::Stage;
+use crate::server::{App, Shared, blocking};
+use crate::state::{Role, RunQuery, StateError};
+
+const PATH: &str = "/playbooks";
+const DAY: i64 = 86_400_000_000;
+/// The most runs that a playbook's page shows.
+const RECENT: usize = 10;
+/// The most versions that a playbook's page shows.
+const VERSIONS: usize = 50;
+
+fn path(slug: &str) -> String {
+    format!("{PATH}/{slug}")
+}
+
+fn operates(reader: &Reader) -> bool {
+    reader.caller.role >= Role::Operator
+}
+
+fn document(title: &str, content: &Markup) -> Markup {
+    page::document(title, Some(PATH), content)
+}
+
+fn unknown() -> Response {
+    let reason = "There is none of this name any more.";
+    let page = page::refusal("Playbook", PATH, reason, &[(PATH, "Playbooks")]);
+    (StatusCode::NOT_FOUND, page).into_response()
+}
+
+/// Does what blocks on the state store; its failure is an answer.
+async fn read<T, F>(app: &App, work: F) -> Result<T, Response>
+where
+    T: Send + 'static,
+    F: FnOnce(&Shared) -> Result<T, StateError> + Send + 'static,
+{
+    let shared = Arc::clone(app);
+    match blocking(move || work(&shared)).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(signin::unavailable(&error)),
+        Err(error) => Err(signin::unavailable(&error)),
+    }
+}
+
+/// `GET /playbooks`.
+pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Response, Response> {
+    let since = Timestamp::now().as_micros() - DAY;
+    let counts = read(&app, move |shared| shared.state.count_runs(since)).await?;
+    let (_, all) = app.playbooks.current();
+    let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &reader);
+    Ok(document("Playbooks", &content).into_response())
+}
+
+/// `GET /playbooks/{slug}`.
+pub(super) async fn one(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    reader: Reader,
+) -> Result<Response, Response> {
+    let current = app.playbooks.get(&slug).ok_or_else(unknown)?;
+    let since = Timestamp::now().as_micros() - DAY;
+    let (counts, runs, versions) = read(&app, move |shared| {
+        let query = RunQuery {
+            slug: Some(&slug),
+            ..RunQuery::default()
+        };
+        Ok((
+            shared.state.count_runs(since)?,
+            shared.state.runs(query, RECENT)?,
+            shared.playbooks.versions(&slug, VERSIONS)?,
+        ))
+    })
+    .await?;
+    let shown = Shown {
+        reader: &reader,
+        current: &current,
+        counts,
+        runs,
+        versions,
+    };
+    Ok(document(&current.playbook.name, &shown.markup()).into_response())
+}
+
+/// `POST /playbooks/{slug}/stage` with `stage`.
+pub(super) async fn stage(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    sent: Sent,
+) -> Result<Response, Response> {
+    let Some(stage) = value(&sent.fields, "stage").and_then(Stage::of_name) else {
+        let reason = "stage: none of draft, shadow, enforce";
+        let page = page::refusal("Playbook", PATH, reason, &[(PATH, "Playbooks")]);
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+    };
+    let (back, by) = (path(&slug), sent.reader.caller);
+    let staged = read(&app, move |shared| {
+        shared.playbooks.set_stage(&slug, stage, None, &by)
+    });
+    staged.await?.ok_or_else(unknown)?;
+    Ok(Redirect::to(&back).into_response())
+}
+
+/// `POST /playbooks/{slug}/undo`: lifts all that it put in force.
+pub(super) async fn undo(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    sent: Sent,
+) -> Result<Response, Response> {
+    let (back, by) = (path(&slug), sent.reader.caller);
+    read(&app, move |shared| shared.responder().undo_all(&slug, &by)).await?;
+    Ok(Redirect::to(&back).into_response())
+}
+
+/// `POST /playbooks/{slug}/remove`.
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    sent: Sent,
+) -> Result<Response, Response> {
+    let by = sent.reader.caller;
+    match read(&app, move |shared| shared.playbooks.remove(&slug, &by)).await? {
+        true => Ok(Redirect::to(PATH).into_response()),
+        false => Err(unknown()),
+    }
+}

@@ -1,0 +1,124 @@
+//! What a playbook would have done over the last hours.
+
+use std::sync::Arc;
+
+use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
+
+use super::super::access::value;
+use super::super::actions::table;
+use super::super::text::{counted, grouped, short, time};
+use super::editor::HOURS;
+use super::runs;
+use crate::api::{Params, run_backtest};
+use crate::playbooks::{Backtest, Detection, Playbook, show_actor};
+use crate::server::App;
+use crate::store::TimeRange;
+
+const HOUR: i64 = 3_600_000_000;
+/// The most firings that are listed.
+const FIRINGS: usize = 20;
+/// Of the curve, in pixels.
+const HEIGHT: u64 = 120;
+
+/// Runs it over the hours that the form asks for.
+pub(super) async fn preview(app: &App, playbook: Playbook, given: &Params) -> Markup {
+    let asked = value(given, "hours").and_then(|text| text.parse().ok());
+    let known = HOURS.into_iter().find(|(_, hours)| Some(*hours) == asked);
+    let (name, hours) = known.unwrap_or(("24 hours", 24));
+    let now = Timestamp::now().as_micros();
+    let range = TimeRange {
+        from: Some(now.saturating_sub(hours * HOUR)),
+        to: Some(now),
+    };
+    let playbook = Arc::new(playbook);
+    let found = run_backtest(app, Arc::clone(&playbook), range).await;
+    html! {
+        section.card aria-labelledby="preview" {
+            h2 #preview { "Preview: the last " (name) }
+            @match &found {
+                Ok(found) => (markup(found, &playbook)),
+                Err(_) => p role="alert" { "Other previews are running, or the events cannot be read now. Try again." },
+            }
+        }
+    }
+}
+
+fn markup(found: &Backtest, playbook: &Playbook) -> Markup {
+    let firings = || found.firings.iter().take(FIRINGS);
+    html! {
+        p role="status" {
+            "It would have fired " strong { (counted(found.fired, "time")) } " on " strong { (counted(found.actors, "actor")) }
+            ", " (percent(found.share())) " of the " (grouped(found.seen)) " in these events. "
+            (grouped(found.signed_in)) " of them have signed in, " (grouped(found.allowed)) " are on the allow list."
+        }
+        p.note {
+            (counted(found.events, "event")) " looked at. "
+            @if found.estimated { "The numbers of actors are estimates. " }
+            @if found.evicted > 0 { (counted(found.evicted, "actor")) " had to be forgotten. " }
+            @if found.curve_evicted > 0 { "The curve is too low, since actors had to be forgotten." }
+        }
+        @if !found.curve.is_empty() { (curve(found, playbook)) }
+        @if found.fired > 0 {
+            (table("What it would have done", &["When", "Actor", "Group"], firings().map(|firing| html! {
+                tr {
+                    td data-label="When" { (time(firing.at)) }
+                    td data-label="Actor" { (runs::actor(&show_actor(&firing.actor))) }
+                    td data-label="Group" { @if let Some(group) = &firing.group { (short(group)) } }
+                }
+            })))
+            @if found.fired > FIRINGS as u64 { p.note { "The newest " (FIRINGS) " are shown." } }
+        }
+    }
+}
+
+/// How many actors each threshold catches: a bar each, and the same as a table.
+fn curve(found: &Backtest, playbook: &Playbook) -> Markup {
+    let own = match &playbook.rule.detection {
+        Detection::Threshold { events } => *events as f64,
+        Detection::Distinct { values, .. } => *values as f64,
+        Detection::Ratio { at_least, .. } => *at_least,
+        Detection::FirstSeen { .. } => 0.0,
+    };
+    let points = &found.curve;
+    let most = points
+        .iter()
+        .map(|point| point.actors)
+        .max()
+        .unwrap_or_default();
+    let width = 100.0 / points.len() as f64;
+    let bar = |place: usize, actors: u64| {
+        let height = actors * HEIGHT / most.max(1);
+        // Whatever there is can be seen.
+        let height = if actors > 0 { height.max(2) } else { 0 };
+        (
+            format!("{:.2}%", place as f64 * width),
+            format!("{:.2}%", width * 0.84),
+            height,
+        )
+    };
+    html! {
+        figure aria-label="Actors against the threshold" {
+            svg.curve aria-hidden="true" width="100%" height=(HEIGHT + 20) {
+                @for (place, point) in points.iter().enumerate() {
+                    @let (x, width, height) = bar(place, point.actors);
+                    rect class=(if point.at_least == own { "c0" } else { "other" }) x=(x) y=(HEIGHT - height) width=(width) height=(height) {}
+                    text x=(x) y=(HEIGHT + 15) { (point.at_least) }
+                }
+            }
+            figcaption { "Actors that a threshold would have caught; the playbook's own is in colour." }
+        }
+        details { summary { "The curve as a table" }
+            (table("Actors against the threshold", &["At least", "Actors"], points.iter().map(|point| html! {
+                tr {
+                    td data-label="At least" { (point.at_least) @if point.at_least == own { " " span.mark { "this one" } } }
+                    td data-label="Actors" { (grouped(point.actors)) }
+                }
+            })))
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}

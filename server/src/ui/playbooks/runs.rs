@@ -1,0 +1,185 @@
+//! `/runs?playbook=…&outcome=…&actor=…&before=…`: each time that a playbook fired.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+use super::super::access::value;
+use super::super::actions::table;
+use super::super::actor::Actor;
+use super::super::explorer::link;
+use super::super::text::{short, time};
+use super::{document, path, read, words};
+use crate::api::Params;
+use crate::playbooks::{self, Outcome, read_actor, responses, show_actor};
+use crate::server::{App, blocking};
+use crate::state::{RunQuery, RunRecord};
+
+const PATH: &str = "/runs";
+/// How many runs a page shows.
+const PAGE: usize = 50;
+/// The most runs that the page of an actor shows.
+const OF_ACTOR: usize = 10;
+
+/// `GET /runs`.
+pub(in super::super) async fn show(
+    State(app): State<App>,
+    Query(params): Query<Params>,
+) -> Result<Response, Response> {
+    let given = |name| {
+        value(&params, name)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+    };
+    let [slug, outcome, actor] = ["playbook", "outcome", "actor"].map(given);
+    let before = given("before").and_then(|text| text.parse().ok());
+    let [of, came, on] = [slug, outcome, actor].map(|text| text.map(str::to_owned));
+    let mut runs = read(&app, move |shared| {
+        let query = RunQuery {
+            slug: of.as_deref(),
+            outcome: came.as_deref(),
+            actor: on.as_deref(),
+            since: None,
+            before,
+        };
+        shared.state.runs(query, PAGE + 1)
+    })
+    .await?;
+    let more = runs.len() > PAGE;
+    runs.truncate(PAGE);
+    let next = runs.last().filter(|_| more).map(|last| {
+        let row = last.row.to_string();
+        let before = ("before", row.as_str());
+        let kept = [("playbook", slug), ("outcome", outcome), ("actor", actor)];
+        let kept = kept
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text?)));
+        link(PATH, kept.chain([before]))
+    });
+    let (_, all) = app.playbooks.current();
+    let known = all
+        .iter()
+        .any(|current| Some(current.record.slug.as_str()) == slug);
+    let content = html! {
+        section aria-labelledby="runs" {
+            h2 #runs { "Runs" }
+            p.note { "A run is one time that a playbook fired on one actor." }
+            form.card method="get" action=(PATH) {
+                div.row.forms {
+                    label { "Playbook"
+                        select name="playbook" {
+                            option value="" { "all" }
+                            @if let Some(gone) = slug.filter(|_| !known) { option value=(gone) selected { (short(gone)) } }
+                            @for current in all.iter() {
+                                @let own = current.record.slug.as_str();
+                                option value=(own) selected[slug == Some(own)] { (short(&current.playbook.name)) }
+                            }
+                        }
+                    }
+                    label { "Outcome"
+                        select name="outcome" {
+                            option value="" { "all" }
+                            @for each in Outcome::ALL {
+                                option value=(each.name()) selected[outcome == Some(each.name())] { (words::outcome(each.name())) }
+                            }
+                        }
+                    }
+                    label { "Address, range or user as JSON" input name="actor" value=[actor] autocomplete="off" autocapitalize="none"; }
+                }
+                button { "Show" }
+            }
+            (list(&runs, "No playbook fired like this."))
+            @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
+        }
+    };
+    Ok(document("Runs", &content).into_response())
+}
+
+/// The runs as a table, or what is said if there are none.
+pub(super) fn list(runs: &[RunRecord], none: &str) -> Markup {
+    html! {
+        @if runs.is_empty() { p { (none) } } @else {
+            (table("Runs", &["When", "Playbook", "Actor", "Outcome", "Responses"], runs.iter().map(row)))
+        }
+    }
+}
+
+fn row(run: &RunRecord) -> Markup {
+    html! {
+        tr {
+            td data-label="When" { a href={ (PATH) "/" (run.id) } { (time(run.decided_at)) } }
+            td data-label="Playbook" { a href=(path(&run.slug)) { (short(&run.slug)) } }
+            td data-label="Actor" { (actor(&run.actor)) }
+            td data-label="Outcome" {
+                span {
+                    (words::outcome(&run.outcome))
+                    @if run.undone_at.is_some() { " " span.mark { "undone" } }
+                    @if let Some(reason) = &run.reason { br; small { (short(reason)) } }
+                }
+            }
+            td data-label="Responses" {
+                span { @for response in responses(run) { span.pair { (short(&words::done(&response))) } " " } }
+            }
+        }
+    }
+}
+
+/// Whom a run concerns, with the way to their page where they have one.
+pub(super) fn actor(stored: &str) -> Markup {
+    let (name, page) = match read_actor(stored) {
+        Some(playbooks::Actor::Ip(net)) if net.prefix_len() == net.max_prefix_len() => {
+            (stored.to_owned(), Some(Actor::Ip(net.addr())))
+        }
+        Some(playbooks::Actor::User(pairs)) => {
+            let user = Actor::User(pairs.into_iter().collect());
+            (user.to_string(), Some(user))
+        }
+        _ => (stored.to_owned(), None),
+    };
+    html! {
+        @match page {
+            Some(page) => a href=(page.link()) { (short(&name)) },
+            None => (short(&name)),
+        }
+    }
+}
+
+/// What playbooks did to an actor, for their page; nothing if they did nothing.
+pub(in super::super) async fn of_actor(app: &App, actor: &Actor) -> Markup {
+    let stored = show_actor(&match actor {
+        Actor::Ip(ip) => playbooks::Actor::Ip((*ip).into()),
+        Actor::User(pairs) => playbooks::Actor::User(pairs.iter().cloned().collect()),
+    });
+    let (shared, of) = (Arc::clone(app), stored.clone());
+    let runs = blocking(move || {
+        let query = RunQuery {
+            actor: Some(&of),
+            ..RunQuery::default()
+        };
+        shared.state.runs(query, OF_ACTOR)
+    });
+    let runs = match runs.await {
+        Ok(Ok(runs)) => runs,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the runs of an actor not read");
+            Vec::new()
+        }
+        Err(error) => {
+            tracing::error!(%error, "the runs of an actor not read");
+            Vec::new()
+        }
+    };
+    html! {
+        @if !runs.is_empty() {
+            section aria-labelledby="playbook-runs" {
+                div.tools {
+                    h2 #playbook-runs { "Playbooks that fired" }
+                    a href=(link(PATH, [("actor", stored.as_str())])) { "All of these runs" }
+                }
+                (list(&runs, ""))
+            }
+        }
+    }
+}

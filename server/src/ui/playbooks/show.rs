@@ -1,0 +1,110 @@
+//! `/playbooks/{slug}`: what one says, how far its word goes, and what it did.
+
+use maud::{Markup, html};
+
+use super::super::access::{Reader, csrf};
+use super::super::actions::table;
+use super::super::explorer::link;
+use super::super::text::{short, time};
+use super::{list, operates, path, runs, words};
+use crate::playbooks::{Current, Stage};
+use crate::state::{RunCount, RunRecord, Source, VersionRecord};
+
+/// What the page is made of.
+pub(super) struct Shown<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) current: &'a Current,
+    pub(super) counts: Vec<RunCount>,
+    pub(super) runs: Vec<RunRecord>,
+    pub(super) versions: Vec<VersionRecord>,
+}
+
+impl Shown<'_> {
+    pub(super) fn markup(&self) -> Markup {
+        let (playbook, record) = (&self.current.playbook, &self.current.record);
+        let edits = operates(self.reader);
+        html! {
+            section aria-labelledby="playbook" {
+                h2 #playbook { (short(&playbook.name)) }
+                @if edits { p { a href={ (path(&record.slug)) "/edit" } { "Edit" } } }
+                @if let Some(tripped) = &record.tripped { p.banner role="status" { "Put back to shadow: " (tripped) } }
+                @for line in playbook.description.lines() { p { (line) } }
+                ul {
+                    li { (words::rule(&playbook.rule)) }
+                    @for said in words::rest(playbook) { li { (said) } }
+                }
+                p.note {
+                    "Version " (record.version) " by " (short(&record.changed_by)) ", " (time(record.changed_at))
+                    @if record.source == Source::File { ", from a file" }
+                    ". Fired in 24 h: " (list::fired(&record.slug, &self.counts))
+                }
+            }
+            (self.stage(edits))
+            section aria-labelledby="runs" {
+                div.tools {
+                    h2 #runs { "Recent runs" }
+                    a href=(link("/runs", [("playbook", record.slug.as_str())])) { "All of its runs" }
+                }
+                (runs::list(&self.runs, "It did not fire yet."))
+            }
+            section aria-labelledby="versions" {
+                h2 #versions { "Versions" }
+                (table("Versions", &["Version", "When", "Who", "From"], self.versions.iter().map(version)))
+            }
+            @if edits {
+                details.card {
+                    summary { "Remove this playbook" }
+                    p { "It is forgotten, with its counts. What it put in force stays until it ends or is lifted." }
+                    (self.button("remove", "Remove", None))
+                }
+            }
+        }
+    }
+
+    fn stage(&self, edits: bool) -> Markup {
+        let now = self.current.stage;
+        let record = &self.current.record;
+        html! {
+            section aria-labelledby="stage" {
+                h2 #stage { "Stage: " (now.name()) }
+                p {
+                    @match now {
+                        Stage::Draft => "It is not evaluated.",
+                        Stage::Shadow => "It is evaluated, and what it would have done is recorded. Nobody is blocked.",
+                        Stage::Enforce => "It does what it says.",
+                    }
+                    " Set by " (short(&record.staged_by)) ", " (time(record.staged_at)) "."
+                }
+                @if edits {
+                    p {
+                        @for stage in Stage::ALL.into_iter().filter(|stage| *stage != now) {
+                            (self.button("stage", &format!("Put to {}", stage.name()), Some(stage))) " "
+                        }
+                        (self.button("undo", "Lift everything it did", None))
+                    }
+                }
+            }
+        }
+    }
+
+    fn button(&self, does: &str, word: &str, stage: Option<Stage>) -> Markup {
+        html! {
+            form.inline method="post" action={ (path(&self.current.record.slug)) "/" (does) } {
+                (csrf(self.reader))
+                @if let Some(stage) = stage { input type="hidden" name="stage" value=(stage.name()); }
+                button { (word) }
+            }
+        }
+    }
+}
+
+fn version(version: &VersionRecord) -> Markup {
+    html! {
+        tr {
+            td data-label="Version" { (version.version) }
+            td data-label="When" { (time(version.at)) }
+            td data-label="Who" { (short(&version.by)) }
+            td data-label="From" { @match version.source { Source::File => "a file", Source::Edited => "the pages or the API" } }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What a playbook says, in words.
+
+use crate::playbooks::{
+    ActorKind, Detection, Matcher, Playbook, Response, Rule, RunResponse, show_duration,
+};
+
+/// Whom and what it watches, and when it fires.
+pub(super) fn rule(rule: &Rule) -> String {
+    let who = match rule.actor {
+        ActorKind::Ip => "An address",
+        ActorKind::IpRange => "An address range (/24, or /64 of IPv6)",
+        ActorKind::User => "A user",
+    };
+    let of = matcher(&rule.trigger);
+    let period = show_duration(rule.period);
+    let group = rule.group_by.as_ref();
+    let group = group.map_or_else(String::new, |field| format!(", for each {field} apart"));
+    match &rule.detection {
+        Detection::Threshold { events } => {
+            format!("{who} has at least {events} of {of} within {period}{group}.")
+        }
+        Detection::Distinct {
+            of: field,
+            values,
+            events,
+        } => format!(
+            "{who} has at least {values} different values of {field} in at least {events} of {of} within {period}{group}."
+        ),
+        Detection::Ratio {
+            to,
+            at_least,
+            events,
+        } => format!(
+            "{who} has at least {events} of {of}, and at least {at_least} times as many as of {}, within {period}{group}.",
+            matcher(to)
+        ),
+        Detection::FirstSeen { of: field } => format!(
+            "{who} has a value of {field} in {of} that was not theirs within {period}, while another one was{group}."
+        ),
+    }
+}
+
+/// Which events are meant.
+pub(super) fn matcher(matcher: &Matcher) -> String {
+    let names: Vec<_> = matcher.events.iter().map(ToString::to_string).collect();
+    let mut text = names.join(" or ");
+    let filter = matcher.filter.to_string();
+    if !filter.is_empty() {
+        text += &format!(" where {filter}");
+    }
+    if !matcher.apps.is_empty() {
+        text += &format!(" in {}", matcher.apps.join(" or "));
+    }
+    text
+}
+
+/// What is done, without the rest of the playbook.
+pub(super) fn response(response: &Response) -> String {
+    let durations = response.durations.iter().map(|duration| match duration {
+        Some(duration) => format!("for {}", show_duration(*duration)),
+        None => "for ever".to_owned(),
+    });
+    let durations: Vec<_> = durations.collect();
+    let kind = response.kind.name().replace('_', " ");
+    let to = response.url.as_ref();
+    let to = to.map_or_else(String::new, |url| format!(" to {url}"));
+    format!("{kind}{to} {}", durations.join(", the next time "))
+}
+
+/// What a run did, or would have done.
+pub(super) fn done(response: &RunResponse) -> String {
+    let to = response.url.as_ref();
+    let to = to.map_or_else(String::new, |url| format!(" to {url}"));
+    let length = match response.duration.as_str() {
+        "permanent" => "for ever".to_owned(),
+        duration => format!("for {duration}"),
+    };
+    format!("{}{to} {length}", response.action.replace('_', " "))
+}
+
+/// All that it says beside its rule, a sentence each.
+pub(super) fn rest(playbook: &Playbook) -> Vec<String> {
+    let (rule, rails) = (&playbook.rule, &playbook.rails);
+    let mut said = Vec::new();
+    if let Some(cancel) = &rule.cancel {
+        said.push(format!("The count starts again after {}.", matcher(cancel)));
+    }
+    if !rule.cooldown.is_zero() {
+        let cooldown = show_duration(rule.cooldown);
+        said.push(format!(
+            "Once it fired, the same actor does not count for {cooldown}."
+        ));
+    }
+    let responses: Vec<_> = playbook.responses.iter().map(response).collect();
+    said.push(match responses.is_empty() {
+        true => "Nothing is done but to record that it fired.".to_owned(),
+        false => format!("Then: {}.", responses.join(", and ")),
+    });
+    let most = rails.max_actors_per_hour;
+    said.push(format!(
+        "More than {most} actors an hour put it back to shadow."
+    ));
+    if rails.shared_ip_users > 0 && rule.actor != ActorKind::User {
+        let users = rails.shared_ip_users;
+        said.push(format!(
+            "Addresses from which {users} or more users signed in within a day are left alone."
+        ));
+    }
+    if rails.allow_critical {
+        said.push("Private, loopback and proxy addresses may be blocked.".to_owned());
+    }
+    said.push(match playbook.notify {
+        true => "People are told.".to_owned(),
+        false => "Nobody is told.".to_owned(),
+    });
+    said
+}
+
+/// What an outcome means.
+pub(super) fn outcome(name: &str) -> &'static str {
+    match name {
+        "enforced" => "did it",
+        "shadowed" => "would have",
+        "recorded" => "recorded",
+        "held" => "held back",
+        "failed" => "failed",
+        _ => "under way",
+    }
+}
