@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use sqreen_server::store::{
-    Dimension, EventStore, Field, Filter, GroupQuery, JsonField, StoredEvent, TimeRange,
+    Dimension, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor, StoredEvent,
+    TimeRange,
 };
 
 use crate::{all, append_new, event, events, is, newest_first, open, pages};
@@ -39,8 +40,9 @@ fn groups(store: &dyn EventStore, by: Field) -> (Vec<(String, u64)>, u64) {
         range: TimeRange::ALL,
         by,
         limit: 10,
+        distinct: false,
     };
-    let groups = store.groups(&query).unwrap();
+    let groups = store.groups(&query, &ScanMonitor::default()).unwrap();
     let rows = groups.rows.into_iter().map(|row| (row.value, row.events));
     (rows.collect(), groups.absent)
 }

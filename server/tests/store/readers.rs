@@ -24,8 +24,8 @@ fn segments_are_left_for_other_readers() {
         if !n.is_multiple_of(4) {
             properties.insert("country".to_owned(), json!(["FR", "DE", "é \"x\""][n % 3]));
         }
-        event.country = Some(["FR", "DE"][n % 2].to_owned()).filter(|_| n % 5 > 0);
-        event.asn = Some(u32::MAX - (n % 3) as u32).filter(|_| n % 5 > 0);
+        event.country = Some(["FR", "DE"][n % 2].to_owned()).filter(|_| !n.is_multiple_of(5));
+        event.asn = Some(u32::MAX - (n % 3) as u32).filter(|_| !n.is_multiple_of(5));
         event.network = ["tor", "vpn"][..n % 3]
             .iter()
             .map(|name| (*name).to_owned())
