@@ -180,6 +180,7 @@ impl Check {
             return match self {
                 Self::Exists => true,
                 Self::Contains(wanted) => contains(&json.text(), wanted),
+                Self::Equals(wanted) if json.is_list() && wanted.contains(&json.text()) => true,
                 _ => json.any(|_, value| self.meets_value(value)),
             };
         };
@@ -284,6 +285,10 @@ impl<'a> Json<'a> {
             Self::Map(map) => Value::Object(map.clone()),
             Self::Value(value) | Self::Headers(value) => value.clone(),
         }
+    }
+
+    fn is_list(self) -> bool {
+        matches!(self, Self::Texts(_) | Self::Value(Value::Array(_)))
     }
 
     fn text(self) -> String {
