@@ -12,7 +12,7 @@ const MAX_NAME: usize = 64;
 ///
 /// They may be absent, and are read again within seconds of a change. Replace them by renaming, so that none is read
 /// half written. A file has at most 512 MiB. One that cannot be read is logged with the reason and, of a list, the
-/// line; the version before it stays in force.
+/// line; the version before it stays in force, as it does where a file goes away. An empty list takes one out of force.
 ///
 /// [`ServerConfig::enrichment`]: crate::ServerConfig::enrichment
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

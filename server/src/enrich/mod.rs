@@ -1,8 +1,8 @@
 //! What is known of a client's address: its country, its autonomous system, and the lists that it is on.
 //!
 //! All of it comes from files that the operator puts there and replaces while the server runs: databases in `MaxMind`'s
-//! format, and lists of networks. A file that is not there is fine; one that cannot be read leaves the version before
-//! it in force. Events are told what was known when they were received, and keep it.
+//! format, and lists of networks. A file that is not there is fine; one that cannot be read, or goes away, leaves the
+//! version before it in force. Events are told what was known when they were received, and keep it.
 
 mod files;
 mod geo;
@@ -22,7 +22,7 @@ use crate::server::{Shared, blocking};
 use crate::store::StoredEvent;
 
 /// How often the files are looked at.
-const EVERY: Duration = Duration::from_secs(2);
+const EVERY: Duration = Duration::from_secs(1);
 
 /// What the files hold at present.
 #[derive(Debug)]

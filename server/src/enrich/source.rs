@@ -96,7 +96,7 @@ impl Source {
         }
     }
 
-    /// Whether the file is there and is not in force as it is.
+    /// Whether what is there now is not in force: a file that cannot be used, or none where one was.
     pub(crate) fn has_failed(&self) -> bool {
         self.version.failed
     }
@@ -140,13 +140,14 @@ impl Source {
         }
         let (name, path) = (self.name(), self.path.display());
         let read = match &seen {
-            Seen::Absent => {
+            Seen::Absent if self.version.loaded.is_none() => {
                 tracing::info!(name, %path, "file is absent");
                 return Some(Version {
                     seen: Some(seen),
                     ..Version::default()
                 });
             }
+            Seen::Absent => Err("it has gone".to_owned()),
             Seen::Unreadable(kind) => Err(kind.to_string()),
             Seen::File { modified, .. } => self.load().map(|table| Loaded {
                 table: Arc::new(table),

@@ -227,7 +227,7 @@ fn enrichment(page: &mut Page, shared: &Shared) {
     );
     gauges(
         "failed",
-        "Whether the file is there and cannot be taken as it is.",
+        "Whether the file cannot be taken as it is, or has gone; the one before stays in force.",
         |source| Some(u64::from(source.has_failed())),
     );
 }
