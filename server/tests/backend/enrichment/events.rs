@@ -195,6 +195,40 @@ async fn the_link_of_a_group_leads_to_its_events() {
 }
 
 #[tokio::test]
+async fn lists_are_proposed_one_by_one() {
+    let files = known();
+    let running = files.server().await;
+    let now = sqreen::protocol::Timestamp::now();
+    let session = running.client.login("shop").await;
+    for (n, ip) in [(0, "203.0.113.7"), (1, "203.0.113.8"), (2, "198.51.100.7")] {
+        let mut record = record(&[(&uuid(n), "a")]);
+        record["client_ip"] = json!(ip);
+        record["observed"]["sdk"][0]["time"] = json!(now);
+        running.client.batch(&session, json!([record])).await;
+    }
+    let browser = Browser::sign_in(&running).await;
+    for (query, expected) in [
+        (
+            "field=network&start=",
+            json!([{"test": "network:hosting", "events": 2}, {"test": "network:tor", "events": 1}]),
+        ),
+        (
+            "field=network&start=to",
+            json!([{"test": "network:tor", "events": 1}]),
+        ),
+        (
+            "field=country&start=F",
+            json!([{"test": "country:FR", "events": 2}]),
+        ),
+    ] {
+        let request = browser.client.get(&format!("/complete?{query}"));
+        let answer = request.header("cookie", &browser.cookie).send().await;
+        let proposed: Value = answer.unwrap().json().await.unwrap();
+        assert_eq!(proposed, expected, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn events_of_old_agents_are_told_too() {
     let files = known();
     let running = files.server().await;
