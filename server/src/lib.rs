@@ -31,6 +31,7 @@ mod apps;
 mod auth;
 pub mod cli;
 mod config;
+mod enrich;
 mod fields;
 mod files;
 mod histogram;
@@ -49,6 +50,7 @@ mod ui;
 mod views;
 
 pub use self::config::ServerConfig;
+pub use self::enrich::{EnrichmentFiles, ListNameError};
 pub use self::ingest::IngestLimits;
 pub use self::routes::{Needs, Route};
 pub use self::server::{Server, StartError};

@@ -16,6 +16,7 @@ use crate::actions::Actions;
 use crate::api::{Described, MAX_BODY, Problem};
 use crate::auth::{Client, People, PersonError, SignIn, Tokens};
 use crate::config::ServerConfig;
+use crate::enrich::{self, Enrichment};
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     trusted_proxies: Vec<IpNet>,
     https: bool,
     pub(crate) intake: Intake,
+    pub(crate) enrichment: Enrichment,
     /// Bounds the searches, exports and live streams that are open.
     pub(crate) scans: api::Scans,
     pub(crate) notifier: Notifier,
@@ -93,6 +95,7 @@ impl Server {
             .await
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
         tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
+        tokio::spawn(enrich::watch(Arc::downgrade(&server.shared)));
         server.shared.notifier.start();
         Ok(server)
     }
@@ -129,6 +132,7 @@ impl Server {
             trusted_proxies: config.trusted_proxies.clone(),
             https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
+            enrichment: Enrichment::open(&config.enrichment),
             scans: api::Scans::new(),
             notifier,
         };

@@ -25,6 +25,12 @@ pub(crate) struct EventView {
     app: String,
     name: String,
     ip: Option<IpAddr>,
+    /// Of the address, as ISO 3166-1 has it.
+    country: Option<String>,
+    /// The number of the autonomous system of the address.
+    asn: Option<u32>,
+    /// The lists that the address is on, such as `tor`.
+    network: Vec<String>,
     /// The user by their identifiers.
     user: Option<BTreeMap<String, Value>>,
     method: Option<String>,
@@ -57,6 +63,9 @@ impl From<StoredEvent> for EventView {
             app: event.app,
             name: event.name,
             ip: event.ip,
+            country: event.country,
+            asn: event.asn,
+            network: event.network,
             user: event.user,
             method: event.method,
             path: event.path,
