@@ -7,9 +7,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
+use super::access::Reader;
 use super::actions::table;
 use super::explorer::{link, test};
-use super::page::document;
+use super::page::{Here, document};
 use super::text::{counted, duration, grouped, short, time};
 use crate::apps::{Application, Overview, overview};
 use crate::server::{App, blocking};
@@ -21,14 +22,18 @@ const PATH: &str = "/apps";
 /// The most rows of one table.
 const ROWS: usize = 500;
 
-pub(super) async fn show(State(app): State<App>) -> Response {
+pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
     let shared = Arc::clone(&app);
     let (status, content) = match blocking(move || overview(&shared)).await {
         Ok(Ok(known)) => (StatusCode::OK, markup(&known)),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
     };
-    (status, document("Apps", Some(PATH), &content)).into_response()
+    (
+        status,
+        document("Apps", Some(Here::new(PATH, &reader)), &content),
+    )
+        .into_response()
 }
 
 fn unread(error: &(dyn std::error::Error + 'static)) -> Markup {

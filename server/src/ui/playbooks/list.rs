@@ -6,16 +6,16 @@ use super::super::access::Reader;
 use super::super::actions::table;
 use super::super::explorer::link;
 use super::super::text::{short, time};
-use super::{PATH, operates, path, words};
+use super::{PATH, path, words};
 use crate::playbooks::{Current, templates};
-use crate::state::RunCount;
+use crate::state::{Role, RunCount};
 
 pub(super) fn markup<'a>(
     all: impl ExactSizeIterator<Item = &'a Current>,
     counts: &[RunCount],
     reader: &Reader,
 ) -> Markup {
-    let edits = operates(reader);
+    let edits = reader.may(Role::Operator);
     html! {
         section aria-labelledby="playbooks" {
             div.tools {

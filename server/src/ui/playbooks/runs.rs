@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::super::access::value;
+use super::super::access::{Reader, value};
 use super::super::actions::table;
 use super::super::actor::Actor;
 use super::super::explorer::link;
@@ -27,6 +27,7 @@ const OF_ACTOR: usize = 10;
 pub(in super::super) async fn show(
     State(app): State<App>,
     Query(params): Query<Params>,
+    reader: Reader,
 ) -> Result<Response, Response> {
     let given = |name| {
         value(&params, name)
@@ -94,7 +95,7 @@ pub(in super::super) async fn show(
             @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
         }
     };
-    Ok(document("Runs", &content).into_response())
+    Ok(document("Runs", &reader, &content).into_response())
 }
 
 /// The runs as a table, or what is said if there are none.

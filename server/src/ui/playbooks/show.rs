@@ -6,9 +6,9 @@ use super::super::access::{Reader, csrf};
 use super::super::actions::table;
 use super::super::explorer::link;
 use super::super::text::{short, time};
-use super::{list, operates, path, runs, words};
+use super::{list, path, runs, words};
 use crate::playbooks::{Current, Stage};
-use crate::state::{RunCount, RunRecord, Source, VersionRecord};
+use crate::state::{Role, RunCount, RunRecord, Source, VersionRecord};
 
 /// What the page is made of.
 pub(super) struct Shown<'a> {
@@ -22,7 +22,7 @@ pub(super) struct Shown<'a> {
 impl Shown<'_> {
     pub(super) fn markup(&self) -> Markup {
         let (playbook, record) = (&self.current.playbook, &self.current.record);
-        let edits = operates(self.reader);
+        let edits = self.reader.may(Role::Operator);
         html! {
             section aria-labelledby="playbook" {
                 h2 #playbook { (short(&playbook.name)) }
