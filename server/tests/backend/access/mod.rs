@@ -3,6 +3,7 @@
 mod audit;
 mod forms;
 mod matrix;
+mod offers;
 mod people;
 mod program;
 mod sessions;
