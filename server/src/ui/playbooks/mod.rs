@@ -88,14 +88,15 @@ pub(super) async fn one(
     reader: Reader,
 ) -> Result<Response, Response> {
     let current = app.playbooks.get(&slug).ok_or_else(|| unknown(&reader))?;
-    let since = Timestamp::now().as_micros() - DAY;
-    let (counts, runs, versions) = read(&app, move |shared| {
+    let now = Timestamp::now().as_micros();
+    let (counts, live, runs, versions) = read(&app, move |shared| {
         let query = RunQuery {
             slug: Some(&slug),
             ..RunQuery::default()
         };
         Ok((
-            shared.state.count_runs(since)?,
+            shared.state.count_runs(now - DAY)?,
+            shared.state.live_actions_of(&slug, now)?.len(),
             shared.state.runs(query, RECENT)?,
             shared.playbooks.versions(&slug, VERSIONS)?,
         ))
@@ -105,6 +106,7 @@ pub(super) async fn one(
         reader: &reader,
         current: &current,
         counts,
+        live,
         runs,
         versions,
     };

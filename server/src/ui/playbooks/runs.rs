@@ -67,8 +67,7 @@ pub(in super::super) async fn show(
         section aria-labelledby="runs" {
             h2 #runs { "Runs" }
             p.note { "A run is one time that a playbook fired on one actor." }
-            form.card method="get" action=(PATH) {
-                div.row.forms {
+            form.card.row method="get" action=(PATH) {
                     label { "Playbook"
                         select name="playbook" {
                             option value="" { "all" }
@@ -88,7 +87,6 @@ pub(in super::super) async fn show(
                         }
                     }
                     label { "Address, range or user as JSON" input name="actor" value=[actor] autocomplete="off" autocapitalize="none"; }
-                }
                 button { "Show" }
             }
             (list(&runs, "No playbook fired like this."))

@@ -8,6 +8,7 @@ mod people;
 mod program;
 mod sessions;
 mod throttle;
+mod tokens;
 
 use serde_json::{Value, json};
 
