@@ -8,11 +8,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 
 use super::answer::Refusal;
-use super::json;
+use super::json::{self, FromJson};
 use crate::server::{App, blocking};
 
 /// The most bytes of a body as it is sent.
@@ -155,7 +154,7 @@ impl Body {
         use_of: F,
     ) -> Result<(R, SemaphorePermit<'_>), Refusal>
     where
-        T: DeserializeOwned + Default,
+        T: FromJson,
         R: Send + 'static,
         F: FnOnce(T) -> R + Send + 'static,
     {
