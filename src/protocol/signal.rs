@@ -218,3 +218,38 @@ pub struct MetricSignal {
     /// The counts.
     pub payload: Value,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_pass_reads_what_a_look_ahead_does() {
+        let deep = format!("{}{}", "[".repeat(120), "]".repeat(120));
+        let trace = r#"{"type": "trace", "actor": {"ip_addresses": ["192.0.2.1", 7]}, "context": {"request": 1},
+            "data": [{"signal_name": "sq.sdk.a", "payload": {"properties": {}}, "time": "odd"}]}"#;
+        let odd = [
+            "{}".to_owned(),
+            "7".to_owned(),
+            r#"{"signal_name": 7}"#.to_owned(),
+            r#"{"signal_name": "a", "signal_name": "b"}"#.to_owned(),
+            r#"{"signal_name": "a", "data": {}}"#.to_owned(),
+            r#"{"data": [{"signal_name": ""}]}"#.to_owned(),
+            r#"{"type": "metric", "signal_name": null, "payload": 1}"#.to_owned(),
+            r#"{"payload_schema": "metric/2020", "signal_name": "m", "data": null}"#.to_owned(),
+            format!(r#"{{"signal_name": "a", "payload": {deep}}}"#),
+            trace.to_owned(),
+        ];
+        for odd in odd {
+            let json = format!("[{trace}, {odd}]");
+            let expected: Vec<Signal> = serde_json::from_str(&json).unwrap();
+            assert_eq!(
+                Signal::all_from_json(json.as_bytes()).unwrap(),
+                expected,
+                "{odd}"
+            );
+        }
+        assert!(Signal::all_from_json(b"[{]").is_err());
+        assert!(Signal::all_from_json(b"[{\"signal_name\": \"\xff\"}]").is_err());
+    }
+}
