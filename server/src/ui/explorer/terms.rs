@@ -85,7 +85,6 @@ impl Terms {
             @match self.also(&test) { Some(href) => a.v href=(href) { (shown) }, None => (shown) }
         }
     }
-
 }
 
 /// A value that script makes a link of, to the events that have it: a list has hundreds, and the state of the page in

@@ -157,12 +157,13 @@ impl<'a> Chunk<'a> {
 
     /// Says whether at least half of the pages hold some of the rows, which ascend.
     pub(super) fn is_dense(&self, rows: &[u32]) -> bool {
-        let bounds = self.bounds();
-        let wanted = rows.chunk_by(|row, next| {
-            let page = |row: u32| bounds.partition_point(|first| *first <= row as usize);
-            page(*row) == page(*next)
-        });
-        wanted.count() * 2 >= self.locations.len()
+        let (mut rows, mut wanted) = (rows, 0);
+        for end in self.bounds().into_iter().skip(1) {
+            let (within, rest) = rows.split_at(rows.partition_point(|row| (*row as usize) < end));
+            rows = rest;
+            wanted += usize::from(!within.is_empty());
+        }
+        wanted * 2 >= self.locations.len()
     }
 
     /// The bytes of the dictionary, if there is one.
