@@ -1,6 +1,7 @@
 //! The list of events.
 
 use maud::{Markup, html};
+use serde_json::{Map, Value};
 
 use super::terms::{offered, pair};
 use super::{Found, Listing, Terms};
@@ -11,8 +12,8 @@ use crate::ui::actor::Actor;
 use crate::ui::event;
 use crate::ui::text::{short, time};
 
-/// The most members of properties in a row; the event's page has all.
-const PROPERTIES: usize = 16;
+/// The most bytes of a row's properties, with one that goes beyond it; the event's page has all.
+const PROPERTIES: usize = 6_000;
 
 /// The list, and how many of the events found it has: those that fit, one at least.
 pub(super) fn table(
@@ -86,16 +87,28 @@ pub(crate) fn row(
             td { @if let Some(status) = event.status { (is(Dimension::Status, &status.to_string())) } }
             td {
                 @if let Some(properties) = event.properties.as_ref().filter(|properties| !properties.is_empty()) {
-                    div {
-                        @for (key, value) in properties.iter().take(PROPERTIES) {
-                            (pair(&Field::Json(JsonField::Properties, vec![key.clone()]), key, value))
-                        }
-                        @if properties.len() > PROPERTIES { small { "and " (properties.len() - PROPERTIES) " more" } }
-                    }
+                    (self::properties(properties))
                 }
             }
         }
     }
+}
+
+fn properties(properties: &Map<String, Value>) -> Markup {
+    let mut bytes = 0;
+    let field = |key: &String| Field::Json(JsonField::Properties, vec![key.clone()]);
+    let pairs = properties
+        .iter()
+        .map(|(key, value)| pair(&field(key), key, value));
+    let pairs: Vec<_> = pairs
+        .take_while(|pair| {
+            let has_room = bytes < PROPERTIES;
+            bytes += pair.0.len();
+            has_room
+        })
+        .collect();
+    let more = properties.len() - pairs.len();
+    html! { div { @for pair in &pairs { (pair) } @if more > 0 { small { "and " (more) " more" } } } }
 }
 
 /// The identifiers of the event's user: the way to the user's page, if actions can name them.
