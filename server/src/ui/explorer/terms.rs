@@ -90,7 +90,9 @@ impl Terms {
 /// A value that script makes a link of, to the events that have it: a list has hundreds, and the state of the page in
 /// each would be most of it.
 pub(super) fn offered(field: &Field, value: &str) -> Markup {
-    html! { a data-test=[test(field, value)] { (short(value)) } }
+    html! {
+        @match test(field, value) { Some(test) => a data-test=(test) { (short(value)) }, None => (short(value)) }
+    }
 }
 
 /// A name and its value, which script makes a link of.
