@@ -105,11 +105,41 @@ impl Fields {
         }
     }
 
+    /// What `take` takes of at most `limit`, which must be there.
+    pub(crate) fn needed<T>(
+        &mut self,
+        name: &str,
+        take: impl FnOnce(&mut Self, &str, usize) -> Result<Option<T>, FieldError>,
+        limit: usize,
+    ) -> Result<T, FieldError> {
+        take(self, name, limit)?.ok_or_else(|| self.error(name, "missing"))
+    }
+
+    /// One of these by its name.
+    pub(crate) fn named<T: Copy, const N: usize>(
+        &mut self,
+        name: &str,
+        all: [T; N],
+        name_of: fn(T) -> &'static str,
+    ) -> Result<Option<T>, FieldError> {
+        let Some(value) = self.take(name) else {
+            return Ok(None);
+        };
+        let mut known = all.into_iter();
+        let found = known.find(|known| value.as_str() == Some(name_of(*known)));
+        let wrong = || self.error(name, format!("none of {}", all.map(name_of).join(", ")));
+        found.map(Some).ok_or_else(wrong)
+    }
+
     /// A list of 0 to `limit` elements.
-    pub(crate) fn list(&mut self, name: &str, limit: usize) -> Result<Vec<Value>, FieldError> {
+    pub(crate) fn list(
+        &mut self,
+        name: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<Value>>, FieldError> {
         match self.take(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(list)) if list.len() <= limit => Ok(list),
+            None => Ok(None),
+            Some(Value::Array(list)) if list.len() <= limit => Ok(Some(list)),
             Some(Value::Array(list)) => Err(self.error(
                 name,
                 format!("has {} elements, the limit is {limit}", list.len()),
@@ -149,7 +179,8 @@ impl Fields {
 
     /// A list of 0 to `limit` objects.
     pub(crate) fn objects(&mut self, name: &str, limit: usize) -> Result<Vec<Self>, FieldError> {
-        let list = self.list(name, limit)?.into_iter().enumerate();
+        let list = self.list(name, limit)?.unwrap_or_default();
+        let list = list.into_iter().enumerate();
         list.map(|(place, value)| match value {
             Value::Object(fields) => Ok(Self::within(
                 format!("{}{name}[{place}]", self.prefix),
@@ -160,19 +191,35 @@ impl Fields {
         .collect()
     }
 
+    /// A list of 0 to `limit` texts.
+    pub(crate) fn texts(
+        &mut self,
+        name: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<String>>, FieldError> {
+        let Some(list) = self.list(name, limit)? else {
+            return Ok(None);
+        };
+        let list = list.into_iter().enumerate();
+        let texts = list.map(|(place, value)| match value {
+            Value::String(text) => Ok(text),
+            _ => Err(self.wrong_element(name, place, "not a text")),
+        });
+        texts.collect::<Result<_, _>>().map(Some)
+    }
+
     /// A text, or a list of 0 to `limit` texts.
-    pub(crate) fn texts(&mut self, name: &str, limit: usize) -> Result<Vec<String>, FieldError> {
+    pub(crate) fn one_or_more(
+        &mut self,
+        name: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, FieldError> {
         if let Some(Value::String(text)) = self.fields.get(name) {
             let text = text.clone();
             self.fields.remove(name);
             return Ok(vec![text]);
         }
-        let list = self.list(name, limit)?.into_iter().enumerate();
-        list.map(|(place, value)| match value {
-            Value::String(text) => Ok(text),
-            _ => Err(self.wrong_element(name, place, "not a text")),
-        })
-        .collect()
+        Ok(self.texts(name, limit)?.unwrap_or_default())
     }
 
     /// Refuses what was not taken.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqreen::protocol::Outcomes;
 
@@ -41,7 +42,8 @@ struct Host {
 }
 
 /// The sums of one application and host.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Ledger")]
 pub(crate) struct LedgerRow {
     pub(crate) app: String,
     pub(crate) host: String,

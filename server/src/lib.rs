@@ -27,9 +27,11 @@
 
 mod actions;
 mod api;
+mod apps;
 mod auth;
 pub mod cli;
 mod config;
+mod enrich;
 mod fields;
 mod files;
 mod histogram;
@@ -45,8 +47,10 @@ mod sessions;
 mod state;
 pub mod store;
 mod ui;
+mod views;
 
 pub use self::config::ServerConfig;
+pub use self::enrich::{EnrichmentFiles, ListNameError};
 pub use self::ingest::IngestLimits;
 pub use self::routes::{Needs, Route};
 pub use self::server::{Server, StartError};

@@ -58,6 +58,14 @@ impl Endpoint {
         };
         Self { route, handler }
     }
+
+    /// The endpoint with its handler changed, such as by a layer.
+    pub(crate) fn map(self, change: impl FnOnce(MethodRouter<App>) -> MethodRouter<App>) -> Self {
+        Self {
+            handler: change(self.handler),
+            ..self
+        }
+    }
 }
 
 /// A route of `GET`.

@@ -7,14 +7,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use crate::actions::Actions;
+use crate::api::{Described, MAX_BODY, Problem};
 use crate::auth::{Client, People, PersonError, SignIn, Tokens};
 use crate::config::ServerConfig;
+use crate::enrich::{self, Enrichment};
 use crate::ingest::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Readiness};
@@ -44,6 +46,7 @@ pub(crate) struct Shared {
     trusted_proxies: Vec<IpNet>,
     https: bool,
     pub(crate) intake: Intake,
+    pub(crate) enrichment: Enrichment,
     /// Bounds the searches, exports and live streams that are open.
     pub(crate) scans: api::Scans,
     pub(crate) notifier: Notifier,
@@ -92,6 +95,7 @@ impl Server {
             .await
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
         tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
+        tokio::spawn(enrich::watch(Arc::downgrade(&server.shared)));
         server.shared.notifier.start();
         Ok(server)
     }
@@ -128,6 +132,7 @@ impl Server {
             trusted_proxies: config.trusted_proxies.clone(),
             https: config.https,
             intake: Intake::new(&config.ingest).map_err(in_dir)?,
+            enrichment: Enrichment::open(&config.enrichment),
             scans: api::Scans::new(),
             notifier,
         };
@@ -146,6 +151,9 @@ impl Server {
         let pages = pages
             .layer(from_fn(auth::same_origin))
             .layer(map_response(ui::harden));
+        let api = api
+            .method_not_allowed_fallback(async || Problem::method())
+            .layer(DefaultBodyLimit::max(MAX_BODY));
         Router::new()
             .merge(api)
             .merge(pages)
@@ -153,6 +161,7 @@ impl Server {
             // Bodies of agents have limits and a time of their own, and answers that old agents understand.
             .merge(agents.layer(DefaultBodyLimit::disable()))
             .merge(operation)
+            .fallback(missing)
             .layer(from_fn_with_state(shared(), metrics::count))
             .with_state(shared())
     }
@@ -231,7 +240,7 @@ impl Server {
 fn endpoints() -> [Vec<Endpoint>; 4] {
     [
         ingest::routes(),
-        api::routes(),
+        api::routes().into_iter().map(Described::endpoint).collect(),
         ui::routes(),
         metrics::routes(),
     ]
@@ -245,10 +254,18 @@ async fn bodies_in_time(State(app): State<App>, request: Request, next: Next) ->
     match tokio::time::timeout(app.intake.body_timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let text = "body: took too long\n";
             let close = [(header::CONNECTION, "close")];
-            (StatusCode::REQUEST_TIMEOUT, close, text).into_response()
+            (close, Problem::slow()).into_response()
         }
+    }
+}
+
+/// Where there is no route.
+async fn missing(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        Problem::no_route().into_response()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
     }
 }
 

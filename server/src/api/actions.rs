@@ -3,47 +3,118 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use sqreen::protocol::Timestamp;
 
-use super::object;
-use super::params::Params;
+use super::body::Object;
+use super::openapi::{Described, Operation, Param, Tag, Time};
+use super::params::{self, DEFAULT_LIMIT, Given, ItemId};
 use super::problem::Problem;
+use super::{ACT, MANAGE, READ};
+use crate::actions::{NewAction, SettingsChange};
 use crate::auth::Caller;
+use crate::routes::{delete, get, post, put};
 use crate::server::{App, blocking};
-use crate::state::{ActionCursor, ActionRecord, Id, Settings, Targets, User, network};
+use crate::state::{ActionCursor, ActionRecord, Id, Kind, Settings, Targets, User, network};
 
-const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
 
-/// An action with every key, times as RFC 3339.
-#[derive(Debug, Serialize)]
-pub(super) struct ActionView {
+const PATH: &str = "/api/v1/actions";
+const ONE: &str = "/api/v1/actions/{id}";
+const SETTINGS: &str = "/api/v1/actions/settings";
+
+pub(super) fn routes() -> Vec<Described> {
+    let operation = |id, summary| Operation::new(Tag::Actions, id, summary);
+    let block = json!({"action": "block_ip", "ip_cidr": ["203.0.113.7"], "duration_s": 300});
+    vec![
+        get(PATH, READ, list).described(
+            operation("listActions", "The security responses, the newest first")
+                .query([
+                    Param::one_of(
+                        "state",
+                        "In force (the default), or ended",
+                        &["live", "past"],
+                    ),
+                    Param::text(
+                        "app",
+                        "Those for this application alone, or for all",
+                        "shop",
+                    ),
+                    params::limit(MAX_LIMIT, DEFAULT_LIMIT),
+                    params::cursor("00000000000000000000000000000007"),
+                ])
+                .answer::<ActionPage>(200, "A page of actions"),
+        ),
+        post(PATH, ACT, create).described(
+            operation(
+                "createAction",
+                "Blocks or redirects addresses, networks or users",
+            )
+            .body::<NewAction>(block)
+            .answer::<ActionView>(201, "The action, in force from now on")
+            .conflict("Critical addresses that are not allowed, or too many actions"),
+        ),
+        get(SETTINGS, READ, settings).described(
+            operation("getActionSettings", "The settings of all actions")
+                .answer::<SettingsView>(200, "The settings"),
+        ),
+        put(SETTINGS, MANAGE, set).described(
+            operation("setActionSettings", "Changes the settings of all actions")
+                .body::<SettingsChange>(json!({"dry_run": false}))
+                .answer::<SettingsView>(200, "The settings as they are now"),
+        ),
+        get(ONE, READ, show).described(
+            operation("getAction", "One action").answer::<ActionView>(200, "The action"),
+        ),
+        delete(ONE, ACT, lift).described(
+            operation("liftAction", "Ends an action")
+                .answer::<ActionView>(200, "The action; one that had ended stays as it was"),
+        ),
+    ]
+}
+
+/// An action with every key.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Action")]
+struct ActionView {
     id: Id,
-    /// `live`, `lifted`, `replaced` or `expired`.
+    #[schemars(extend("enum" = ["live", "lifted", "replaced", "expired"]))]
     state: &'static str,
+    #[schemars(with = "Kind")]
     action: &'static str,
+    /// The one application that it is for; `null` for all.
     app: Option<String>,
+    /// Addresses and networks.
     ip_cidr: Vec<String>,
+    /// Each by its identifiers.
     users: Vec<User>,
+    /// Where a redirect leads.
     url: Option<String>,
+    /// Whether it is reported only.
     dry_run: bool,
+    /// Whether one identifier of a user is enough.
     match_any: bool,
     comment: String,
+    /// Who or what decided it, such as `operator`.
     origin: String,
+    /// Why its targets are critical, where that was allowed.
     run: Option<Id>,
     critical: Option<String>,
+    #[schemars(with = "Time")]
     created_at: Timestamp,
     created_by: String,
+    /// `null` is for ever.
+    #[schemars(with = "Option<Time>")]
     expires_at: Option<Timestamp>,
+    #[schemars(with = "Option<Time>")]
     lifted_at: Option<Timestamp>,
     lifted_by: Option<String>,
+    /// The action that took its place.
     replaced_by: Option<Id>,
 }
 
@@ -79,137 +150,97 @@ impl From<ActionRecord> for ActionView {
     }
 }
 
-pub(super) async fn create(
+#[derive(Debug, Serialize, JsonSchema)]
+struct ActionPage {
+    actions: Vec<ActionView>,
+    /// The `cursor` of the page after; `null` if this is the last.
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ActionSettings")]
+struct SettingsView {
+    /// Whether all actions are reported only.
+    dry_run: bool,
+    /// Whether critical addresses may be blocked without saying so each time.
+    allow_critical_ips: bool,
+}
+
+impl From<Settings> for SettingsView {
+    fn from(settings: Settings) -> Self {
+        Self {
+            dry_run: settings.dry_run,
+            allow_critical_ips: settings.allow_critical_ips,
+        }
+    }
+}
+
+async fn create(
     by: Caller,
     State(app): State<App>,
-    body: Bytes,
+    Object(fields): Object,
 ) -> Result<Response, Problem> {
-    let fields = object(&body)?;
     let shared = Arc::clone(&app);
     let record = blocking(move || shared.actions.create(fields, &by)).await??;
-    let place = format!("/api/v1/actions/{}", record.action.id);
+    let place = format!("{PATH}/{}", record.action.id);
     let view = Json(ActionView::from(record));
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], view).into_response())
 }
 
-pub(super) async fn get(
-    State(app): State<App>,
-    Path(id): Path<String>,
-) -> Result<Json<ActionView>, Problem> {
-    let id = id.parse().map_err(|_| Problem::not_found())?;
+async fn show(State(app): State<App>, ItemId(id): ItemId) -> Result<Json<ActionView>, Problem> {
     let shared = Arc::clone(&app);
     let record = blocking(move || shared.actions.get(id)).await??;
-    record
-        .map(|record| Json(record.into()))
-        .ok_or_else(Problem::not_found)
+    let record = record.ok_or_else(Problem::not_found)?;
+    Ok(Json(record.into()))
 }
 
 /// Lifts; an action that has ended already stays as it is.
-pub(super) async fn lift(
+async fn lift(
     by: Caller,
     State(app): State<App>,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<Json<ActionView>, Problem> {
-    let id = id.parse().map_err(|_| Problem::not_found())?;
     let shared = Arc::clone(&app);
     let record = blocking(move || shared.actions.lift(id, &by)).await??;
-    record
-        .map(|record| Json(record.into()))
-        .ok_or_else(Problem::not_found)
+    let record = record.ok_or_else(Problem::not_found)?;
+    Ok(Json(record.into()))
 }
 
-/// Which actions are asked for.
-#[derive(Debug)]
-struct Wanted {
-    past: bool,
-    app: Option<String>,
-    limit: usize,
-    cursor: Option<ActionCursor>,
-}
-
-impl Wanted {
-    fn parse(params: &Params) -> Result<Self, Problem> {
-        let mut wanted = Self {
-            past: false,
-            app: None,
-            limit: DEFAULT_LIMIT,
-            cursor: None,
-        };
-        for (place, (name, value)) in params.iter().enumerate() {
-            let earlier = params.iter().take(place);
-            if earlier.clone().any(|(earlier, _)| earlier == name) {
-                return Err(Problem::field(name, format!("{name}: given twice")));
-            }
-            match (name.as_str(), value.as_str()) {
-                ("state", "live") => wanted.past = false,
-                ("state", "past") => wanted.past = true,
-                ("state", _) => return Err(Problem::field(name, "state: neither live nor past")),
-                ("app", app) => wanted.app = Some(app.to_owned()),
-                ("limit", limit) => {
-                    let limit = limit
-                        .parse()
-                        .ok()
-                        .filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                    let wrong =
-                        || Problem::field(name, format!("limit: not a number of 1 to {MAX_LIMIT}"));
-                    wanted.limit = limit.ok_or_else(wrong)?;
-                }
-                ("cursor", cursor) => {
-                    let wrong =
-                        |_| Problem::field(name, "cursor: not the `next` of an answer before");
-                    wanted.cursor = Some(cursor.parse().map_err(wrong)?);
-                }
-                _ => return Err(Problem::field(name, format!("{name}: unknown parameter"))),
-            }
-        }
-        Ok(wanted)
-    }
-}
-
-pub(super) async fn list(
-    State(app): State<App>,
-    params: Result<Query<Params>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let Query(params) = params.map_err(|error| Problem::field("query", error.body_text()))?;
-    let wanted = Wanted::parse(&params)?;
+async fn list(State(app): State<App>, mut given: Given) -> Result<Json<ActionPage>, Problem> {
+    let past = match given.text("state").as_deref() {
+        None | Some("live") => false,
+        Some("past") => true,
+        Some(_) => return Err(Problem::field("state", "state: neither live nor past")),
+    };
+    let of = given.text("app");
+    let limit = given.number("limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let cursor = given.cursor_of::<ActionCursor>()?;
+    given.end()?;
     let shared = Arc::clone(&app);
     let page = blocking(move || {
-        let Wanted {
-            past,
-            app,
-            limit,
-            cursor,
-        } = wanted;
         if past {
-            shared.actions.past_page(app.as_deref(), cursor, limit)
+            shared.actions.past_page(of.as_deref(), cursor, limit)
         } else {
-            shared.actions.live_page(app.as_deref(), cursor, limit)
+            shared.actions.live_page(of.as_deref(), cursor, limit)
         }
     });
     let (records, next) = page.await??;
-    let actions: Vec<_> = records.into_iter().map(ActionView::from).collect();
-    let next = next.map(|next| next.to_string());
-    Ok(Json(json!({"actions": actions, "next": next})))
-}
-
-fn settings_view(settings: Settings) -> Json<Value> {
-    Json(json!({
-        "dry_run": settings.dry_run,
-        "allow_critical_ips": settings.allow_critical_ips,
+    Ok(Json(ActionPage {
+        actions: records.into_iter().map(ActionView::from).collect(),
+        next: next.map(|next| next.to_string()),
     }))
 }
 
-pub(super) async fn settings(State(app): State<App>) -> Json<Value> {
-    settings_view(app.actions.settings())
+async fn settings(State(app): State<App>) -> Json<SettingsView> {
+    Json(app.actions.settings().into())
 }
 
-pub(super) async fn set(
+async fn set(
     by: Caller,
     State(app): State<App>,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
-    let fields: Map<String, Value> = object(&body)?;
+    Object(fields): Object,
+) -> Result<Json<SettingsView>, Problem> {
     let shared = Arc::clone(&app);
     let settings = blocking(move || shared.actions.set(fields, &by)).await??;
-    Ok(settings_view(settings))
+    Ok(Json(settings.into()))
 }

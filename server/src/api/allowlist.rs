@@ -3,30 +3,72 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqreen::protocol::Timestamp;
 
-use super::object;
+use super::body::Object;
+use super::openapi::{Described, Operation, Tag, Time};
+use super::params::ItemId;
 use super::problem::Problem;
+use super::{ACT, READ};
+use crate::actions::NewAllowed;
 use crate::auth::Caller;
+use crate::routes::{delete, get, post};
 use crate::server::{App, blocking};
 use crate::state::{AllowEntry, Id, network};
 
-/// An entry with every key, times as RFC 3339.
-#[derive(Debug, Serialize)]
-pub(super) struct AllowView {
+const PATH: &str = "/api/v1/allowlist";
+
+pub(super) fn routes() -> Vec<Described> {
+    let example = json!({"ips": ["198.51.100.0/24"], "paths": ["/health"], "comment": "office"});
+    vec![
+        get(PATH, READ, list).described(
+            Operation::new(Tag::Actions, "listAllowed", "The allow list")
+                .answer::<Allowed>(200, "Its entries, the oldest first"),
+        ),
+        post(PATH, ACT, add).described(
+            Operation::new(Tag::Actions, "allow", "Adds an entry to the allow list")
+                .body::<NewAllowed>(example)
+                .answer::<AllowView>(201, "The entry")
+                .conflict("The allow list is full"),
+        ),
+        delete("/api/v1/allowlist/{id}", ACT, remove).described(
+            Operation::new(
+                Tag::Actions,
+                "disallow",
+                "Removes an entry of the allow list",
+            )
+            .answer::<AllowView>(200, "The entry; one that was removed stays as it was"),
+        ),
+    ]
+}
+
+/// An entry of the allow list with every key.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AllowEntry")]
+struct AllowView {
     id: Id,
+    /// Addresses and networks.
     ips: Vec<String>,
+    /// What paths begin with.
     paths: Vec<String>,
     comment: String,
+    #[schemars(with = "Time")]
     created_at: Timestamp,
     created_by: String,
+    #[schemars(with = "Option<Time>")]
     removed_at: Option<Timestamp>,
     removed_by: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AllowList")]
+struct Allowed {
+    entries: Vec<AllowView>,
 }
 
 impl From<AllowEntry> for AllowView {
@@ -44,37 +86,30 @@ impl From<AllowEntry> for AllowView {
     }
 }
 
-pub(super) async fn list(State(app): State<App>) -> Json<Value> {
-    let entries: Vec<_> = app
-        .actions
-        .allowed()
-        .into_iter()
-        .map(AllowView::from)
-        .collect();
-    Json(json!({"entries": entries}))
+async fn list(State(app): State<App>) -> Json<Allowed> {
+    let entries = app.actions.allowed();
+    let entries = entries.into_iter().map(AllowView::from).collect();
+    Json(Allowed { entries })
 }
 
-pub(super) async fn add(
+async fn add(
     by: Caller,
     State(app): State<App>,
-    body: Bytes,
+    Object(fields): Object,
 ) -> Result<(StatusCode, Json<AllowView>), Problem> {
-    let fields = object(&body)?;
     let shared = Arc::clone(&app);
     let entry = blocking(move || shared.actions.allow(fields, &by)).await??;
     Ok((StatusCode::CREATED, Json(entry.into())))
 }
 
 /// Removes; an entry that was removed already stays as it is.
-pub(super) async fn remove(
+async fn remove(
     by: Caller,
     State(app): State<App>,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<Json<AllowView>, Problem> {
-    let id = id.parse().map_err(|_| Problem::not_found())?;
     let shared = Arc::clone(&app);
     let entry = blocking(move || shared.actions.disallow(id, &by)).await??;
-    entry
-        .map(|entry| Json(entry.into()))
-        .ok_or_else(Problem::not_found)
+    let entry = entry.ok_or_else(Problem::not_found)?;
+    Ok(Json(entry.into()))
 }

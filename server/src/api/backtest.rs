@@ -9,31 +9,74 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sqreen::protocol::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::READ;
+use super::body::Object;
 use super::events::{Scan, place, sse_answer, sse_event};
-use super::object;
+use super::openapi::{Described, Moment, Operation, Tag, Time};
 use super::params::Given;
 use super::problem::Problem;
 use crate::fields::Fields;
 use crate::playbooks::{self, Actor, Backtest, file, show_actor};
+use crate::routes::post;
 use crate::server::App;
 use crate::store::{StoreError, TimeRange};
 
 /// How often progress is told.
 const PACE: Duration = Duration::from_millis(100);
 
+pub(super) fn routes() -> Vec<Described> {
+    let example = json!({
+        "playbook": {
+            "slug": "guessed-passwords", "name": "Guessed passwords", "actor": "ip", "at_least": 6, "period": "5min",
+            "trigger": {"event": "users.login", "where": "properties.success:false"},
+        },
+        "from": "2026-11-23T00:00:00Z",
+    });
+    vec![
+        post("/api/v1/playbooks/backtest", READ, backtest).described(
+            Operation::new(
+                Tag::Playbooks,
+                "backtestPlaybook",
+                "What a playbook would have done with the stored events",
+            )
+            .body::<BacktestBody>(example)
+            .answer_or_stream::<BacktestView>(
+                "What it would have done; as a stream, `progress` and then `done` or `failed`",
+            ),
+        ),
+    ]
+}
+
+/// A playbook with the fields of one in a file, and the range of time: RFC 3339, or milliseconds since 1970.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "it is the form of what a reader of its own takes apart"
+)]
+struct BacktestBody {
+    playbook: Map<String, Value>,
+    #[schemars(with = "Option<Moment>")]
+    from: Option<Value>,
+    /// Exclusive.
+    #[schemars(with = "Option<Moment>")]
+    to: Option<Value>,
+}
+
 /// What a playbook would have done, times as RFC 3339.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Backtest")]
 struct BacktestView {
     /// Events that are part of the rule.
     events: u64,
@@ -60,14 +103,17 @@ struct BacktestView {
     firings: Vec<FiringView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BacktestPoint")]
 struct PointView {
     at_least: f64,
     actors: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BacktestFiring")]
 struct FiringView {
+    #[schemars(with = "Time")]
     at: Timestamp,
     /// An address or range, or the identifiers of a user.
     actor: Value,
@@ -109,12 +155,12 @@ impl From<Backtest> for BacktestView {
 }
 
 /// Takes `playbook`, and `from` and `to` as lists of events do; without them, all that is stored is meant.
-pub(super) async fn backtest(
+async fn backtest(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Bytes,
+    Object(fields): Object,
 ) -> Result<Response, Problem> {
-    let (playbook, range) = read(&body)?;
+    let (playbook, range) = read(fields)?;
     let mut scan = start(&app, playbook, range)?;
     let accepts = headers.get(header::ACCEPT);
     if accepts.is_some_and(|accepts| accepts == "text/event-stream") {
@@ -156,8 +202,8 @@ fn start(
     }))
 }
 
-fn read(body: &[u8]) -> Result<(Arc<playbooks::Playbook>, TimeRange), Problem> {
-    let mut fields = Fields::new(object(body)?);
+fn read(fields: Map<String, Value>) -> Result<(Arc<playbooks::Playbook>, TimeRange), Problem> {
+    let mut fields = Fields::new(fields);
     let mut times = Vec::new();
     for name in ["from", "to"] {
         match fields.take(name) {

@@ -3,47 +3,141 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqreen::protocol::Timestamp;
 
-use super::object;
-use super::params::Given;
+use super::body::Object;
+use super::openapi::{Described, Operation, Param, Tag, Time};
+use super::params::{self, DEFAULT_LIMIT, Given, ItemId};
 use super::problem::Problem;
+use super::{ACT, MANAGE};
 use crate::auth::Caller;
 use crate::notify::{Draft, Notifier};
-use crate::routes::{Endpoint, Needs, delete, get as get_route, patch, post};
+use crate::routes::{delete, get, patch, post};
 use crate::server::{App, blocking};
-use crate::state::{Channel, Delivery, DeliveryQuery, DeliveryStatus, Destination, Id, Role};
+use crate::state::{Channel, Delivery, DeliveryQuery, DeliveryStatus, Destination, Id};
 
-const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
 
-pub(super) fn routes() -> Vec<Endpoint> {
-    const ACT: Needs = Needs::Api(Role::Operator);
-    const MANAGE: Needs = Needs::Api(Role::Admin);
+const DESTINATIONS: &str = "/api/v1/notifications/destinations";
+const DESTINATION: &str = "/api/v1/notifications/destinations/{id}";
+
+pub(super) fn routes() -> Vec<Described> {
+    let operation = |id, summary| Operation::new(Tag::Notifications, id, summary);
+    let example = json!({"name": "on call", "kind": "webhook", "url": "https://example.com/hook"});
+    let statuses = DeliveryStatus::ALL.map(DeliveryStatus::name);
     vec![
-        get_route("/api/v1/notifications/destinations", ACT, list),
-        post("/api/v1/notifications/destinations", MANAGE, add),
-        get_route("/api/v1/notifications/destinations/{id}", ACT, get),
-        patch("/api/v1/notifications/destinations/{id}", MANAGE, change),
-        delete("/api/v1/notifications/destinations/{id}", MANAGE, remove),
-        post("/api/v1/notifications/destinations/{id}/test", ACT, test),
-        get_route("/api/v1/notifications/deliveries", ACT, deliveries),
-        get_route("/api/v1/notifications/deliveries/{id}", ACT, delivery),
-        post("/api/v1/notifications/deliveries/{id}/replay", ACT, replay),
+        get(DESTINATIONS, ACT, list).described(
+            operation("listDestinations", "Where people are told")
+                .answer::<Destinations>(200, "All destinations"),
+        ),
+        post(DESTINATIONS, MANAGE, add).described(
+            operation(
+                "addDestination",
+                "Adds a webhook, a channel of Slack, or e-mail addresses",
+            )
+            .body::<DestinationBody>(example)
+            .answer::<NewDestination>(201, "The destination, with its secret here alone")
+            .conflict("There is one of this name, or there are too many"),
+        ),
+        get(DESTINATION, ACT, show).described(
+            operation("getDestination", "One destination")
+                .answer::<DestinationView>(200, "The destination"),
+        ),
+        patch(DESTINATION, MANAGE, change).described(
+            operation(
+                "changeDestination",
+                "Changes a destination; its kind cannot change",
+            )
+            .body::<DestinationBody>(json!({"enabled": false}))
+            .answer::<DestinationView>(200, "The destination as it is now")
+            .conflict("There is one of this name"),
+        ),
+        delete(DESTINATION, MANAGE, remove).described(
+            operation("removeDestination", "Removes a destination").nothing("It is gone"),
+        ),
+        post("/api/v1/notifications/destinations/{id}/test", ACT, test).described(
+            operation("testDestination", "Sends a test at once")
+                .answer::<DeliveryView>(200, "What became of it"),
+        ),
+        get("/api/v1/notifications/deliveries", ACT, deliveries).described(
+            operation(
+                "listDeliveries",
+                "What was sent, or waits, the newest first",
+            )
+            .query([
+                Param::text("destination", "Those to this one alone", "0123456789abcdef"),
+                Param::one_of("status", "Those of this status alone", &statuses),
+                params::limit(MAX_LIMIT, DEFAULT_LIMIT),
+                params::cursor("17"),
+            ])
+            .answer::<Deliveries>(200, "A page of deliveries"),
+        ),
+        get("/api/v1/notifications/deliveries/{id}", ACT, delivery).described(
+            operation("getDelivery", "One delivery, and what it tells")
+                .answer::<Value>(200, "The delivery with its `told`"),
+        ),
+        post("/api/v1/notifications/deliveries/{id}/replay", ACT, replay).described(
+            operation("replayDelivery", "Sends a delivery again that was given up")
+                .answer::<DeliveryView>(200, "The delivery, which waits again")
+                .conflict("It was not given up, or too many wait"),
+        ),
     ]
 }
 
-/// A destination with every key, the time as RFC 3339. Secrets are not among them.
-#[derive(Debug, Serialize)]
+/// What [`Draft`] reads; what is absent stays as it is.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "it is the form of what a reader of its own takes apart"
+)]
+struct DestinationBody {
+    name: Option<String>,
+    kind: Option<Channel>,
+    /// Of a webhook, or an incoming webhook of Slack.
+    url: Option<String>,
+    /// Of e-mail.
+    addresses: Option<Vec<String>>,
+    /// Slugs; absent: all playbooks.
+    playbooks: Option<Vec<String>>,
+    /// Once a day rather than at once; for e-mail alone.
+    digest: Option<bool>,
+    enabled: Option<bool>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Destinations {
+    destinations: Vec<DestinationView>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct NewDestination {
+    #[serde(flatten)]
+    destination: DestinationView,
+    /// What requests are signed with, of a webhook.
+    secret: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Deliveries {
+    deliveries: Vec<DeliveryView>,
+    /// The `cursor` of the next page.
+    next: Option<String>,
+}
+
+/// A destination with every key but secrets.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Destination")]
 struct DestinationView {
     id: Id,
     name: String,
+    #[schemars(with = "Channel")]
     kind: &'static str,
     /// Of Slack, the host alone.
     url: Option<String>,
@@ -51,6 +145,7 @@ struct DestinationView {
     playbooks: Option<Vec<String>>,
     digest: bool,
     enabled: bool,
+    #[schemars(with = "Time")]
     created_at: Timestamp,
     created_by: String,
 }
@@ -77,18 +172,23 @@ impl From<Destination> for DestinationView {
     }
 }
 
-/// A delivery with every key, times as RFC 3339.
-#[derive(Debug, Serialize)]
+/// A delivery with every key.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
 struct DeliveryView {
     id: Id,
     destination: Id,
     playbook: Option<String>,
     notices: u32,
+    #[schemars(with = "DeliveryStatus")]
     status: &'static str,
     attempts: u32,
+    #[schemars(with = "Time")]
     opened_at: Timestamp,
     /// When it is tried next, as long as it is pending.
+    #[schemars(with = "Option<Time>")]
     due_at: Option<Timestamp>,
+    #[schemars(with = "Option<Time>")]
     ended_at: Option<Timestamp>,
     /// What the last try met with.
     answer: Option<String>,
@@ -112,21 +212,18 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
-async fn list(State(app): State<App>) -> Result<Json<Value>, Problem> {
+async fn list(State(app): State<App>) -> Result<Json<Destinations>, Problem> {
     let shared = Arc::clone(&app);
     let destinations = blocking(move || shared.state.destinations()).await??;
-    let views: Vec<_> = destinations
-        .into_iter()
-        .map(DestinationView::from)
-        .collect();
-    Ok(Json(json!({"destinations": views})))
+    let destinations = destinations.into_iter().map(DestinationView::from);
+    let destinations = destinations.collect();
+    Ok(Json(Destinations { destinations }))
 }
 
-async fn get(
+async fn show(
     State(app): State<App>,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<Json<DestinationView>, Problem> {
-    let id: Id = parse(&id)?;
     let shared = Arc::clone(&app);
     let found = blocking(move || shared.notifier.destination(id)).await??;
     Ok(Json(found.into()))
@@ -134,13 +231,19 @@ async fn get(
 
 /// Takes `name`, `kind`, `url` or `addresses`, `playbooks`, `digest` and `enabled`. A webhook's `secret` is in this
 /// answer alone.
-async fn add(by: Caller, State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
-    let draft = Draft::read(object(&body)?)?;
+async fn add(
+    by: Caller,
+    State(app): State<App>,
+    Object(fields): Object,
+) -> Result<Response, Problem> {
+    let draft = Draft::read(fields)?;
     let shared = Arc::clone(&app);
     let (destination, secret) = blocking(move || shared.notifier.add(draft, &by)).await??;
     let place = format!("/api/v1/notifications/destinations/{}", destination.id);
-    let mut view = json!(DestinationView::from(destination));
-    view["secret"] = json!(secret.map(|secret| secret.0));
+    let view = NewDestination {
+        destination: destination.into(),
+        secret: secret.map(|secret| secret.0),
+    };
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
 }
 
@@ -148,11 +251,10 @@ async fn add(by: Caller, State(app): State<App>, body: Bytes) -> Result<Response
 async fn change(
     by: Caller,
     State(app): State<App>,
-    Path(id): Path<String>,
-    body: Bytes,
+    ItemId(id): ItemId,
+    Object(fields): Object,
 ) -> Result<Json<DestinationView>, Problem> {
-    let id = parse(&id)?;
-    let draft = Draft::read(object(&body)?)?;
+    let draft = Draft::read(fields)?;
     let shared = Arc::clone(&app);
     let changed = blocking(move || shared.notifier.change(id, draft, &by)).await??;
     Ok(Json(changed.into()))
@@ -161,9 +263,8 @@ async fn change(
 async fn remove(
     by: Caller,
     State(app): State<App>,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<StatusCode, Problem> {
-    let id = parse(&id)?;
     let shared = Arc::clone(&app);
     blocking(move || shared.notifier.remove(id, &by)).await??;
     Ok(StatusCode::NO_CONTENT)
@@ -173,14 +274,14 @@ async fn remove(
 async fn test(
     by: Caller,
     State(app): State<App>,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<Json<DeliveryView>, Problem> {
-    let delivery = app.notifier.test(parse(&id)?, by).await?;
+    let delivery = app.notifier.test(id, by).await?;
     Ok(Json(delivery.into()))
 }
 
 /// Takes `destination status limit cursor`; the newest come first.
-async fn deliveries(State(app): State<App>, mut given: Given) -> Result<Json<Value>, Problem> {
+async fn deliveries(State(app): State<App>, mut given: Given) -> Result<Json<Deliveries>, Problem> {
     let limit = given.number("limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let destination = given.text("destination").map(|id| id.parse());
     let destination = destination
@@ -208,13 +309,12 @@ async fn deliveries(State(app): State<App>, mut given: Given) -> Result<Json<Val
     found.truncate(limit);
     let next = found.last().filter(|_| more);
     let next = next.map(|delivery| delivery.row.to_string());
-    let views: Vec<_> = found.into_iter().map(DeliveryView::from).collect();
-    Ok(Json(json!({"deliveries": views, "next": next})))
+    let deliveries = found.into_iter().map(DeliveryView::from).collect();
+    Ok(Json(Deliveries { deliveries, next }))
 }
 
 /// A delivery, and what it tells.
-async fn delivery(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = parse(&id)?;
+async fn delivery(State(app): State<App>, ItemId(id): ItemId) -> Result<Json<Value>, Problem> {
     let shared = Arc::clone(&app);
     let (delivery, notices) = blocking(move || shared.notifier.delivery(id)).await??;
     let told = notices.iter().map(|(id, notice)| {
@@ -235,14 +335,9 @@ async fn delivery(State(app): State<App>, Path(id): Path<String>) -> Result<Json
 async fn replay(
     by: Caller,
     State(app): State<App>,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<Json<DeliveryView>, Problem> {
-    let id = parse(&id)?;
     let shared = Arc::clone(&app);
     let delivery = blocking(move || shared.notifier.replay(id, &by)).await??;
     Ok(Json(delivery.into()))
-}
-
-fn parse(id: &str) -> Result<Id, Problem> {
-    id.parse().map_err(|_| Problem::not_found())
 }

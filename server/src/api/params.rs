@@ -1,17 +1,26 @@
 //! The parameters of queries.
 
+use std::str::FromStr;
+
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use sqreen::protocol::Timestamp;
 
+use super::openapi::Param;
 use super::problem::Problem;
+use crate::state::Id;
 use crate::store::{Cursor, EventQuery, Field, Filter, TimeRange};
 
 /// Query parameters, in order.
 pub(crate) type Params = Vec<(String, String)>;
 
-const DEFAULT_LIMIT: usize = 100;
+/// How many elements an answer has at most, if nobody says.
+pub(super) const DEFAULT_LIMIT: usize = 100;
+
+/// The first microsecond of the year 1000, and the last of 9999.
+const FIRST_TIME: i64 = -30_610_224_000_000_000;
+const LAST_TIME: i64 = 253_402_300_799_999_999;
 
 /// The parameters that were given, once each; who understands one takes it, and what is left is refused.
 #[derive(Debug)]
@@ -89,18 +98,29 @@ impl Given {
         number.transpose()
     }
 
-    /// Takes where the page before ended.
+    /// Takes where the page before of events ended.
     pub(crate) fn cursor(&mut self) -> Result<Option<Cursor>, Problem> {
+        self.cursor_of()
+    }
+
+    /// Takes where the page before ended.
+    pub(super) fn cursor_of<T: FromStr>(&mut self) -> Result<Option<T>, Problem> {
         let cursor = self.text("cursor").map(|text| text.parse());
         cursor
             .transpose()
             .map_err(|_| Problem::field("cursor", "cursor: not the `next` of an answer before"))
     }
 
+    /// The first parameter that has none of these names.
+    pub(super) fn unknown(&self, names: &[&str]) -> Option<&str> {
+        let mut given = self.0.iter().map(|(name, _)| name.as_str());
+        given.find(|given| !names.contains(given))
+    }
+
     /// Refuses what nobody took.
     pub(crate) fn end(self) -> Result<(), Problem> {
         match self.0.first() {
-            Some((name, _)) => Err(Problem::field(name, format!("{name}: unknown parameter"))),
+            Some((name, _)) => Err(Problem::unknown_parameter(name)),
             None => Ok(()),
         }
     }
@@ -131,10 +151,72 @@ impl<S: Sync> FromRequestParts<S> for Given {
     }
 }
 
-/// Microseconds since the epoch, of an RFC 3339 time or of milliseconds since the epoch.
-fn parse_time(text: &str) -> Option<i64> {
-    if let Ok(millis) = text.parse::<i64>() {
-        return millis.checked_mul(1_000);
+/// The id in the path; what is none is the id of nothing.
+#[derive(Debug)]
+pub(super) struct ItemId(pub(super) Id);
+
+impl<S: Send + Sync> FromRequestParts<S> for ItemId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        let id = id.ok().and_then(|Path(id)| id.parse().ok());
+        id.map(Self).ok_or_else(Problem::not_found)
     }
-    text.parse().ok().map(Timestamp::as_micros)
+}
+
+/// Microseconds since the epoch, of an RFC 3339 time or of milliseconds since the epoch. Answers repeat it, and what is
+/// made of it, as RFC 3339 has times: in years of four digits.
+fn parse_time(text: &str) -> Option<i64> {
+    let micros = match text.parse::<i64>() {
+        Ok(millis) => millis.checked_mul(1_000)?,
+        Err(_) => text.parse().ok().map(Timestamp::as_micros)?,
+    };
+    (FIRST_TIME..=LAST_TIME).contains(&micros).then_some(micros)
+}
+
+/// The parameter `filter`.
+pub(super) fn filter() -> Param {
+    let about = "Which events are meant, in the filter language; all, if it is absent";
+    Param::text("filter", about, "name:users.login status>=400")
+}
+
+/// The parameters `from` and `to`.
+pub(super) fn range() -> [Param; 2] {
+    let about = |what| {
+        format!("{what}: an RFC 3339 time, or milliseconds since 1970, of the years 1000 to 9999")
+    };
+    let (from, to) = (
+        about("The beginning"),
+        about("The end, which is not in the range"),
+    );
+    [
+        Param::text("from", &from, "2026-11-23T00:00:00Z"),
+        Param::text("to", &to, "1795564800000"),
+    ]
+}
+
+/// The parameter `limit`.
+pub(super) fn limit(most: usize, default: usize) -> Param {
+    Param::number("limit", "The most elements of the answer", most, default)
+}
+
+/// The parameter `cursor`.
+pub(super) fn cursor(example: &str) -> Param {
+    Param::text(
+        "cursor",
+        "Where to go on: the `next` of an answer before",
+        example,
+    )
+}
+
+/// The parameters of a page of events.
+pub(super) fn page() -> Vec<Param> {
+    let example = format!("{:016x}{:032x}", 1_795_564_800_000_000_i64, 1);
+    let own = [
+        filter(),
+        limit(EventQuery::MAX_LIMIT, DEFAULT_LIMIT),
+        cursor(&example),
+    ];
+    own.into_iter().chain(range()).collect()
 }

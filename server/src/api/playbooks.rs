@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqreen::protocol::Timestamp;
 
-use super::object;
+use super::body::Object;
+use super::openapi::{Described, Operation, Tag, Time};
 use super::problem::Problem;
+use super::{ACT, READ};
 use crate::auth::Caller;
-use crate::playbooks::{Current, Stage, read_json, write};
+use crate::playbooks::{ActorKind, Current, Stage, read_json, write};
+use crate::routes::{delete, get, post, put};
 use crate::server::{App, Shared, blocking};
 use crate::state::{RunCount, Source, StateError};
 
@@ -23,16 +26,142 @@ const DAY: i64 = 86_400_000_000;
 /// The most versions of one answer.
 const MAX_VERSIONS: usize = 100;
 
-/// A playbook with its stage and version, times as RFC 3339.
-#[derive(Debug, Serialize)]
-pub(super) struct PlaybookView {
+const ONE: &str = "/api/v1/playbooks/{slug}";
+
+pub(super) fn routes() -> Vec<Described> {
+    let operation = |id, summary| Operation::new(Tag::Playbooks, id, summary);
+    let example = json!({
+        "name": "Guessed passwords", "actor": "ip", "at_least": 6, "period": "5min",
+        "trigger": {"event": "users.login", "where": "properties.success:false"},
+        "responses": [{"action": "block_ip", "duration": "5min"}],
+    });
+    vec![
+        get("/api/v1/playbooks", READ, list).described(
+            operation("listPlaybooks", "All playbooks")
+                .answer::<PlaybookList>(200, "All of them, by slug"),
+        ),
+        get("/api/v1/playbooks/templates", READ, templates).described(
+            operation("listPlaybookTemplates", "The predefined playbooks")
+                .answer::<Templates>(200, "All of them, without a stage"),
+        ),
+        get(ONE, READ, show).described(
+            operation("getPlaybook", "One playbook").answer::<PlaybookView>(200, "The playbook"),
+        ),
+        put(ONE, ACT, store).described(
+            operation("putPlaybook", "Makes a playbook, or another version of one")
+                .body::<PlaybookBody>(example)
+                .answer::<PlaybookView>(201, "The playbook, which is new")
+                .answer::<PlaybookView>(200, "The playbook as it is now")
+                .conflict("Another version is there than the one that it should take the place of"),
+        ),
+        delete(ONE, ACT, remove).described(
+            operation("removePlaybook", "Removes a playbook, but not what it did")
+                .nothing("It is gone"),
+        ),
+        put("/api/v1/playbooks/{slug}/stage", ACT, stage).described(
+            operation("stagePlaybook", "Sets how far a playbook's word goes")
+                .body::<StageBody>(json!({"stage": "shadow"}))
+                .answer::<PlaybookView>(200, "The playbook as it is now"),
+        ),
+        get("/api/v1/playbooks/{slug}/versions", READ, versions).described(
+            operation("listPlaybookVersions", "The versions of a playbook")
+                .answer::<Versions>(200, "The newest 100, the newest first"),
+        ),
+        post("/api/v1/playbooks/{slug}/undo", ACT, undo).described(
+            operation("undoPlaybook", "Lifts all that a playbook put in force")
+                .answer::<Lifted>(200, "How many actions were lifted"),
+        ),
+    ]
+}
+
+/// The fields of a playbook, see the format of files, and `version`: the one that it takes the place of; absent or 0
+/// for a new one.
+#[derive(Debug, JsonSchema)]
+#[expect(
+    dead_code,
+    reason = "it is the form of what a reader of its own takes apart"
+)]
+struct PlaybookBody {
+    version: Option<u32>,
+    name: Option<String>,
+    description: Option<String>,
+    stage: Option<Stage>,
+    actor: ActorKind,
+    trigger: Map<String, Value>,
+    period: String,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "it is the form of what a reader of its own takes apart"
+)]
+struct StageBody {
+    stage: Stage,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct PlaybookList {
+    playbooks: Vec<PlaybookView>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Templates {
+    templates: Vec<TemplateView>,
+}
+
+/// A predefined playbook: its fields, without a stage.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlaybookTemplate")]
+struct TemplateView {
+    family: &'static str,
     #[serde(flatten)]
     fields: Map<String, Value>,
     tests: Value,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Versions {
+    versions: Vec<VersionView>,
+}
+
+/// A version of a playbook.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlaybookVersion")]
+struct VersionView {
     version: i64,
+    /// Its fields.
+    playbook: Value,
+    #[schemars(extend("enum" = ["edited", "file"]))]
     source: &'static str,
+    #[schemars(with = "Time")]
     changed_at: Timestamp,
     changed_by: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Lifted {
+    lifted: usize,
+}
+
+/// A playbook's fields with its stage and version.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Playbook")]
+struct PlaybookView {
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+    /// As they were written.
+    tests: Value,
+    version: i64,
+    #[schemars(extend("enum" = ["edited", "file"]))]
+    source: &'static str,
+    #[schemars(with = "Time")]
+    changed_at: Timestamp,
+    changed_by: String,
+    #[schemars(with = "Time")]
     staged_at: Timestamp,
     staged_by: String,
     /// Why it was put back to shadow.
@@ -73,30 +202,33 @@ async fn view(app: &App, current: Arc<Current>) -> Result<Json<PlaybookView>, Pr
     Ok(Json(PlaybookView::new(&current, &counts)))
 }
 
-pub(super) async fn list(State(app): State<App>) -> Result<Json<Value>, Problem> {
+async fn list(State(app): State<App>) -> Result<Json<PlaybookList>, Problem> {
     let shared = Arc::clone(&app);
     let counts = blocking(move || counts(&shared)).await??;
     let (_, all) = app.playbooks.current();
     let playbooks = all
         .iter()
         .map(|current| PlaybookView::new(current, &counts));
-    Ok(Json(json!({"playbooks": playbooks.collect::<Vec<_>>()})))
+    let playbooks = playbooks.collect();
+    Ok(Json(PlaybookList { playbooks }))
 }
 
-/// The predefined playbooks, each with its family and without a stage.
-pub(super) async fn templates() -> Json<Value> {
+async fn templates() -> Json<Templates> {
     let templates = crate::playbooks::templates().iter().map(|template| {
         let mut fields = write(&template.entry.playbook, Stage::Draft);
         fields.remove("stage");
-        let tests = crate::playbooks::file::written(&template.entry.tests);
-        fields.insert("tests".to_owned(), tests);
-        fields.insert("family".to_owned(), template.family.into());
-        fields
+        TemplateView {
+            family: template.family,
+            fields,
+            tests: crate::playbooks::file::written(&template.entry.tests),
+        }
     });
-    Json(json!({"templates": templates.collect::<Vec<_>>()}))
+    Json(Templates {
+        templates: templates.collect(),
+    })
 }
 
-pub(super) async fn get(
+async fn show(
     State(app): State<App>,
     Path(slug): Path<String>,
 ) -> Result<Json<PlaybookView>, Problem> {
@@ -105,13 +237,12 @@ pub(super) async fn get(
 }
 
 /// Takes a playbook's fields, and `version`: the one that it takes the place of; absent or 0 for a new playbook.
-pub(super) async fn put(
+async fn store(
     by: Caller,
     State(app): State<App>,
     Path(slug): Path<String>,
-    body: Bytes,
+    Object(mut fields): Object,
 ) -> Result<Response, Problem> {
-    let mut fields = object(&body)?;
     let version = match fields.remove("version") {
         None | Some(Value::Null) => 0,
         Some(version) => {
@@ -139,7 +270,7 @@ pub(super) async fn put(
     Ok((status, view(&app, current).await?).into_response())
 }
 
-pub(super) async fn remove(
+async fn remove(
     by: Caller,
     State(app): State<App>,
     Path(slug): Path<String>,
@@ -152,13 +283,12 @@ pub(super) async fn remove(
 }
 
 /// Takes `stage`.
-pub(super) async fn stage(
+async fn stage(
     by: Caller,
     State(app): State<App>,
     Path(slug): Path<String>,
-    body: Bytes,
+    Object(mut fields): Object,
 ) -> Result<Json<PlaybookView>, Problem> {
-    let mut fields = object(&body)?;
     let stage = fields.remove("stage");
     let stage = stage
         .as_ref()
@@ -176,34 +306,37 @@ pub(super) async fn stage(
 }
 
 /// The newest versions, the newest first.
-pub(super) async fn versions(
+async fn versions(
     State(app): State<App>,
     Path(slug): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Versions>, Problem> {
     let shared = Arc::clone(&app);
     let versions = blocking(move || shared.playbooks.versions(&slug, MAX_VERSIONS)).await??;
     if versions.is_empty() {
         return Err(Problem::not_found());
     }
-    let versions = versions.iter().map(|version| {
-        json!({
-            "version": version.version,
-            "playbook": read_json(&version.body),
-            "source": version.source.name(),
-            "changed_at": Timestamp::from_micros(version.at),
-            "changed_by": version.by,
-        })
+    let versions = versions.into_iter().map(|version| VersionView {
+        version: version.version,
+        playbook: read_json(&version.body),
+        source: version.source.name(),
+        changed_at: Timestamp::from_micros(version.at),
+        changed_by: version.by,
     });
-    Ok(Json(json!({"versions": versions.collect::<Vec<_>>()})))
+    let versions = versions.collect();
+    Ok(Json(Versions { versions }))
 }
 
-/// Lifts all that the playbook put in force.
-pub(super) async fn undo(
+/// Lifts all that the playbook put in force, also after it was removed.
+async fn undo(
     by: Caller,
     State(app): State<App>,
     Path(slug): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Lifted>, Problem> {
+    let known = app.playbooks.get(&slug).is_some();
     let shared = Arc::clone(&app);
     let lifted = blocking(move || shared.responder().undo_all(&slug, &by)).await??;
-    Ok(Json(json!({"lifted": lifted})))
+    if lifted == 0 && !known {
+        return Err(Problem::not_found());
+    }
+    Ok(Json(Lifted { lifted }))
 }

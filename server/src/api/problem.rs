@@ -3,16 +3,40 @@
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::actions::ActionError;
-use crate::auth::PersonError;
+use crate::auth::{PersonError, TokenError};
 use crate::fields::FieldError;
 use crate::notify::NotifyError;
 use crate::playbooks::PlaybookError;
 use crate::playbooks::limits::MAX_PLAYBOOKS;
 use crate::state::{Role, StateError};
 use crate::store::{FilterError, StoreError};
+use crate::views::ViewError;
+
+/// The most bytes of a body.
+pub(crate) const MAX_BODY: usize = 2 << 20;
+
+/// A request that was refused, as RFC 9457 has it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemView {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// What the status is called.
+    title: &'static str,
+    status: u16,
+    /// What is wrong, for people.
+    detail: String,
+    /// The parameter, or the field of the body, that is wrong; `body` if none of its fields can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// Where in a `filter` it is wrong, in bytes from its start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+}
 
 /// A request that the API refuses.
 #[derive(Debug)]
@@ -65,6 +89,40 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "there is none of this id")
     }
 
+    pub(super) fn unknown_parameter(name: &str) -> Self {
+        Self::field(name, format!("{name}: unknown parameter"))
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self {
+            field: Some("body".to_owned()),
+            ..Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("body: longer than {MAX_BODY} bytes"),
+            )
+        }
+    }
+
+    /// The body did not come in time.
+    pub(crate) fn slow() -> Self {
+        Self {
+            field: Some("body".to_owned()),
+            ..Self::new(StatusCode::REQUEST_TIMEOUT, "body: took too long")
+        }
+    }
+
+    /// There is no route of this path.
+    pub(crate) fn no_route() -> Self {
+        let detail = "there is nothing here; /api/v1/openapi.json has what there is";
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// There is, but not by this method.
+    pub(crate) fn method() -> Self {
+        let detail = "the header `allow` has the methods that there are here";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+    }
+
     /// Too many streams of this kind are open.
     pub(super) fn busy() -> Self {
         let detail = "as many of these run as the server takes; try again later";
@@ -107,6 +165,36 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<FieldError> for Problem {
+    fn from(error: FieldError) -> Self {
+        Self {
+            position: error.position,
+            ..Self::field(&error.field, error.to_string())
+        }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Field(error) => error.into(),
+            TokenError::Full => Self::conflict(error.to_string(), None),
+            TokenError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<ViewError> for Problem {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Field(error) => error.into(),
+            ViewError::Taken => Self::conflict(error.to_string(), Some("name".to_owned())),
+            ViewError::Full => Self::conflict(error.to_string(), None),
+            ViewError::State(error) => error.into(),
+        }
+    }
+}
+
 impl From<ActionError> for Problem {
     fn from(error: ActionError) -> Self {
         match error {
@@ -125,10 +213,7 @@ impl From<ActionError> for Problem {
 impl From<PlaybookError> for Problem {
     fn from(error: PlaybookError) -> Self {
         match error {
-            PlaybookError::Field(error) => Self {
-                position: error.position,
-                ..Self::field(&error.field, error.to_string())
-            },
+            PlaybookError::Field(error) => error.into(),
             PlaybookError::Changed(0) => {
                 let detail = "version: there is no such playbook; 0 makes a new one".to_owned();
                 Self::conflict(detail, Some("version".to_owned()))
@@ -161,12 +246,6 @@ impl From<PersonError> for Problem {
     }
 }
 
-impl From<FieldError> for Problem {
-    fn from(error: FieldError) -> Self {
-        Self::field(&error.field, error.to_string())
-    }
-}
-
 impl From<NotifyError> for Problem {
     fn from(error: NotifyError) -> Self {
         match error {
@@ -192,18 +271,15 @@ impl From<StateError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason(),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(body) = body.as_object_mut() {
-            body.extend(self.field.map(|field| ("field".to_owned(), field.into())));
-            let position = self.position;
-            body.extend(position.map(|position| ("position".to_owned(), position.into())));
-        }
-        let mut response = (self.status, Json(body)).into_response();
+        let view = ProblemView {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            field: self.field,
+            position: self.position,
+        };
+        let mut response = (self.status, Json(view)).into_response();
         let headers = response.headers_mut();
         let json = header::HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, json);

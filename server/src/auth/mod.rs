@@ -10,6 +10,7 @@ mod passwords;
 mod people;
 mod signin;
 mod throttle;
+mod token_changes;
 mod tokens;
 
 use std::fmt;
@@ -21,9 +22,12 @@ pub(crate) use self::caller::{Caller, Reader};
 pub(crate) use self::client::Client;
 pub(crate) use self::gate::{Sent, check, cookie_name, reader, same_origin};
 pub(crate) use self::passwords::{HashError, check as check_password};
-pub(crate) use self::people::{People, PersonChange, PersonError, check_name};
+pub(crate) use self::people::{MAX_NAME, People, PersonChange, PersonError, check_name};
 pub(crate) use self::signin::{Link, SignIn, SignInError, link, note_failure};
-pub(crate) use self::tokens::{NewToken, Revocation, Tokens};
+pub(crate) use self::token_changes::{
+    MAX_TEXT as MAX_TOKEN_TEXT, NewToken, TokenError, revoke as revoke_token,
+};
+pub(crate) use self::tokens::{Revocation, Tokens};
 
 /// The SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

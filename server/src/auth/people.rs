@@ -23,7 +23,7 @@ const LINK: i64 = 24 * HOUR;
 /// The most people.
 const MOST_PEOPLE: usize = 1_000;
 /// The most bytes of a name.
-const MOST_NAME: usize = 128;
+pub(crate) const MAX_NAME: usize = 128;
 
 /// Why people are not changed.
 #[derive(Debug)]
@@ -341,10 +341,10 @@ fn caller(person: &PersonRecord, client: Client) -> Caller {
 /// Says what is wrong with a name.
 pub(crate) fn check_name(name: &str) -> Result<(), FieldError> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._%+@-".contains(&byte);
-    if (1..=MOST_NAME).contains(&name.len()) && name.bytes().all(fits) {
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(fits) {
         return Ok(());
     }
-    let wrong = format!("not 1 to {MOST_NAME} letters, digits and ._%+@-");
+    let wrong = format!("not 1 to {MAX_NAME} letters, digits and ._%+@-");
     Err(FieldError::new("name", wrong))
 }
 

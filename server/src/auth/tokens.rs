@@ -1,15 +1,15 @@
 //! The tokens in force, in memory, so that no request asks the state store.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sqreen::protocol::Timestamp;
 
-use super::{Caller, Client, Secret, TokenHash, random_hex};
+use super::token_changes::{NewToken, TokenError, revoke};
+use super::{Caller, Client, Secret, TokenHash};
 use crate::config::ServerConfig;
-use crate::state::{Event, Id, Role, StateError, StateStore, TokenKind, TokenRecord};
+use crate::state::{Id, Role, StateError, StateStore, TokenKind, TokenRecord};
 
 /// The last use of a token is kept to this many microseconds: an hour.
 const USE_STEP: i64 = 60 * 60 * 1_000_000;
@@ -57,51 +57,11 @@ pub(crate) struct Tokens {
     configured: HashMap<TokenHash, Arc<Live>>,
     /// Looked up by their hash: whoever guesses cannot choose it, so the time of the lookup tells nothing.
     live: RwLock<HashMap<TokenHash, Arc<Live>>>,
+    /// Held from the look at the store until memory is as it was found: an older look must not come last.
+    reading: Mutex<()>,
     apps: Mutex<HashSet<String>>,
     pub(crate) new_ingest: Option<Secret>,
     pub(crate) new_api: Option<Secret>,
-}
-
-/// A token that is to be made.
-#[derive(Debug)]
-pub(crate) struct NewToken {
-    pub(crate) kind: TokenKind,
-    pub(crate) app: Option<String>,
-    /// Of a token of the API.
-    pub(crate) role: Option<Role>,
-    pub(crate) comment: String,
-}
-
-impl NewToken {
-    /// Makes and stores it, and the application that it is for. The token itself is in the answer alone.
-    pub(crate) fn store(
-        self,
-        state: &dyn StateStore,
-        by: &Caller,
-    ) -> Result<(Secret, Id), StateError> {
-        let digits = random_hex().map_err(|_: io::Error| StateError::Random)?;
-        // Old agents know by `org_` that they must name an application.
-        let token = Secret(format!("{}_{digits}", self.kind.name()));
-        let now = Timestamp::now().as_micros();
-        if let Some(app) = &self.app {
-            state.add_app(app, now)?;
-        }
-        let record = TokenRecord {
-            id: Id::random()?,
-            kind: self.kind,
-            app: self.app,
-            role: self.role,
-            hash: TokenHash::of(&token.0).0,
-            comment: self.comment,
-            created_at: now,
-            used_at: None,
-            revoked_at: None,
-        };
-        state.add_token(&record)?;
-        let id = record.id.to_string();
-        by.note(state, Event::TokenCreated, Some(&id), Some(&record.comment));
-        Ok((token, record.id))
-    }
 }
 
 impl Tokens {
@@ -116,15 +76,8 @@ impl Tokens {
             if configured.is_some() || known.iter().any(|token| kinds.contains(&token.kind)) {
                 return Ok(None);
             }
-            let token = NewToken {
-                kind,
-                app: None,
-                role: (kind == TokenKind::Api).then_some(Role::Admin),
-                comment: "made at the first start".to_owned(),
-            };
-            token
-                .store(&*state, &Caller::configuration())
-                .map(|(token, _)| Some(token))
+            let stored = NewToken::first(kind).store(&*state, &Caller::configuration());
+            stored.map(|(token, _)| Some(token))
         };
         let for_agents = [TokenKind::Org, TokenKind::App];
         let new_ingest = make(&config.ingest_token, &for_agents, TokenKind::Org)?;
@@ -150,6 +103,7 @@ impl Tokens {
         let tokens = Self {
             configured: configured.collect(),
             live: RwLock::default(),
+            reading: Mutex::default(),
             apps: Mutex::new(state.apps()?.into_iter().collect()),
             new_ingest,
             new_api,
@@ -209,8 +163,34 @@ impl Tokens {
         apps.contains(name) || apps.len() >= MAX_APPS
     }
 
+    /// All tokens of the store, revoked ones too, in the order of creation. Blocks.
+    pub(crate) fn all(&self) -> Result<Vec<TokenRecord>, StateError> {
+        self.state.tokens()
+    }
+
+    /// Makes a token, which is in force from now on. Its text is in the answer alone. Blocks.
+    pub(crate) fn create(
+        &self,
+        new: NewToken,
+        by: &Caller,
+    ) -> Result<(Secret, TokenRecord), TokenError> {
+        let made = new.create(&*self.state, by)?;
+        self.read()?;
+        Ok(made)
+    }
+
+    /// Ends a token, and what began with it; one that has ended already stays as it is. `None` if there never was one
+    /// of this id. Blocks.
+    pub(crate) fn revoke(&self, id: Id, by: &Caller) -> Result<Option<TokenRecord>, StateError> {
+        if revoke(&*self.state, id, by)? {
+            self.read()?;
+        }
+        Ok(self.all()?.into_iter().find(|token| token.id == id))
+    }
+
     /// Reads the tokens of the store. Blocks.
     pub(crate) fn read(&self) -> Result<(), StateError> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let records = self.state.tokens()?;
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut *live);

@@ -6,49 +6,38 @@ use sqreen::protocol::Timestamp;
 
 use super::args::Args;
 use super::{Outcome, print};
-use crate::auth::{Caller, NewToken};
+use crate::auth::{Caller, NewToken, revoke_token};
 use crate::config::Settings;
-use crate::state::{Event, Role, SqliteState, StateStore, TokenKind, TokenRecord};
-
-/// The most bytes of a comment, and of an application's name.
-const MAX_TEXT: usize = 256;
+use crate::fields::FieldError;
+use crate::state::{Role, SqliteState, StateStore, TokenKind, TokenRecord};
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Outcome {
     let operands: Vec<&str> = args.operands.iter().map(String::as_str).collect();
-    let comment = args.value("comment");
-    if comment.is_some_and(|comment| comment.len() > MAX_TEXT) {
-        return Err(format!("--comment: longer than {MAX_TEXT} bytes").into());
-    }
-    let new = |kind, app: Option<&str>| NewToken {
-        kind,
-        app: app.map(str::to_owned),
-        role: None,
-        comment: comment.unwrap_or_default().to_owned(),
-    };
-    let new = match operands[..] {
-        ["create", "org"] => new(TokenKind::Org, None),
-        ["create", "api"] => NewToken {
-            role: Some(role(args)?),
-            ..new(TokenKind::Api, None)
-        },
-        ["create", "app", name] if (1..=MAX_TEXT).contains(&name.len()) => {
-            new(TokenKind::App, Some(name))
-        }
-        ["create", "app", _] => {
-            return Err(format!("NAME: expected 1 to {MAX_TEXT} bytes").into());
-        }
+    let (kind, app) = match operands[..] {
+        ["create", "org"] => (TokenKind::Org, None),
+        ["create", "api"] => (TokenKind::Api, None),
+        ["create", "app", name] => (TokenKind::App, Some(name.to_owned())),
         ["list"] => return list(&*open(settings)?),
         ["revoke", id] => return revoke(&*open(settings)?, id),
         _ => return Err("token: expected create, list or revoke, see token --help".into()),
     };
-    if args.value("role").is_some() && new.role.is_none() {
-        return Err("--role: only tokens of the API have one".into());
-    }
+    let role = args.value("role").map(|_| role(args)).transpose()?;
+    let comment = args.value("comment").unwrap_or_default().to_owned();
+    let new = NewToken::new(kind, app, role, comment).map_err(|error| named(&error))?;
     let state = open(settings)?;
-    let (token, id) = new.store(&*state, &Caller::command_line())?;
-    print(&format!("id={id}\ntoken={}", token.0));
+    let (token, record) = new.create(&*state, &Caller::command_line())?;
+    print(&format!("id={}\ntoken={}", record.id, token.0));
     state.close()?;
     Ok(true)
+}
+
+/// The mistake by the name that it has in the shell.
+fn named(error: &FieldError) -> String {
+    let name = match error.field.as_str() {
+        "app" => "NAME".to_owned(),
+        field => format!("--{field}"),
+    };
+    format!("{name}: {}", error.wrong)
 }
 
 pub(super) fn open(settings: &Settings) -> Result<Arc<dyn StateStore>, Box<dyn std::error::Error>> {
@@ -106,10 +95,9 @@ fn revoke(state: &dyn StateStore, id: &str) -> Outcome {
     let parsed = id
         .parse()
         .map_err(|_| format!("ID: {id:?} is none, see token list"))?;
-    if !state.revoke_token(parsed, Timestamp::now().as_micros())? {
+    if !revoke_token(state, parsed, &Caller::command_line())? {
         return Err(format!("ID: no token {id} is in force").into());
     }
-    Caller::command_line().note(state, Event::TokenRevoked, Some(id), None);
     print(&format!("revoked={id}"));
     state.close()?;
     Ok(true)

@@ -2,6 +2,7 @@
 
 mod settings;
 mod sources;
+mod table;
 mod values;
 
 use std::fmt;
@@ -9,10 +10,12 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-pub(crate) use self::settings::{LogFormat, Settings, TABLE};
+pub(crate) use self::settings::{LogFormat, Settings};
 pub(crate) use self::sources::{ConfigError, Effective, Source, read};
+pub(crate) use self::table::TABLE;
 pub(crate) use self::values::duration;
 use crate::auth::Secret;
+use crate::enrich::EnrichmentFiles;
 use crate::ingest::IngestLimits;
 use crate::playbooks::file::Entry;
 use crate::store::StoreOptions;
@@ -33,6 +36,7 @@ pub struct ServerConfig {
     pub(crate) https: bool,
     pub(crate) store: StoreOptions,
     pub(crate) ingest: IngestLimits,
+    pub(crate) enrichment: EnrichmentFiles,
     pub(crate) smtp: Option<Smtp>,
     pub(crate) notify_internal: bool,
     pub(crate) playbooks: Vec<Entry>,
@@ -59,6 +63,7 @@ impl ServerConfig {
             https: false,
             store: StoreOptions::new(),
             ingest: IngestLimits::new(),
+            enrichment: EnrichmentFiles::new(),
             smtp: None,
             notify_internal: false,
             playbooks: Vec::new(),
@@ -103,6 +108,12 @@ impl ServerConfig {
     /// Limits on what agents send.
     pub fn ingest(mut self, limits: IngestLimits) -> Self {
         self.ingest = limits;
+        self
+    }
+
+    /// Files that tell the country, the autonomous system and the lists of clients' addresses. Default: none.
+    pub fn enrichment(mut self, files: EnrichmentFiles) -> Self {
+        self.enrichment = files;
         self
     }
 
@@ -155,6 +166,7 @@ impl fmt::Debug for ServerConfig {
             .field("https", &self.https)
             .field("store", &self.store)
             .field("ingest", &self.ingest)
+            .field("enrichment", &self.enrichment)
             .field("smtp", &self.smtp)
             .field("notify_internal", &self.notify_internal)
             .finish()

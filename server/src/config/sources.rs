@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::settings::{Setting, Settings, TABLE};
+use super::settings::{Setting, Settings};
+use super::table::TABLE;
 
 /// A setting that cannot be used: the text names it, its value and what was expected.
 #[derive(Debug)]

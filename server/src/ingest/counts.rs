@@ -104,6 +104,7 @@ impl Normaliser<'_> {
         let (user, ip) = whom(key);
         event.user = user.map(|user| user.into_iter().collect());
         event.ip = ip.as_deref().and_then(address);
+        self.enrichment.describe(&mut event);
         event.properties =
             success.map(|success| Map::from_iter([("success".to_owned(), success.into())]));
         event.aggregated = true;

@@ -101,7 +101,7 @@ pub(super) async fn metrics(
 
 /// Stores the counts of a heartbeat.
 pub(super) async fn counts(app: &App, agent: &Agent, metrics: &[Metric]) -> Result<(), Refusal> {
-    let mut normaliser = Normaliser::new(agent);
+    let mut normaliser = Normaliser::new(agent, app.enrichment.lookup());
     for metric in metrics {
         normaliser.metric(metric);
     }
@@ -160,9 +160,10 @@ where
         app.intake.rates.admit(&agent.app).map_err(Refusal::Busy)?;
     }
     let reader = Arc::clone(agent);
+    let enrichment = app.enrichment.lookup();
     let ((normalised, rest), reading) = sent?
         .read(app, move |body| {
-            let mut normaliser = Normaliser::new(&reader);
+            let mut normaliser = Normaliser::new(&reader, enrichment);
             let rest = read(&mut normaliser, body);
             (normaliser.finish(), rest)
         })

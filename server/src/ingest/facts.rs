@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sqreen::protocol::{Actor, Timestamp};
 
 use super::identity;
+use crate::enrich::Lookup;
 use crate::store::{EventId, StoredEvent};
 
 /// What the events of one request share.
@@ -36,8 +37,10 @@ impl Facts {
         }
     }
 
-    pub(super) fn client(&mut self, ip: Option<String>) {
+    /// Sets the client's address, with what is known of it.
+    pub(super) fn client(&mut self, ip: Option<String>, enrichment: &mut Lookup) {
         self.event.ip = ip.as_deref().and_then(address);
+        enrichment.describe(&mut self.event);
         self.ip = ip.unwrap_or_default();
     }
 
@@ -50,8 +53,8 @@ impl Facts {
         self.event.traits = traits.filter(|traits| !traits.is_empty());
     }
 
-    pub(super) fn actor(&mut self, actor: Actor) {
-        self.client(actor.ip_addresses.into_iter().next());
+    pub(super) fn actor(&mut self, actor: Actor, enrichment: &mut Lookup) {
+        self.client(actor.ip_addresses.into_iter().next(), enrichment);
         self.identified(actor.identifiers, actor.traits);
         self.event.user_agent = actor.user_agent;
     }

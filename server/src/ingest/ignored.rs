@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The most kinds that are kept apart for one application and agent; further ones are counted as `other`.
@@ -51,7 +52,8 @@ pub(crate) struct Ignored {
 }
 
 /// One count of [`Ignored`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Ignored")]
 pub(crate) struct IgnoredRow {
     pub(crate) app: String,
     /// The type of agent; empty for clients that do not log in.

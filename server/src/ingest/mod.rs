@@ -30,8 +30,10 @@ mod session;
 
 use sqreen::protocol;
 
+pub(crate) use self::ignored::IgnoredRow;
 pub use self::intake::IngestLimits;
 pub(crate) use self::intake::Intake;
+pub(crate) use self::rates::LimitedRow;
 use self::reports::{of_session, of_token};
 pub(crate) use self::rules::RulePack;
 use crate::routes::Needs::{Agent, Nothing};

@@ -12,6 +12,7 @@ use sqreen::protocol::{
 use super::facts::{Facts, address, user};
 use super::ignored::Kinds;
 use super::{kinds, request, scrub};
+use crate::enrich::Lookup;
 use crate::sessions::Agent;
 use crate::store::{AppendBatch, EventId, StoreError, StoredEvent};
 
@@ -32,6 +33,7 @@ pub(super) struct Normaliser<'a> {
     pub(super) received: i64,
     /// Events that were made of counts.
     pub(super) counted: u64,
+    pub(super) enrichment: Lookup,
     events: AppendBatch,
     ids: Vec<String>,
     refused: Vec<Verdict>,
@@ -73,11 +75,12 @@ fn content(id: Option<&str>, text: impl FnOnce() -> Option<String>) -> String {
 }
 
 impl<'a> Normaliser<'a> {
-    pub(super) fn new(agent: &'a Agent) -> Self {
+    pub(super) fn new(agent: &'a Agent, enrichment: Lookup) -> Self {
         Self {
             agent,
             received: Timestamp::now().as_micros(),
             counted: 0,
+            enrichment,
             events: AppendBatch::with_limit(MAX_STORED),
             ids: Vec::new(),
             refused: Vec::new(),
@@ -141,7 +144,7 @@ impl<'a> Normaliser<'a> {
                 Err(error) => tracked.push(Err((id, error))),
             }
         }
-        facts.client(record.client_ip);
+        facts.client(record.client_ip, &mut self.enrichment);
         facts.event.status = record.response.and_then(|response| response.status);
         if let Some(mut request) = record.request {
             facts.event.user_agent = request.user_agent.take();
@@ -163,7 +166,7 @@ impl<'a> Normaliser<'a> {
             Signal::Point(mut point) => {
                 let mut facts = self.facts();
                 if let Some(actor) = point.actor.take() {
-                    facts.actor(actor);
+                    facts.actor(actor, &mut self.enrichment);
                 }
                 self.scrub(&mut facts);
                 self.point(&mut facts, *point);
@@ -175,7 +178,7 @@ impl<'a> Normaliser<'a> {
 
     fn trace(&mut self, trace: Trace) {
         let mut facts = self.facts();
-        facts.actor(trace.actor);
+        facts.actor(trace.actor, &mut self.enrichment);
         let mut request = trace.context.request;
         if let Some(user_agent) = request.user_agent.take() {
             facts.event.user_agent = Some(user_agent);

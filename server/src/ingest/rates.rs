@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The most applications that are told apart; further ones share a limit.
@@ -39,7 +40,8 @@ struct Bucket {
 }
 
 /// What the limit did to one application since the start of the server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Limited")]
 pub(crate) struct LimitedRow {
     pub(crate) app: String,
     /// Batches that were answered 429, to come again.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::text::Page;
 use super::{Class, Metrics};
 use crate::api::Problem;
+use crate::enrich::Source;
 use crate::playbooks::RunnerStats;
 use crate::server::{App, Shared, blocking};
 use crate::state::{Channel, StateError};
@@ -26,6 +27,7 @@ fn page(shared: &Shared) -> String {
     let mut page = Page::default();
     requests(&mut page, &shared.metrics);
     store(&mut page, shared);
+    enrichment(&mut page, shared);
     let sign_ins = shared.signin.throttle.outcomes();
     let sign_ins = sign_ins.map(|(outcome, count)| (format!("outcome=\"{outcome}\""), count));
     page.counter(
@@ -195,6 +197,39 @@ fn store(page: &mut Page, shared: &Shared) {
     let help = "Time to make a group of appends durable.";
     let times = [("", stats.sync_times)];
     page.histogram("sqreen_store_sync_duration_seconds", help, &times);
+}
+
+/// The files that tell what is known of addresses.
+fn enrichment(page: &mut Page, shared: &Shared) {
+    let sources = shared.enrichment.sources();
+    let mut gauges = |name: &str, help, value: fn(&Source) -> Option<u64>| {
+        let values: Vec<_> = sources
+            .iter()
+            .filter_map(|source| Some((format!("file=\"{}\"", source.name()), value(source)?)))
+            .collect();
+        let values: Vec<_> = values
+            .iter()
+            .map(|(label, value)| (label.as_str(), *value))
+            .collect();
+        if !values.is_empty() {
+            page.gauges(&format!("sqreen_enrichment_{name}"), help, &values);
+        }
+    };
+    gauges(
+        "entries",
+        "Lines of a list, or nodes of a database, that are in force.",
+        |source| Some(source.entries()),
+    );
+    gauges(
+        "age_seconds",
+        "Time since the file that is in force was written.",
+        Source::age,
+    );
+    gauges(
+        "failed",
+        "Whether the file cannot be taken as it is, or has gone; the one before stays in force.",
+        |source| Some(u64::from(source.has_failed())),
+    );
 }
 
 fn notifications(page: &mut Page, shared: &Shared) {

@@ -10,7 +10,7 @@ use crate::histogram::Times;
 #[derive(Debug, Default)]
 pub(super) struct Page(String);
 
-/// Labels such as `class="api"`; our own words alone, which need no escaping.
+/// Labels such as `class="api"`; our own words, and names of lists, none of which needs escaping.
 type Labels<'a> = &'a str;
 
 impl Page {

@@ -46,7 +46,8 @@ impl Draft {
             ),
         };
         let url = fields.text(URL, MAX_URL)?.map(|url| (URL, url));
-        let mut addresses = texts(&mut fields, ADDRESSES, MAX_ADDRESSES)?;
+        let addresses = fields.texts(ADDRESSES, MAX_ADDRESSES)?;
+        let mut addresses = addresses.unwrap_or_default();
         let addresses = (!addresses.is_empty()).then(|| {
             for address in &mut addresses {
                 *address = address.trim().to_owned();
@@ -56,7 +57,9 @@ impl Draft {
         if url.is_some() && addresses.is_some() {
             return Err(FieldError::new(ADDRESSES, "are given beside url"));
         }
-        let playbooks = texts(&mut fields, "playbooks", MAX_PLAYBOOKS)?;
+        let playbooks = fields
+            .texts("playbooks", MAX_PLAYBOOKS)?
+            .unwrap_or_default();
         let draft = Self {
             name: fields.text("name", MAX_NAME * 4)?,
             channel,
@@ -126,15 +129,6 @@ impl Draft {
         to.enabled = self.enabled.unwrap_or(to.enabled);
         Ok(())
     }
-}
-
-fn texts(fields: &mut Fields, name: &str, most: usize) -> Result<Vec<String>, FieldError> {
-    let list = fields.list(name, most)?.into_iter();
-    list.map(|value| match value {
-        Value::String(text) => Ok(text),
-        _ => Err(FieldError::new(name, "not a list of texts")),
-    })
-    .collect()
 }
 
 fn checked_name(name: &str) -> Result<String, FieldError> {

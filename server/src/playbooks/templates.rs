@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 use super::file::{self, Entry};
 
 /// A family of playbooks, and their file.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("Logins", include_str!("templates/logins.toml")),
     ("Users", include_str!("templates/user.toml")),
     ("Attacks", include_str!("templates/owasp.toml")),
     ("Suspicious", include_str!("templates/suspicious.toml")),
+    ("Places", include_str!("templates/places.toml")),
 ];
 
 /// A predefined playbook.

@@ -1,10 +1,13 @@
 //! The table of saved views.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::StateError;
 use super::model::Id;
 use super::sqlite::SqliteState;
+
+/// What [`view`] reads.
+const COLUMNS: &str = "id, name, place, created_at, created_by";
 
 /// A page of events that someone gave a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,9 @@ pub(crate) struct SavedView {
     pub(crate) name: String,
     /// Path and query of the page.
     pub(crate) place: String,
+    /// Microseconds since the Unix epoch.
+    pub(crate) created_at: i64,
+    pub(crate) created_by: String,
 }
 
 /// Why a view was not saved.
@@ -37,25 +43,19 @@ pub(crate) trait ViewStore {
         most: usize,
         at: i64,
         by: &str,
-    ) -> Result<Result<(), NotSaved>, StateError>;
+    ) -> Result<Result<SavedView, NotSaved>, StateError>;
 
-    /// Forgets a view, and says whether there was one of this id.
-    fn remove_view(&self, id: Id) -> Result<bool, StateError>;
+    /// Forgets a view, and answers it, if there was one of this id.
+    fn remove_view(&self, id: Id) -> Result<Option<SavedView>, StateError>;
 }
 
 impl ViewStore for SqliteState {
     fn views(&self) -> Result<Vec<SavedView>, StateError> {
         self.with(|connection| {
             let read = || {
-                let sql = "SELECT id, name, place FROM views ORDER BY name";
-                let mut statement = connection.prepare(sql)?;
-                let views = statement.query_map([], |row| {
-                    Ok(SavedView {
-                        id: Id::from_sql(row.get(0)?),
-                        name: row.get(1)?,
-                        place: row.get(2)?,
-                    })
-                })?;
+                let sql = format!("SELECT {COLUMNS} FROM views ORDER BY name");
+                let mut statement = connection.prepare(&sql)?;
+                let views = statement.query_map([], view)?;
                 views.collect::<rusqlite::Result<Vec<_>>>()
             };
             read().map_err(StateError::sqlite("reading the saved views"))
@@ -69,8 +69,14 @@ impl ViewStore for SqliteState {
         most: usize,
         at: i64,
         by: &str,
-    ) -> Result<Result<(), NotSaved>, StateError> {
-        let id = Id::random()?;
+    ) -> Result<Result<SavedView, NotSaved>, StateError> {
+        let view = SavedView {
+            id: Id::random()?,
+            name: name.to_owned(),
+            place: place.to_owned(),
+            created_at: at,
+            created_by: by.to_owned(),
+        };
         self.with(|connection| {
             let mut write = || {
                 let transaction = connection.transaction()?;
@@ -81,22 +87,34 @@ impl ViewStore for SqliteState {
                 }
                 let sql = "INSERT INTO views (id, name, place, created_at, created_by)
                            VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING";
-                let added = transaction.execute(sql, params![id.to_sql(), name, place, at, by])?;
+                let id = view.id.to_sql();
+                let added = transaction.execute(sql, params![id, name, place, at, by])?;
                 transaction.commit()?;
                 Ok(if added == 0 {
                     Err(NotSaved::Taken)
                 } else {
-                    Ok(())
+                    Ok(view.clone())
                 })
             };
             write().map_err(StateError::sqlite("saving a view"))
         })
     }
 
-    fn remove_view(&self, id: Id) -> Result<bool, StateError> {
+    fn remove_view(&self, id: Id) -> Result<Option<SavedView>, StateError> {
         self.with(|connection| {
-            let removed = connection.execute("DELETE FROM views WHERE id = ?1", [id.to_sql()]);
-            Ok(removed.map_err(StateError::sqlite("forgetting a view"))? > 0)
+            let sql = format!("DELETE FROM views WHERE id = ?1 RETURNING {COLUMNS}");
+            let removed = connection.query_row(&sql, [id.to_sql()], view).optional();
+            removed.map_err(StateError::sqlite("forgetting a view"))
         })
     }
+}
+
+fn view(row: &Row<'_>) -> rusqlite::Result<SavedView> {
+    Ok(SavedView {
+        id: Id::from_sql(row.get(0)?),
+        name: row.get(1)?,
+        place: row.get(2)?,
+        created_at: row.get(3)?,
+        created_by: row.get(4)?,
+    })
 }

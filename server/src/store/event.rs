@@ -131,6 +131,15 @@ pub struct StoredEvent {
     /// The client's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
+    /// The country of the client's address, as ISO 3166-1 alpha-2 in upper case, such as `FR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The number of the autonomous system that announces the client's address, such as 64496.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asn: Option<u32>,
+    /// The names of the lists that contain the client's address, such as `tor`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<String>,
     /// The identifiers of the user, such as `{"email": "a@b.example"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<BTreeMap<String, Value>>,
@@ -219,6 +228,9 @@ impl StoredEvent {
             app: app.into(),
             name: name.into(),
             ip: None,
+            country: None,
+            asn: None,
+            network: Vec::new(),
             user: None,
             method: None,
             path: None,

@@ -31,6 +31,9 @@ pub trait EventFields {
     /// The status that the application answered.
     fn status(&self) -> Option<u16>;
 
+    /// The number of the autonomous system that announces the client's address.
+    fn asn(&self) -> Option<u32>;
+
     /// The value of a field that has a single one, as filters compare it: an address in its canonical form.
     fn text(&self, dimension: Dimension) -> Option<Cow<'_, str>>;
 
@@ -80,11 +83,12 @@ impl dyn EventFields + '_ {
         }
     }
 
-    /// The value of any field that is a number: the status, and numbers in JSON.
+    /// The value of any field that is a number: the status, the autonomous system, and numbers in JSON.
     #[must_use]
     pub fn number(&self, field: &Field) -> Option<f64> {
         match field {
             Field::Dimension(Dimension::Status) => self.status().map(f64::from),
+            Field::Dimension(Dimension::Asn) => self.asn().map(f64::from),
             Field::Dimension(_) => None,
             Field::Json(field, path) => self.json_value(*field, path)?.as_f64(),
         }

@@ -213,6 +213,7 @@ fn json(event: &StoredEvent, field: JsonField) -> Option<Value> {
             let user = event.user.clone()?;
             Some(Value::Object(user.into_iter().collect()))
         }
+        JsonField::Network => (!event.network.is_empty()).then(|| event.network.as_slice().into()),
         JsonField::Params => event.params.clone(),
         JsonField::Body => event.body.clone(),
         JsonField::Properties => event.properties.as_ref().map(object),
@@ -248,6 +249,11 @@ fn flatten(
                     within(name, value);
                 }
             }
+        }
+        // A field's test takes any of the values at its top level.
+        Value::Array(names) if field == JsonField::Network => {
+            let names = names.iter().map(text);
+            into.extend(names.map(|name| (Field::Json(field, Vec::new()), name)));
         }
         json => into.push((Field::Json(field, path.clone()), text(json))),
     }

@@ -6,7 +6,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use sqreen::protocol::Timestamp;
 
 use super::access::{Reader, Sent, csrf, value};
 use super::actions::local;
@@ -14,15 +13,7 @@ use super::explorer::Listing;
 use super::page;
 use super::text::short;
 use crate::server::{App, blocking};
-use crate::state::{NotSaved, StateError};
-use crate::store::StoreError;
-
-/// The most characters of a name.
-const MAX_NAME: usize = 100;
-/// The most bytes of a page's path and query.
-const MAX_PLACE: usize = 32 * 1024;
-/// The most views.
-const MAX_VIEWS: usize = 200;
+use crate::views::{self, MAX_NAME, ViewError};
 
 /// The saved views, and the form that saves the page.
 pub(super) fn menu(listing: &Listing<'_>) -> Markup {
@@ -64,41 +55,22 @@ fn save(reader: &Reader, here: &str) -> Markup {
 
 /// `POST /views`.
 pub(super) async fn save_view(State(app): State<App>, sent: Sent) -> Response {
-    let name = value(&sent.fields, "name")
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    if name.is_empty() || name.chars().count() > MAX_NAME {
-        let reason = format!("name: give 1 to {MAX_NAME} characters");
-        return refuse(StatusCode::BAD_REQUEST, &reason, "/");
-    }
-    let place = value(&sent.fields, "place").and_then(local);
-    let Some(place) = place
-        .filter(|place| place.len() <= MAX_PLACE)
-        .map(str::to_owned)
-    else {
-        let reason =
-            format!("place: not a page of events with {MAX_PLACE} bytes of path and query at most");
-        return refuse(StatusCode::BAD_REQUEST, &reason, "/");
+    let text = |name| value(&sent.fields, name).unwrap_or_default().to_owned();
+    let (name, place) = (text("name"), text("place"));
+    let back = local(&place).unwrap_or("/").to_owned();
+    let (shared, by) = (Arc::clone(&app), sent.reader.caller);
+    let saved = blocking(move || views::save(&*shared.state, &name, &place, &by)).await;
+    let error = match saved {
+        Ok(Ok(_)) => return Redirect::to(&back).into_response(),
+        Ok(Err(error)) => error,
+        Err(error) => return unavailable(&error, &back),
     };
-    let shared = Arc::clone(&app);
-    let (back, by) = (place.clone(), sent.reader.caller.name);
-    let now = Timestamp::now().as_micros();
-    let saved = blocking(move || shared.state.add_view(&name, &place, MAX_VIEWS, now, &by)).await;
-    match saved {
-        Ok(Ok(Ok(()))) => Redirect::to(&back).into_response(),
-        Ok(Ok(Err(NotSaved::Taken))) => {
-            let reason = "name: another view has it; remove that one first, or choose another name";
-            refuse(StatusCode::CONFLICT, reason, &back)
-        }
-        Ok(Ok(Err(NotSaved::Full))) => {
-            let reason =
-                format!("There are {MAX_VIEWS} views, which is the limit. Remove one first.");
-            refuse(StatusCode::CONFLICT, &reason, &back)
-        }
-        Ok(Err(error)) => unavailable(&error, &back),
-        Err(error) => unavailable(&error, &back),
-    }
+    let status = match &error {
+        ViewError::Field(_) => StatusCode::BAD_REQUEST,
+        ViewError::Taken | ViewError::Full => StatusCode::CONFLICT,
+        ViewError::State(error) => return unavailable(error, &back),
+    };
+    refuse(status, &error.to_string(), &back)
 }
 
 /// `POST /views/{id}/remove`.
@@ -111,12 +83,10 @@ pub(super) async fn remove_view(
     let Ok(id) = id.parse() else {
         return refuse(StatusCode::NOT_FOUND, "There is no view of this id.", back);
     };
-    let shared = Arc::clone(&app);
-    let removed: Result<Result<bool, StateError>, StoreError> =
-        blocking(move || shared.state.remove_view(id)).await;
-    match removed {
-        Ok(Ok(true)) => Redirect::to(back).into_response(),
-        Ok(Ok(false)) => refuse(StatusCode::NOT_FOUND, "There is no view of this id.", back),
+    let (shared, by) = (Arc::clone(&app), sent.reader.caller);
+    match blocking(move || views::remove(&*shared.state, id, &by)).await {
+        Ok(Ok(Some(_))) => Redirect::to(back).into_response(),
+        Ok(Ok(None)) => refuse(StatusCode::NOT_FOUND, "There is no view of this id.", back),
         Ok(Err(error)) => unavailable(&error, back),
         Err(error) => unavailable(&error, back),
     }

@@ -43,6 +43,7 @@ async fn a_batch_is_stored_with_the_facts_of_its_request() {
         "params": {"query": {"a": "1"}, "path": {"id": "7"}}, "body": {"total": 3}, "properties": {"total": 3},
         "traits": {"plan": "gold"}, "headers": [["content-type", "application/json"]], "status": 201,
         "agent": "rust/0.1.0", "hostname": "web-1", "environment": null, "aggregated": false,
+        "country": null, "asn": null, "network": [],
     });
     assert_eq!(checkout, expected);
     assert_eq!(events[1]["name"], "users.login");

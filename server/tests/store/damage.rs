@@ -200,7 +200,7 @@ fn a_segment_of_a_later_version_is_left_alone() {
         + key.len()
         + 2;
     let mut later = bytes;
-    assert_eq!(later[at], b'2');
+    assert_eq!(later[at], b'3');
     later[at] = b'9';
     fs::write(&segment, later).unwrap();
     let error = EmbeddedStore::open(dir.path(), StoreOptions::new()).unwrap_err();

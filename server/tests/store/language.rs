@@ -67,6 +67,8 @@ fn equals(field: &Field) -> BoxedStrategy<Check> {
             .prop_map(|ip| ip.to_canonical().to_string())
             .boxed(),
         Field::Dimension(Dimension::Status) => any::<u16>().prop_map(|n| n.to_string()).boxed(),
+        Field::Dimension(Dimension::Country) => "[A-Z]{2}".boxed(),
+        Field::Dimension(Dimension::Asn) => any::<u32>().prop_map(|n| n.to_string()).boxed(),
         Field::Dimension(Dimension::Aggregated) => {
             any::<bool>().prop_map(|is| is.to_string()).boxed()
         }
@@ -84,7 +86,7 @@ fn test() -> impl Strategy<Value = Filter> {
             Just(Check::Exists).boxed(),
         ];
         let json = matches!(field, Field::Json(..));
-        if json || field == Field::Dimension(Dimension::Status) {
+        if json || matches!(field, Field::Dimension(dimension) if dimension.is_number()) {
             checks.push(number().boxed());
         }
         if json || field == Field::Dimension(Dimension::Ip) {

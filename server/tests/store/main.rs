@@ -5,6 +5,7 @@ mod conformance;
 mod consuming;
 mod damage;
 mod durability;
+mod former;
 mod grouping;
 mod kept;
 mod language;

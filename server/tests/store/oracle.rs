@@ -48,7 +48,7 @@ fn meets_dimension(event: &Value, dimension: Dimension, check: &Check) -> bool {
         Check::Prefix(wanted) => text.starts_with(wanted),
         Check::Exists => true,
         Check::Number(comparison, wanted) => {
-            dimension == Dimension::Status && compare(text.parse().unwrap(), *comparison, *wanted)
+            dimension.is_number() && compare(text.parse().unwrap(), *comparison, *wanted)
         }
         Check::In(_) => dimension == Dimension::Ip && meets_value(&json!(text), check),
     }
@@ -74,6 +74,10 @@ fn meets_json(field: JsonField, json: &Value, path: &[String], check: &Check) ->
         return match check {
             Check::Exists => true,
             Check::Contains(wanted) => lower(&json.to_string()).contains(&lower(wanted)),
+            Check::Equals(wanted) if json.is_array() && !headers => {
+                wanted.contains(&json.to_string())
+                    || members.iter().any(|(_, value)| meets_value(value, check))
+            }
             check => members.iter().any(|(_, value)| meets_value(value, check)),
         };
     };
@@ -141,7 +145,7 @@ fn lower(text: &str) -> String {
 }
 
 /// Texts that rows have and filters ask for.
-const TEXTS: [&str; 22] = [
+const TEXTS: [&str; 24] = [
     "",
     "a",
     "A",
@@ -162,6 +166,8 @@ const TEXTS: [&str; 22] = [
     "2001:db8::7",
     "::ffff:192.0.2.9",
     "[\"a\",1]",
+    "[\"a\"]",
+    "[]",
     "9007199254740993",
     "4.2e1",
 ];
@@ -220,6 +226,7 @@ fn row() -> impl Strategy<Value = Value> {
         "203.0.113.1",
         "2001:db8::7",
     ]);
+    let networks = prop_oneof![1 => Just(vec!["a".to_owned()]), 3 => vec(text(), 1..3)];
     let mut fields: Vec<(&str, BoxedStrategy<Value>)> = vec![
         ("ip", ip.prop_map(Value::from).boxed()),
         (
@@ -228,6 +235,11 @@ fn row() -> impl Strategy<Value = Value> {
                 .prop_map(Value::from)
                 .boxed(),
         ),
+        (
+            "asn",
+            select(vec![42, 0, u32::MAX]).prop_map(Value::from).boxed(),
+        ),
+        ("network", networks.prop_map(Value::from).boxed()),
         ("aggregated", any::<bool>().prop_map(Value::from).boxed()),
         ("headers", headers().boxed()),
         ("params", value().boxed()),
@@ -237,6 +249,7 @@ fn row() -> impl Strategy<Value = Value> {
         fields.push((name, object().boxed()));
     }
     for name in [
+        "country",
         "method",
         "path",
         "route",

@@ -21,6 +21,9 @@ for name, kind in {
     "ip": "VARCHAR",
     "status": "USMALLINT",
     "aggregated": "BOOLEAN",
+    "country": "VARCHAR",
+    "asn": "UINTEGER",
+    "network": "VARCHAR",
     "properties": "VARCHAR",
     "properties.country": "VARCHAR",
     "user.email": "VARCHAR",
@@ -39,6 +42,9 @@ found = {
     "rows": db.sql("select count(*) from events").fetchall()[0][0],
     "amount": int(db.sql("""select sum("properties.amount"::bigint) from events""").fetchall()[0][0]),
     "names": [list(row) for row in groups("name")],
+    "country": [list(row) for row in groups("country")],
+    "asn": [list(row) for row in groups("asn::varchar")],
+    "network": [list(row) for row in groups("network")],
     # A column of a member holds its JSON.
     "countries": [[json.loads(value), *rest] for value, *rest in groups('"properties.country"')],
 }

@@ -24,6 +24,12 @@ fn segments_are_left_for_other_readers() {
         if !n.is_multiple_of(4) {
             properties.insert("country".to_owned(), json!(["FR", "DE", "é \"x\""][n % 3]));
         }
+        event.country = Some(["FR", "DE"][n % 2].to_owned()).filter(|_| !n.is_multiple_of(5));
+        event.asn = Some(u32::MAX - (n % 3) as u32).filter(|_| !n.is_multiple_of(5));
+        event.network = ["tor", "vpn"][..n % 3]
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect();
         event
     };
     let all = events(0..3000).into_iter().zip(0..);
@@ -54,6 +60,9 @@ fn segments_are_left_for_other_readers() {
         "rows": store.stats().sealed_rows,
         "amount": all.iter().filter_map(|event| event.properties.as_ref()?["amount"].as_u64()).sum::<u64>(),
         "names": groups(Field::Dimension(Dimension::Name)),
+        "country": groups(Field::Dimension(Dimension::Country)),
+        "asn": groups(Field::Dimension(Dimension::Asn)),
+        "network": groups(Field::Json(JsonField::Network, Vec::new())),
         "countries": groups(Field::Json(JsonField::Properties, vec!["country".to_owned()])),
     });
     assert_eq!(expected["names"].as_array().unwrap().len(), 7);

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use sqreen::protocol::Timestamp;
 
+use super::super::openapi::Time;
 use super::super::params::Given;
 use super::super::problem::Problem;
 use crate::server::{App, scanning};
@@ -22,10 +24,10 @@ const DAY: i64 = 86_400 * SECOND;
 const BUCKETS: i64 = 60;
 
 /// Some ten years, in seconds.
-const MAX_BUCKET_S: usize = 3_660 * 86_400;
+pub(super) const MAX_BUCKET_S: usize = 3_660 * 86_400;
 
-const DEFAULT_SERIES: usize = 10;
-const DEFAULT_GROUPS: usize = 20;
+pub(super) const DEFAULT_SERIES: usize = 10;
+pub(super) const DEFAULT_GROUPS: usize = 20;
 
 /// The widths that people are used to, in microseconds.
 const WIDTHS: [i64; 13] = [
@@ -57,7 +59,7 @@ pub(crate) fn bucket(from: i64, to: i64) -> i64 {
 pub(super) async fn histogram(
     State(app): State<App>,
     mut given: Given,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<HistogramView>, Problem> {
     let (filter, range) = (given.filter()?, given.range()?);
     let to = range.to.unwrap_or_else(|| Timestamp::now().as_micros());
     let from = range.from.unwrap_or_else(|| to.saturating_sub(DAY));
@@ -86,40 +88,76 @@ pub(super) async fn histogram(
         }
         error => error.into(),
     })?;
-    Ok(Json(histogram_view(histogram, to)))
+    Ok(Json(HistogramView::new(histogram, to)))
 }
 
-fn histogram_view(histogram: Histogram, to: i64) -> Value {
-    let mut view = json!({
-        "from": Timestamp::from_micros(histogram.from),
-        "to": Timestamp::from_micros(to),
-        "bucket_s": histogram.bucket / SECOND,
-        "counts": histogram.counts,
-    });
-    let breakdown = |Breakdown {
-                         series,
-                         other,
-                         absent,
-                     }| {
-        let series: Vec<_> = series
-            .into_iter()
-            .map(|series| json!({"value": series.value, "counts": series.counts}))
-            .collect();
-        json!({"series": series, "other": other, "absent": absent})
-    };
-    if let Some(Value::Object(breakdown)) = histogram.breakdown.map(breakdown)
-        && let Some(view) = view.as_object_mut()
-    {
-        view.extend(breakdown);
+/// Counts over time.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Histogram")]
+pub(super) struct HistogramView {
+    /// Where the first bucket begins.
+    #[schemars(with = "Time")]
+    from: Timestamp,
+    #[schemars(with = "Time")]
+    to: Timestamp,
+    /// The width of a bucket, in seconds.
+    bucket_s: i64,
+    /// The count of each bucket, in order of time.
+    counts: Vec<u64>,
+    #[serde(flatten)]
+    breakdown: Option<BreakdownView>,
+}
+
+/// The same counts by the values of `by`; bucket by bucket, they add up to all.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Breakdown")]
+struct BreakdownView {
+    /// The most frequent values.
+    series: Vec<SeriesView>,
+    /// The counts of all other values.
+    other: Vec<u64>,
+    /// The counts of the events without the field.
+    absent: Vec<u64>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Series")]
+struct SeriesView {
+    value: String,
+    counts: Vec<u64>,
+}
+
+impl HistogramView {
+    fn new(histogram: Histogram, to: i64) -> Self {
+        Self {
+            from: Timestamp::from_micros(histogram.from),
+            to: Timestamp::from_micros(to),
+            bucket_s: histogram.bucket / SECOND,
+            counts: histogram.counts,
+            breakdown: histogram.breakdown.map(BreakdownView::from),
+        }
     }
-    view
+}
+
+impl From<Breakdown> for BreakdownView {
+    fn from(breakdown: Breakdown) -> Self {
+        let series = breakdown.series.into_iter().map(|series| SeriesView {
+            value: series.value,
+            counts: series.counts,
+        });
+        Self {
+            series: series.collect(),
+            other: breakdown.other,
+            absent: breakdown.absent,
+        }
+    }
 }
 
 /// Takes `filter from to by limit`.
 pub(super) async fn groups(
     State(app): State<App>,
     mut given: Given,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<GroupsView>, Problem> {
     let (filter, range) = (given.filter()?, given.range()?);
     let by = given.field("by")?;
     let limit = given.number("limit", GroupQuery::MAX_LIMIT)?;
@@ -133,28 +171,75 @@ pub(super) async fn groups(
     };
     let store = Arc::clone(&app.store);
     let groups = scanning(move |monitor| store.groups(&query, monitor)).await?;
-    Ok(Json(groups_view(&groups)))
+    Ok(Json(groups.into()))
 }
 
-fn groups_view(groups: &Groups) -> Value {
-    let group = |group: &Group| {
-        json!({
-            "value": group.value,
-            "events": group.events,
-            "ips": distinct(group.ips),
-            "users": distinct(group.users),
-            "first": Timestamp::from_micros(group.first),
-            "last": Timestamp::from_micros(group.last),
-        })
-    };
-    json!({
-        "groups": groups.rows.iter().map(group).collect::<Vec<_>>(),
-        "values": distinct(groups.values),
-        "events": groups.events,
-        "absent": groups.absent,
-    })
+/// The most frequent values of a field.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Groups")]
+pub(super) struct GroupsView {
+    /// The most frequent first.
+    groups: Vec<GroupView>,
+    /// How many values there are in all.
+    values: DistinctView,
+    /// How many events there are in all, with the field or without.
+    events: u64,
+    /// How many of them are without the field.
+    absent: u64,
 }
 
-fn distinct(distinct: Distinct) -> Value {
-    json!({"count": distinct.count, "exact": distinct.exact})
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Group")]
+struct GroupView {
+    value: String,
+    events: u64,
+    /// How many addresses they came from.
+    ips: DistinctView,
+    /// How many users they are of.
+    users: DistinctView,
+    #[schemars(with = "Time")]
+    first: Timestamp,
+    #[schemars(with = "Time")]
+    last: Timestamp,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Distinct")]
+struct DistinctView {
+    count: u64,
+    /// Otherwise there are at least as many.
+    exact: bool,
+}
+
+impl From<Groups> for GroupsView {
+    fn from(groups: Groups) -> Self {
+        Self {
+            groups: groups.rows.into_iter().map(GroupView::from).collect(),
+            values: groups.values.into(),
+            events: groups.events,
+            absent: groups.absent,
+        }
+    }
+}
+
+impl From<Group> for GroupView {
+    fn from(group: Group) -> Self {
+        Self {
+            value: group.value,
+            events: group.events,
+            ips: group.ips.into(),
+            users: group.users.into(),
+            first: Timestamp::from_micros(group.first),
+            last: Timestamp::from_micros(group.last),
+        }
+    }
+}
+
+impl From<Distinct> for DistinctView {
+    fn from(distinct: Distinct) -> Self {
+        Self {
+            count: distinct.count,
+            exact: distinct.exact,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use sqreen::protocol::Timestamp;
 
 use crate::store::StoredEvent;
 
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 28] = [
     "id",
     "time",
     "received",
@@ -36,6 +36,9 @@ const COLUMNS: [&str; 25] = [
     "hostname",
     "environment",
     "aggregated",
+    "country",
+    "asn",
+    "network",
 ];
 
 /// Writes the names of the columns.
@@ -71,6 +74,9 @@ pub(super) fn row(event: &StoredEvent, into: &mut Vec<u8>) {
         text(event.hostname.as_ref()),
         text(event.environment.as_ref()),
         text(Some(event.aggregated)),
+        text(event.country.as_ref()),
+        text(event.asn),
+        json((!event.network.is_empty()).then_some(&event.network)),
     ];
     line(cells, into);
 }

@@ -21,17 +21,73 @@ pub(super) use self::scan::{Scan, place};
 pub(super) use self::sse::answer as sse_answer;
 pub(crate) use self::sse::event as sse_event;
 pub(crate) use self::view::EventView;
-use crate::routes::{Endpoint, Needs, get};
-use crate::state::Role;
+use super::READ;
+use super::openapi::{Described, Operation, Param, Tag};
+use super::params;
+use crate::routes::get;
+use crate::store::{GroupQuery, HistogramQuery};
 
-pub(super) fn routes() -> Vec<Endpoint> {
-    const READ: Needs = Needs::Api(Role::Viewer);
+pub(super) fn routes() -> Vec<Described> {
+    let operation = |id, summary| Operation::new(Tag::Events, id, summary);
+    let chosen = || [params::filter()].into_iter().chain(params::range());
+    let by = || Param::text("by", "The field whose values are told apart", "ip");
+    let bucket = "The width of a bucket in seconds; without it, one that makes 60 buckets at most";
+    let format = Param::one_of("format", "The form of the file", &["csv", "ndjson"]);
     vec![
-        get("/api/v1/events", READ, page::list),
-        get("/api/v1/events/histogram", READ, counts::histogram),
-        get("/api/v1/events/groups", READ, counts::groups),
-        get("/api/v1/events/search", READ, search::search),
-        get("/api/v1/events/live", READ, live::live),
-        get("/api/v1/events/export", READ, export::export),
+        get("/api/v1/events", READ, page::list).described(
+            operation("listEvents", "Events, the newest first")
+                .query(params::page())
+                .answer::<page::Page>(200, "A page of events"),
+        ),
+        get("/api/v1/events/histogram", READ, counts::histogram).described(
+            operation("countEvents", "Counts over time; the last day, unless a range is given")
+                .query(chosen())
+                .query([
+                    Param::number("bucket_s", bucket, counts::MAX_BUCKET_S, 3_600)
+                        .without_default(),
+                    by(),
+                    Param::number(
+                        "series",
+                        "How many of the most frequent values, with `by` alone",
+                        HistogramQuery::MAX_SERIES,
+                        counts::DEFAULT_SERIES,
+                    ),
+                ])
+                .answer::<counts::HistogramView>(200, "The counts"),
+        ),
+        get("/api/v1/events/groups", READ, counts::groups).described(
+            operation("groupEvents", "The most frequent values of a field")
+                .query(chosen())
+                .query([
+                    by().required(),
+                    params::limit(GroupQuery::MAX_LIMIT, counts::DEFAULT_GROUPS),
+                ])
+                .answer::<counts::GroupsView>(200, "Values with their events, addresses and users"),
+        ),
+        get("/api/v1/events/search", READ, search::search).described(
+            operation("searchEvents", "A page of events as a stream, each as soon as it is certain")
+                .query(params::page())
+                .stream(
+                    "Server-sent events: `found` with an `Event`, `progress` with `scanned` and `rows`, and at the end \
+                     `done` with `next`, or `failed` with `detail`. A stream that ends with neither was cut off",
+                ),
+        ),
+        get("/api/v1/events/live", READ, live::live).described(
+            operation("followEvents", "Events as they are stored from now on")
+                .query([params::filter()])
+                .stream(
+                    "Server-sent events: `found` with an `Event`; `missed` with the number of `events` that were stored \
+                     while the reader was too slow, `null` if it is not known",
+                ),
+        ),
+        get("/api/v1/events/export", READ, export::export).described(
+            operation("exportEvents", "All events that are meant, as a file")
+                .query([format.required()])
+                .query(chosen())
+                .text(
+                    "A file that is complete if it ends without an error: CSV by RFC 4180, or an `Event` on each line",
+                    &["text/csv", "application/x-ndjson"],
+                ),
+        ),
     ]
 }

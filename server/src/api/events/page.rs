@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::params::Given;
@@ -12,9 +13,11 @@ use super::view::EventView;
 use crate::server::{App, scanning};
 use crate::store::Cursor;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EventPage")]
 pub(super) struct Page {
     events: Vec<EventView>,
+    /// The `cursor` of the page after; `null` if this is the last.
     next: Option<Cursor>,
 }
 

@@ -3,21 +3,35 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqreen::protocol::Timestamp;
 
+use super::super::openapi::Time;
 use crate::store::{EventId, StoredEvent};
 
 /// A stored event with every key, times as RFC 3339, and no properties as `{}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
 pub(crate) struct EventView {
     id: EventId,
+    /// When it happened.
+    #[schemars(with = "Time")]
     time: Timestamp,
+    /// When it was stored.
+    #[schemars(with = "Time")]
     received: Timestamp,
     app: String,
     name: String,
     ip: Option<IpAddr>,
+    /// Of the address, as ISO 3166-1 has it.
+    country: Option<String>,
+    /// The number of the autonomous system of the address.
+    asn: Option<u32>,
+    /// The lists that the address is on, such as `tor`.
+    network: Vec<String>,
+    /// The user by their identifiers.
     user: Option<BTreeMap<String, Value>>,
     method: Option<String>,
     path: Option<String>,
@@ -36,6 +50,7 @@ pub(crate) struct EventView {
     agent: Option<String>,
     hostname: Option<String>,
     environment: Option<String>,
+    /// Whether it stands for several of a minute.
     aggregated: bool,
 }
 
@@ -48,6 +63,9 @@ impl From<StoredEvent> for EventView {
             app: event.app,
             name: event.name,
             ip: event.ip,
+            country: event.country,
+            asn: event.asn,
+            network: event.network,
             user: event.user,
             method: event.method,
             path: event.path,

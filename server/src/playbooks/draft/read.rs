@@ -163,7 +163,7 @@ fn detection(fields: &mut Fields) -> Result<Detection, FieldError> {
 }
 
 fn matcher(mut fields: Fields) -> Result<Matcher, FieldError> {
-    let events = fields.texts("event", MAX_EVENT_NAMES)?;
+    let events = fields.one_or_more("event", MAX_EVENT_NAMES)?;
     if events.is_empty() {
         return Err(fields.error("event", "missing; such as `users.login`, or `users.*`"));
     }
@@ -177,7 +177,7 @@ fn matcher(mut fields: Fields) -> Result<Matcher, FieldError> {
     let filter = filter
         .parse()
         .map_err(|error: FilterError| filter_error(&fields, "where", &error))?;
-    let apps = fields.texts("apps", MAX_APPS)?;
+    let apps = fields.one_or_more("apps", MAX_APPS)?;
     fields.finish()?;
     Ok(Matcher {
         events: events.iter().map(|name| EventName::parse(name)).collect(),
@@ -220,7 +220,7 @@ fn response(fields: &mut Fields, kind: Kind) -> Result<Response, FieldError> {
         }
         _ => {}
     }
-    let texts = fields.texts("duration", MAX_DURATIONS)?;
+    let texts = fields.one_or_more("duration", MAX_DURATIONS)?;
     if texts.is_empty() {
         let missing = "missing; such as `5min`, [`5min`, `1h`] or `permanent`";
         return Err(fields.error("duration", missing));

@@ -64,12 +64,18 @@ impl EventFields for HotFields<'_> {
         self.row()?.status
     }
 
+    fn asn(&self) -> Option<u32> {
+        self.row()?.asn()
+    }
+
     fn text(&self, dimension: Dimension) -> Option<Cow<'_, str>> {
         let (app, name) = self.batch.symbols(self.hot);
         match dimension {
             Dimension::App => Some(app.into()),
             Dimension::Name => Some(name.into()),
             Dimension::Ip => Some(self.hot.ip?.to_canonical().to_string().into()),
+            Dimension::Country => self.field(Field::Country),
+            Dimension::Asn => self.field(Field::Asn),
             Dimension::Method => self.field(Field::Method),
             Dimension::Path => self.field(Field::Path),
             Dimension::Route => self.field(Field::Route),

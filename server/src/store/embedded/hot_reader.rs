@@ -43,6 +43,8 @@ impl<'a> HotReader<'a> {
             Dimension::App => Ok(self.symbols(rows, |(app, _)| app)),
             Dimension::Name => Ok(self.symbols(rows, |(_, name)| name)),
             Dimension::Ip => Ok(Texts::of_numbers(self.rows(rows).map(|row| row.ip))),
+            Dimension::Country => text(Field::Country),
+            Dimension::Asn => self.numbers(rows, |row| row.asn()),
             Dimension::Method => text(Field::Method),
             Dimension::Path => text(Field::Path),
             Dimension::Route => text(Field::Route),

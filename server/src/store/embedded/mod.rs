@@ -56,7 +56,7 @@
 //!
 //! Any Parquet reader reads `segments/*.parquet`; since the columns of members differ from file to file, `DuckDB` is
 //! told `union_by_name = true`. Rows are sorted by `time`, then by `id`; row groups hold at most 32,768 rows;
-//! columns whose values differ are compressed with zstd; pages have an offset index. The file's key-value metadata holds `sqreen.schema_version` (`2`), and as decimal
+//! columns whose values differ are compressed with zstd; pages have an offset index. The file's key-value metadata holds `sqreen.schema_version` (`3`), and as decimal
 //! microseconds since the Unix epoch `sqreen.min_time`, `sqreen.max_time` and `sqreen.max_received`.
 //!
 //! | column | type | |
@@ -71,7 +71,12 @@
 //! | `params`, `body`, `properties`, `traits`, `headers` | UTF-8, nullable | JSON |
 //! | `agent`, `hostname`, `environment` | UTF-8, nullable | |
 //! | `aggregated` | boolean | |
+//! | `country` | UTF-8, nullable | ISO 3166-1 alpha-2 |
+//! | `asn` | unsigned 32 bits, nullable | |
+//! | `network` | UTF-8, nullable | JSON list of names |
 //! | `properties.<member>`, `user.<member>` | UTF-8, nullable | JSON of the member, for those that recur |
+//!
+//! Segments of version 2, which lack the columns from `country` to `network`, are read as well.
 //!
 //! Members get a column if one of a hundred of the rows (of a sample of some 4,096) has them with a value that is no
 //! object and no array, of 256 bytes on average at most, under a name of 64 bytes at most: the 32 most frequent ones of

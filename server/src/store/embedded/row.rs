@@ -7,7 +7,8 @@
 //! | 16 | id |
 //! | 8 | time |
 //! | 8 | received |
-//! | 4 | which fields there are: a bit for each of [`Field`]; then bit 20 for the status, bit 21 for aggregated |
+//! | 4 | which fields there are: a bit for each of [`Field`], of which those from the 21st on come behind bit 20 for the
+//!       status and bit 21 for aggregated |
 //! | 2 | the status, if it is there |
 //! | … | for each field that is there, its length and its bytes; JSON for fields that are JSON |
 //!
@@ -61,14 +62,25 @@ pub(super) enum Field {
     Agent,
     Hostname,
     Environment,
+    Country,
+    /// The number in decimal.
+    Asn,
+    Network,
 }
 
-const FIELDS: usize = 20;
+const FIELDS: usize = 23;
+
+/// The bit of a field, by its place.
+const fn bit(place: usize) -> u32 {
+    // Two were taken before there were more than 20 fields.
+    1 << if place < 20 { place } else { place + 2 }
+}
 
 impl From<JsonField> for Field {
     fn from(field: JsonField) -> Self {
         match field {
             JsonField::User => Self::User,
+            JsonField::Network => Self::Network,
             JsonField::Params => Self::Params,
             JsonField::Body => Self::Body,
             JsonField::Properties => Self::Properties,
@@ -92,7 +104,7 @@ impl<W: Write> Encoder<W> {
     }
 
     fn bytes(&mut self, field: Field, bytes: &[u8]) -> io::Result<()> {
-        self.fields |= 1 << field as u32;
+        self.fields |= bit(field as usize);
         write_length(&mut self.sink, bytes.len())?;
         self.sink.write_all(bytes)
     }
@@ -129,7 +141,13 @@ impl<W: Write> Encoder<W> {
         self.json(Field::Headers, event.headers.as_ref())?;
         self.text(Field::Agent, event.agent.as_deref())?;
         self.text(Field::Hostname, event.hostname.as_deref())?;
-        self.text(Field::Environment, event.environment.as_deref())
+        self.text(Field::Environment, event.environment.as_deref())?;
+        self.text(Field::Country, event.country.as_deref())?;
+        if let Some(asn) = event.asn {
+            self.text(Field::Asn, Some(&asn.to_string()))?;
+        }
+        let network = (!event.network.is_empty()).then_some(&event.network);
+        self.json(Field::Network, network)
     }
 }
 
@@ -318,8 +336,8 @@ impl<'a> Row<'a> {
             _ => Some(u16::from_le_bytes(take(&mut rest)?)),
         };
         let mut fields = [None; FIELDS];
-        for (bit, field) in fields.iter_mut().enumerate() {
-            if flags & (1 << bit) != 0 {
+        for (place, field) in fields.iter_mut().enumerate() {
+            if flags & bit(place) != 0 {
                 let length = read_length(&mut rest)?;
                 let (bytes, behind) = rest.split_at_checked(length).ok_or(NotARow)?;
                 *field = Some(bytes);
@@ -353,6 +371,10 @@ impl<'a> Row<'a> {
         self.text(Field::Ip).ok()??.parse().ok()
     }
 
+    pub(super) fn asn(&self) -> Option<u32> {
+        self.text(Field::Asn).ok()??.parse().ok()
+    }
+
     /// The whole event.
     pub(super) fn event(&self) -> Result<StoredEvent, NotARow> {
         let text = |field| Ok(self.text(field)?.map(str::to_owned));
@@ -364,6 +386,9 @@ impl<'a> Row<'a> {
             app: required(Field::App)?,
             name: required(Field::Name)?,
             ip: self.ip(),
+            country: text(Field::Country)?,
+            asn: self.asn(),
+            network: self.json(Field::Network)?.unwrap_or_default(),
             user: self.json(Field::User)?,
             method: text(Field::Method)?,
             path: text(Field::Path)?,
@@ -423,6 +448,9 @@ mod tests {
         let object = || json!({"a": [1, null, {"b": text()}], "": 1.5e300});
         StoredEvent {
             ip: "2001:db8::7".parse().ok(),
+            country: text(),
+            asn: Some(u32::MAX),
+            network: text().into_iter().collect(),
             user: serde_json::from_value(object()).unwrap(),
             method: text(),
             path: text(),

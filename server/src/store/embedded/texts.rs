@@ -17,6 +17,14 @@ pub(super) struct Texts {
 }
 
 impl Texts {
+    /// As many rows without a value.
+    pub(super) fn absent(rows: usize) -> Self {
+        Self {
+            codes: vec![ABSENT; rows],
+            values: Values::default(),
+        }
+    }
+
     /// The texts of numbers and the like.
     pub(super) fn of_numbers<T: ToString + Copy + Eq + Hash>(
         numbers: impl IntoIterator<Item = Option<T>>,

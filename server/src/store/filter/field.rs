@@ -45,6 +45,10 @@ pub enum Dimension {
     Name,
     /// The client's address.
     Ip,
+    /// The country of the client's address.
+    Country,
+    /// The number of the autonomous system that announces the client's address.
+    Asn,
     /// The request's method.
     Method,
     /// The request's path.
@@ -75,10 +79,12 @@ pub enum Dimension {
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::App,
         Self::Name,
         Self::Ip,
+        Self::Country,
+        Self::Asn,
         Self::Method,
         Self::Path,
         Self::Route,
@@ -94,6 +100,12 @@ impl Dimension {
         Self::Aggregated,
     ];
 
+    /// Whether its values are numbers, which are compared by size.
+    #[must_use]
+    pub const fn is_number(self) -> bool {
+        matches!(self, Self::Asn | Self::Status)
+    }
+
     /// Its name in filters, the same as in the JSON of an event.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -101,6 +113,8 @@ impl Dimension {
             Self::App => "app",
             Self::Name => "name",
             Self::Ip => "ip",
+            Self::Country => "country",
+            Self::Asn => "asn",
             Self::Method => "method",
             Self::Path => "path",
             Self::Route => "route",
@@ -123,6 +137,8 @@ impl Dimension {
 pub enum JsonField {
     /// The identifiers of the user.
     User,
+    /// The names of the lists that contain the client's address.
+    Network,
     /// The request's parameters.
     Params,
     /// The request's body.
@@ -137,8 +153,9 @@ pub enum JsonField {
 
 impl JsonField {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::User,
+        Self::Network,
         Self::Params,
         Self::Body,
         Self::Properties,
@@ -151,6 +168,7 @@ impl JsonField {
     pub const fn name(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Network => "network",
             Self::Params => "params",
             Self::Body => "body",
             Self::Properties => "properties",

@@ -56,11 +56,17 @@ impl EventFields for StoredEvent {
         self.status
     }
 
+    fn asn(&self) -> Option<u32> {
+        self.asn
+    }
+
     fn text(&self, dimension: Dimension) -> Option<Cow<'_, str>> {
         let text = match dimension {
             Dimension::App => Some(&self.app),
             Dimension::Name => Some(&self.name),
             Dimension::Ip => return self.ip.map(|ip| ip.to_canonical().to_string().into()),
+            Dimension::Country => self.country.as_ref(),
+            Dimension::Asn => return self.asn.map(|asn| asn.to_string().into()),
             Dimension::Method => self.method.as_ref(),
             Dimension::Path => self.path.as_ref(),
             Dimension::Route => self.route.as_ref(),
@@ -115,7 +121,7 @@ impl Check {
             Self::Prefix(wanted) => text.starts_with(wanted.as_str()),
             Self::Exists => true,
             Self::Number(comparison, wanted) => {
-                dimension == Dimension::Status
+                dimension.is_number()
                     && text
                         .parse()
                         .is_ok_and(|number| comparison.holds(number, *wanted))
@@ -174,6 +180,7 @@ impl Check {
             return match self {
                 Self::Exists => true,
                 Self::Contains(wanted) => contains(&json.text(), wanted),
+                Self::Equals(wanted) if json.is_list() && wanted.contains(&json.text()) => true,
                 _ => json.any(|_, value| self.meets_value(value)),
             };
         };
@@ -202,6 +209,7 @@ impl Comparison {
 #[derive(Clone, Copy)]
 enum Json<'a> {
     User(&'a BTreeMap<String, Value>),
+    Texts(&'a [String]),
     Map(&'a Map<String, Value>),
     Value(&'a Value),
     Headers(&'a Value),
@@ -211,6 +219,9 @@ impl<'a> Json<'a> {
     fn of(event: &'a StoredEvent, field: JsonField) -> Option<Self> {
         match field {
             JsonField::User => event.user.as_ref().map(Self::User),
+            JsonField::Network => {
+                (!event.network.is_empty()).then_some(Self::Texts(&event.network))
+            }
             JsonField::Params => event.params.as_ref().map(Self::Value),
             JsonField::Body => event.body.as_ref().map(Self::Value),
             JsonField::Properties => event.properties.as_ref().map(Self::Map),
@@ -230,6 +241,7 @@ impl<'a> Json<'a> {
     fn any(self, is: impl Fn(Option<&str>, &Value) -> bool) -> bool {
         match self {
             Self::User(map) => map.iter().any(|(name, value)| is(Some(name), value)),
+            Self::Texts(texts) => texts.iter().any(|text| is(None, &text.as_str().into())),
             Self::Map(map)
             | Self::Value(Value::Object(map))
             | Self::Headers(Value::Object(map)) => {
@@ -262,21 +274,27 @@ impl<'a> Json<'a> {
                     _ => None,
                 }
             }),
-            Self::Value(_) | Self::Headers(_) => None,
+            Self::Texts(_) | Self::Value(_) | Self::Headers(_) => None,
         }
     }
 
     fn value(self) -> Value {
         match self {
             Self::User(map) => Value::Object(map.clone().into_iter().collect()),
+            Self::Texts(texts) => texts.into(),
             Self::Map(map) => Value::Object(map.clone()),
             Self::Value(value) | Self::Headers(value) => value.clone(),
         }
     }
 
+    fn is_list(self) -> bool {
+        matches!(self, Self::Texts(_) | Self::Value(Value::Array(_)))
+    }
+
     fn text(self) -> String {
         let text = match self {
             Self::User(map) => serde_json::to_string(map),
+            Self::Texts(texts) => serde_json::to_string(texts),
             Self::Map(map) => serde_json::to_string(map),
             Self::Value(value) | Self::Headers(value) => serde_json::to_string(value),
         };

@@ -256,11 +256,15 @@ impl Parser<'_> {
             self.cursor.eat(">");
             Comparison::More
         };
-        if !matches!(field, Field::Json(..) | Field::Dimension(Dimension::Status)) {
+        let is_number = match &field {
+            Field::Json(..) => true,
+            Field::Dimension(dimension) => dimension.is_number(),
+        };
+        if !is_number {
             return Err(FilterError {
                 position: start,
                 found: format!("a comparison of `{field}`"),
-                expected: "`:`, `~` or `^`: only `status` and values of JSON are numbers"
+                expected: "`:`, `~` or `^`: only `status`, `asn` and values of JSON are numbers"
                     .to_owned(),
             });
         }

@@ -71,6 +71,18 @@ pub(super) fn equals(field: &Field, given: Vec<Value>) -> Result<Check, FilterEr
             let status = value.text.parse::<u16>().map(|status| status.to_string());
             status.map_err(|_| value.error("a status; `status^4` takes all from 400 to 499"))
         }),
+        Field::Dimension(Dimension::Country) => texts(given, |value| {
+            let text = value.text.to_ascii_uppercase();
+            let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+            match is_code {
+                true => Ok(text),
+                false => Err(value.error("the two letters of a country, such as `FR`")),
+            }
+        }),
+        Field::Dimension(Dimension::Asn) => texts(given, |value| {
+            let asn = value.text.parse::<u32>().map(|asn| asn.to_string());
+            asn.map_err(|_| value.error("the number of an autonomous system, such as `64496`"))
+        }),
         Field::Dimension(Dimension::Aggregated) => {
             texts(given, |value| match value.text.as_str() {
                 "true" | "false" => Ok(value.text),

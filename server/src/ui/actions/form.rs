@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::access::value;
 use crate::api::Params;
 use crate::fields::FieldError;
+use crate::views::is_page;
 
 /// The durations on offer, in seconds, and what they are called.
 pub(super) const DURATIONS: [(&str, &str); 6] = [
@@ -132,9 +133,7 @@ pub(super) fn back(sent: &Params) -> &str {
 
 /// The link, if it is one to a page of events of this server.
 pub(in super::super) fn local(link: &str) -> Option<&str> {
-    let plain = link.bytes().all(|byte| byte.is_ascii_graphic());
-    let known = link == "/" || link.starts_with("/?") || link.starts_with("/actor?");
-    (plain && known).then_some(link)
+    is_page(link).then_some(link)
 }
 
 fn text<'a>(sent: &'a Params, name: &str) -> &'a str {

@@ -1,5 +1,6 @@
 //! What the pages' script asks for, and files: the same answers as those of the API, for whoever is signed in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Asked, PATH, Place, Terms, list, test};
 use crate::api::{self, Given, Params, Problem};
 use crate::server::{App, scanning};
-use crate::store::{Check, Filter, GroupQuery, Groups, Test, TimeRange};
+use crate::store::{Check, Field, Filter, GroupQuery, Groups, JsonField, Test, TimeRange};
 use crate::ui::access::Reader;
 use crate::ui::actions::Met;
 
@@ -55,45 +56,87 @@ pub(crate) async fn live(
 
 /// `GET /complete?field=ip&start=203.`: frequent values of the field in the last day that start so.
 pub(crate) async fn complete(State(app): State<App>, given: Result<Given, Problem>) -> Response {
-    match given.and_then(proposals) {
-        Ok(query) => values(&app, query).await.into_response(),
+    match given.and_then(Started::read) {
+        Ok(started) => values(&app, started).await.into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-fn proposals(mut given: Given) -> Result<GroupQuery, Problem> {
-    let by = given.field("field")?;
-    let start = given.text("start").unwrap_or_default();
-    given.end()?;
-    let by = by.ok_or_else(|| Problem::field("field", "field: missing"))?;
-    let check = if start.is_empty() {
-        Check::Exists
-    } else {
-        Check::Prefix(start)
-    };
-    let now = sqreen::protocol::Timestamp::now().as_micros();
-    Ok(GroupQuery {
-        filter: Filter::Is(Test {
-            field: by.clone(),
-            check,
-        }),
-        range: TimeRange {
-            from: Some(now.saturating_sub(86_400_000_000)),
-            to: None,
-        },
-        by,
-        limit: PROPOSED,
-        distinct: false,
-    })
+/// A test that is being typed.
+struct Started {
+    field: Field,
+    start: String,
 }
 
-async fn values(app: &App, query: GroupQuery) -> Result<Json<Value>, Problem> {
+impl Started {
+    fn read(mut given: Given) -> Result<Self, Problem> {
+        let field = given.field("field")?;
+        let start = given.text("start").unwrap_or_default();
+        given.end()?;
+        let field = field.ok_or_else(|| Problem::field("field", "field: missing"))?;
+        Ok(Self { field, start })
+    }
+
+    fn query(&self) -> GroupQuery {
+        let check = if self.start.is_empty() {
+            Check::Exists
+        } else {
+            Check::Prefix(self.start.clone())
+        };
+        let now = sqreen::protocol::Timestamp::now().as_micros();
+        GroupQuery {
+            filter: Filter::Is(Test {
+                field: self.field.clone(),
+                check,
+            }),
+            range: TimeRange {
+                from: Some(now.saturating_sub(86_400_000_000)),
+                to: None,
+            },
+            by: self.field.clone(),
+            limit: PROPOSED,
+            distinct: false,
+        }
+    }
+
+    /// The tests that it may become, and how many events each finds.
+    fn proposals(&self, groups: &Groups) -> Vec<(String, u64)> {
+        if matches!(self.field, Field::Json(JsonField::Network, _)) {
+            return self.lists(groups);
+        }
+        let rows = groups.rows.iter();
+        let tests = rows.map(|group| Some((test(&self.field, &group.value)?, group.events)));
+        tests.flatten().collect()
+    }
+
+    /// A group is of addresses that are on the same lists; people think of one list.
+    fn lists(&self, groups: &Groups) -> Vec<(String, u64)> {
+        let mut counts = BTreeMap::<String, u64>::new();
+        for group in &groups.rows {
+            let names: Vec<String> = serde_json::from_str(&group.value).unwrap_or_default();
+            for name in names
+                .into_iter()
+                .filter(|name| name.starts_with(&self.start))
+            {
+                *counts.entry(name).or_default() += group.events;
+            }
+        }
+        let test = |(name, events)| {
+            let field = self.field.clone();
+            let check = Check::Equals(vec![name]);
+            (Test { field, check }.to_string(), events)
+        };
+        let mut tests: Vec<_> = counts.into_iter().map(test).collect();
+        tests.sort_by_key(|(_, events)| std::cmp::Reverse(*events));
+        tests
+    }
+}
+
+async fn values(app: &App, started: Started) -> Result<Json<Value>, Problem> {
     let store = Arc::clone(&app.store);
-    let by = query.by.clone();
-    let groups: Groups = scanning(move |monitor| store.groups(&query, monitor)).await?;
-    let proposed = groups.rows.iter().filter_map(|group| {
-        let test = test(&by, &group.value)?;
-        Some(json!({"test": test, "events": group.events}))
-    });
-    Ok(Json(proposed.collect()))
+    let query = started.query();
+    let groups = scanning(move |monitor| store.groups(&query, monitor)).await?;
+    let proposals = started.proposals(&groups).into_iter();
+    let proposals = proposals.map(|(test, events)| json!({"test": test, "events": events}));
+    Ok(Json(proposals.collect()))
 }

@@ -111,7 +111,12 @@ pub(crate) fn text(value: &Value) -> String {
 /// The test for this value; `None` if there is none, or none that is short enough to be in a link.
 pub(crate) fn test(field: &Field, value: &str) -> Option<String> {
     let test = match field {
-        Field::Json(json, path) if path.is_empty() => members(*json, value)?,
+        Field::Json(json, path) if path.is_empty() => match serde_json::from_str(value).ok()? {
+            Value::Object(object) => members(*json, &object)?,
+            // No test finds a list by the start of its JSON.
+            Value::Array(_) if value.len() <= MAX_VALUE => is(field, value),
+            _ => return None,
+        },
         field => is(field, value),
     };
     Some(test).filter(|test| test.len() <= MAX_TEST)
@@ -127,9 +132,8 @@ fn is(field: &Field, value: &str) -> String {
     Test { field, check }.to_string()
 }
 
-/// The test for an object: filters compare its members, not all of it.
-fn members(field: JsonField, json: &str) -> Option<String> {
-    let object: Map<String, Value> = serde_json::from_str(json).ok()?;
+/// The test for an object: filters compare its members, not all of it, as they do with lists.
+fn members(field: JsonField, object: &Map<String, Value>) -> Option<String> {
     let member = |(name, value)| {
         let field = Field::Json(field, vec![String::clone(name)]);
         is(&field, &text(value))

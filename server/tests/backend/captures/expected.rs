@@ -154,7 +154,7 @@ impl Request {
                 "traits": null,
                 "headers": [["x-forwarded-for", "198.51.100.7"], ["user-agent", "UA/1.0 test"], ["host", host]],
                 "status": 200, "agent": "nodejs/1.64.2", "hostname": "web-1", "environment": null,
-                "aggregated": false,
+                "aggregated": false, "country": null, "asn": null, "network": [],
             }),
             Profile(rid, time) => json!({
                 "time": time, "app": "shop", "name": "profile.viewed", "ip": "8.8.8.8",
@@ -163,7 +163,7 @@ impl Request {
                 "params": {"query": {}}, "body": null, "properties": {}, "traits": {"plan": "gold"},
                 "headers": [["x-forwarded-for", "8.8.8.8"], ["user-agent", "curl/7.88.1"], ["host", host]],
                 "status": 200, "agent": "nodejs/1.64.2", "hostname": "web-1", "environment": null,
-                "aggregated": false,
+                "aggregated": false, "country": null, "asn": null, "network": [],
             }),
             // The agent itself has blanked the path before the `?`, and left the properties.
             Payment(rid) => json!({
@@ -176,7 +176,7 @@ impl Request {
                 "headers": [["user-agent", "curl/7.88.1"], ["content-type", "application/json"],
                     ["content-length", "57"], ["host", host]],
                 "status": 200, "agent": "nodejs/1.64.2", "hostname": "web-1", "environment": null,
-                "aggregated": false,
+                "aggregated": false, "country": null, "asn": null, "network": [],
             }),
             Many(rid, time) => json!({
                 "time": time, "app": "shop", "name": "many.props", "ip": "127.0.0.1", "user": null, "method": "GET",
@@ -186,7 +186,7 @@ impl Request {
                     "k08": 8, "k09": 9, "k10": 10, "k11": 11, "k12": 12, "k13": 13, "k14": 14, "k15": 15},
                 "traits": null, "headers": [["user-agent", "curl/7.88.1"], ["host", host]],
                 "status": 200, "agent": "nodejs/1.64.2", "hostname": "web-1", "environment": null,
-                "aggregated": false,
+                "aggregated": false, "country": null, "asn": null, "network": [],
             }),
             Blocked(rid, time) => json!({
                 "time": time, "app": "shop", "name": "sq.action.block_ip", "ip": "203.0.113.77", "user": null,
@@ -197,7 +197,7 @@ impl Request {
                 "traits": null,
                 "headers": [["x-forwarded-for", "203.0.113.77"], ["user-agent", "curl/7.88.1"], ["host", host]],
                 "status": 500, "agent": "nodejs/1.64.2", "hostname": "web-1", "environment": null,
-                "aggregated": false,
+                "aggregated": false, "country": null, "asn": null, "network": [],
             }),
         }
     }

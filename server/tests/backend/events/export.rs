@@ -58,12 +58,12 @@ async fn csv_has_a_row_for_each_event_and_no_formula() {
         rows,
         [
             "id,time,received,app,name,ip,user,method,path,route,host,scheme,user_agent,referer,request_id,status,\
-             params,body,properties,traits,headers,agent,hostname,environment,aggregated",
+             params,body,properties,traits,headers,agent,hostname,environment,aggregated,country,asn,network",
             "00000000-0000-0000-0000-000000000002,2026-11-23T10:00:02.000000Z,2026-11-23T10:00:02.000000Z,shop,\
-             plain,,,,,,,,,,,,,,,,,,,,false",
+             plain,,,,,,,,,,,,,,,,,,,,false,,,",
             "00000000-0000-0000-0000-000000000001,2026-11-23T10:00:01.000000Z,2026-11-23T10:00:01.000000Z,shop,\
              '=cmd|' /C calc'!A0,192.0.2.1,,,\"/a,\"\"b\"\"\",,,,\"'@SUM(1)\n\",,,404,,,\"{\"\"k\"\":\"\"=v\"\"}\",\
-             ,,,,,false",
+             ,,,,,false,,,",
             "",
         ]
     );

@@ -48,7 +48,7 @@ async fn stocked(events: Vec<StoredEvent>) -> (Running, tempfile::TempDir) {
 }
 
 /// A value as it stands in a URL.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 

@@ -9,7 +9,7 @@ use crate::client::{Client, Running, record, uuid};
 use crate::process::{Process, command};
 
 /// The series of `/metrics`, each line checked for its form.
-async fn metrics(client: &Client) -> HashMap<String, f64> {
+pub(crate) async fn metrics(client: &Client) -> HashMap<String, f64> {
     let answer = client.api("/metrics").send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(

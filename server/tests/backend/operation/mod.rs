@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::health::metrics;
 use super::process::command;
 
 /// Runs the program to its end.

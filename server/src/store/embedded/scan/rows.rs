@@ -201,6 +201,10 @@ impl EventFields for RowFields<'_> {
         self.dimension(Dimension::Status)?.parse().ok()
     }
 
+    fn asn(&self) -> Option<u32> {
+        self.dimension(Dimension::Asn)?.parse().ok()
+    }
+
     fn text(&self, dimension: Dimension) -> Option<Cow<'_, str>> {
         self.dimension(dimension).map(Cow::Borrowed)
     }

@@ -49,11 +49,12 @@ impl GroupReader<'_> {
         rows: &[u32],
     ) -> Result<Texts, SegmentError> {
         match (dimension, text_column(dimension)) {
-            (_, Some(column)) => self.text_column(column.place(), rows),
+            (_, Some(column)) => self.texts(self.segment.place(column), rows),
             (Dimension::Aggregated, None) => {
                 let aggregated = self.numbers::<BoolType>(Column::Aggregated, rows)?;
                 Ok(Texts::of_numbers(aggregated))
             }
+            (Dimension::Asn, None) => Ok(Texts::of_numbers(self.asns(rows)?)),
             (_, None) => {
                 let statuses = self.numbers::<Int32Type>(Column::Status, rows)?;
                 Ok(Texts::of_numbers(statuses))
@@ -70,7 +71,7 @@ impl GroupReader<'_> {
         rows: &[u32],
     ) -> Result<(Texts, &'p [String]), SegmentError> {
         let (place, rest) = self.json_column(field, path);
-        Ok((self.text_column(place, rows)?, rest))
+        Ok((self.texts(place, rows)?, rest))
     }
 
     /// Says whether certainly no row has a value that `matches` takes.
@@ -80,32 +81,50 @@ impl GroupReader<'_> {
         matches: &dyn Fn(&[u8]) -> bool,
     ) -> Result<bool, SegmentError> {
         let place = match field {
-            Field::Dimension(dimension) => text_column(*dimension).map(Column::place),
-            Field::Json(field, path) => {
-                let (place, rest) = self.json_column(*field, path);
-                rest.is_empty().then_some(place)
-            }
+            Field::Dimension(dimension) => match text_column(*dimension) {
+                Some(column) => self.segment.place(column),
+                None => return Ok(false),
+            },
+            Field::Json(field, path) => match self.json_column(*field, path) {
+                (place, []) => place,
+                _ => return Ok(false),
+            },
         };
+        place.map_or(Ok(true), |place| self.column_lacks(place, matches))
+    }
+
+    /// The values of a text column in the rows, none of which has one where there is no such column.
+    fn texts(&self, place: Option<usize>, rows: &[u32]) -> Result<Texts, SegmentError> {
         match place {
-            Some(place) => self.column_lacks(place, matches),
-            None => Ok(false),
+            Some(place) => self.text_column(place, rows),
+            None => Ok(Texts::absent(rows.len())),
         }
     }
 
-    fn json_column<'p>(&self, field: JsonField, path: &'p [String]) -> (usize, &'p [String]) {
+    fn asns(&self, rows: &[u32]) -> Result<impl Iterator<Item = Option<u32>>, SegmentError> {
+        let numbers = self.numbers::<Int32Type>(Column::Asn, rows)?.into_iter();
+        Ok(numbers.map(|number| number.map(i32::cast_unsigned)))
+    }
+
+    fn json_column<'p>(
+        &self,
+        field: JsonField,
+        path: &'p [String],
+    ) -> (Option<usize>, &'p [String]) {
         let member = path.split_first().and_then(|(member, rest)| {
             let place = self.segment.shred(field, member)?;
-            Some((place, rest))
+            Some((Some(place), rest))
         });
         let column = match field {
             JsonField::User => Column::User,
+            JsonField::Network => Column::Network,
             JsonField::Params => Column::Params,
             JsonField::Body => Column::Body,
             JsonField::Properties => Column::Properties,
             JsonField::Traits => Column::Traits,
             JsonField::Headers => Column::Headers,
         };
-        member.unwrap_or((column.place(), path))
+        member.unwrap_or((self.segment.place(column), path))
     }
 
     /// The events of the rows, which ascend.
@@ -160,8 +179,13 @@ impl GroupReader<'_> {
                     event.aggregated = aggregated.unwrap_or_default();
                 }
             }
+            Column::Asn => {
+                for (event, asn) in events.iter_mut().zip(self.asns(rows)?) {
+                    event.asn = asn;
+                }
+            }
             _ => {
-                let texts = self.text_column(column.place(), rows)?;
+                let texts = self.texts(self.segment.place(column), rows)?;
                 for (event, code) in events.iter_mut().zip(&texts.codes) {
                     if let Some(value) = texts.values.get(*code) {
                         set_text(event, column, value)?;
@@ -179,6 +203,7 @@ fn text_column(dimension: Dimension) -> Option<Column> {
         Dimension::App => Some(Column::App),
         Dimension::Name => Some(Column::Name),
         Dimension::Ip => Some(Column::Ip),
+        Dimension::Country => Some(Column::Country),
         Dimension::Method => Some(Column::Method),
         Dimension::Path => Some(Column::Path),
         Dimension::Route => Some(Column::Route),
@@ -190,7 +215,7 @@ fn text_column(dimension: Dimension) -> Option<Column> {
         Dimension::Agent => Some(Column::Agent),
         Dimension::Hostname => Some(Column::Hostname),
         Dimension::Environment => Some(Column::Environment),
-        Dimension::Status | Dimension::Aggregated => None,
+        Dimension::Asn | Dimension::Status | Dimension::Aggregated => None,
     }
 }
 
@@ -221,7 +246,14 @@ fn set_text(event: &mut StoredEvent, column: Column, value: &[u8]) -> Result<(),
         Column::Agent => event.agent = Some(text()?),
         Column::Hostname => event.hostname = Some(text()?),
         Column::Environment => event.environment = Some(text()?),
-        Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {}
+        Column::Country => event.country = Some(text()?),
+        Column::Network => event.network = json(column, value)?,
+        Column::Id
+        | Column::Time
+        | Column::Received
+        | Column::Status
+        | Column::Aggregated
+        | Column::Asn => {}
     }
     Ok(())
 }

@@ -58,13 +58,13 @@ impl GroupReader<'_> {
         column: Column,
         rows: &[u32],
     ) -> Result<Vec<Option<T::T>>, SegmentError> {
-        let chunk = self.chunk(column.place())?;
+        let Some(place) = self.segment.place(column) else {
+            return Ok(vec![None; rows.len()]);
+        };
+        let chunk = self.chunk(place)?;
         let pages = chunk.reader(chunk.is_dense(rows))?;
         let metadata = &self.segment.metadata;
-        let descr = metadata
-            .file_metadata()
-            .schema_descr()
-            .column(column.place());
+        let descr = metadata.file_metadata().schema_descr().column(place);
         let optional = descr.max_def_level() > 0;
         let mut reader = get_typed_column_reader::<T>(get_column_reader(descr, Box::new(pages)));
         let mut out = Vec::with_capacity(rows.len());

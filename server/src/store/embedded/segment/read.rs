@@ -19,7 +19,7 @@ use super::error::SegmentError;
 use super::group::GroupReader;
 use super::schema::{
     Column, KEY_IPS, KEY_MAX_RECEIVED, KEY_MAX_TIME, KEY_MIN_TIME, KEY_USERS, KEY_VERSION, SCHEMA,
-    SCHEMA_VERSION, Shred,
+    Shred, VERSIONS,
 };
 use crate::store::embedded::disk;
 use crate::store::embedded::files::{Numbers, SegmentName};
@@ -42,6 +42,8 @@ pub(in crate::store::embedded) struct Segment {
     name: SegmentName,
     bytes: u64,
     pub(super) metadata: ParquetMetaData,
+    /// How many of [`Column::ALL`] it has: the first ones.
+    columns: usize,
     /// The members of JSON that have columns, and their places.
     shreds: Vec<(Shred, usize)>,
     /// The indexes of actors, if there are any.
@@ -76,11 +78,11 @@ impl Segment {
             let pairs = metadata.file_metadata().key_value_metadata()?;
             pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
         };
-        match text(KEY_VERSION) {
-            Some(SCHEMA_VERSION) => {}
-            Some(other) => return Err(SegmentError::Version(other.to_owned())),
-            None => return Err(damaged("the footer names no schema version")),
-        }
+        let version = text(KEY_VERSION);
+        let version = version.ok_or_else(|| damaged("the footer names no schema version"))?;
+        let known = VERSIONS.iter().find(|(known, _)| *known == version);
+        let unknown = || SegmentError::Version(version.to_owned());
+        let (_, columns) = *known.ok_or_else(unknown)?;
         let number_at = |key: &str| {
             text(key)
                 .and_then(|text| text.parse::<i64>().ok())
@@ -97,7 +99,7 @@ impl Segment {
             index.map(|index| index.ok_or_else(wrong)).transpose()
         };
         let (ips, users) = (index_at(KEY_IPS)?, index_at(KEY_USERS)?);
-        let shreds = shreds(metadata.file_metadata().schema_descr())
+        let shreds = shreds(metadata.file_metadata().schema_descr(), columns)
             .ok_or_else(|| damaged("the columns are not those of the schema"))?;
         let mut first = 0_u32;
         let groups = metadata
@@ -130,6 +132,7 @@ impl Segment {
             name,
             bytes,
             metadata,
+            columns,
             shreds,
             ips,
             users,
@@ -244,6 +247,11 @@ impl Segment {
         own.iter().map(|row| row - group.first).collect()
     }
 
+    /// The place of a column; `None` if it is of an earlier version, without that column.
+    pub(super) fn place(&self, column: Column) -> Option<usize> {
+        Some(column.place()).filter(|place| *place < self.columns)
+    }
+
     /// The place of the column of a member of JSON.
     pub(super) fn shred(&self, field: JsonField, member: &str) -> Option<usize> {
         let found = self
@@ -272,9 +280,9 @@ impl Segment {
     }
 }
 
-/// The columns behind those that every segment has; `None` if a column is none of ours.
-fn shreds(schema: &SchemaDescriptor) -> Option<Vec<(Shred, usize)>> {
-    let own = SCHEMA.get_fields();
+/// The columns behind the `own` ones of the segment's version; `None` if a column is none of ours.
+fn shreds(schema: &SchemaDescriptor, own: usize) -> Option<Vec<(Shred, usize)>> {
+    let own = SCHEMA.get_fields().get(..own)?;
     let columns = schema.columns();
     let as_written = columns.len() >= own.len()
         && columns.iter().zip(own).all(|(column, field)| {

@@ -66,8 +66,13 @@ fn field(column: Column) -> Option<Field> {
         Column::Agent => Field::Agent,
         Column::Hostname => Field::Hostname,
         Column::Environment => Field::Environment,
-        Column::Id | Column::Time | Column::Received | Column::Status | Column::Aggregated => {
-            return None;
-        }
+        Column::Country => Field::Country,
+        Column::Network => Field::Network,
+        Column::Id
+        | Column::Time
+        | Column::Received
+        | Column::Status
+        | Column::Aggregated
+        | Column::Asn => return None,
     })
 }

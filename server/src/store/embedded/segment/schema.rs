@@ -10,7 +10,10 @@ use parquet::schema::types::{Type, TypePtr};
 use crate::store::filter::JsonField;
 
 /// The version of the columns and their meaning, stored in the file under [`KEY_VERSION`].
-pub(super) const SCHEMA_VERSION: &str = "2";
+pub(super) const SCHEMA_VERSION: &str = "3";
+
+/// The versions that are read, each with how many of [`Column::ALL`] its segments have: the first ones.
+pub(super) const VERSIONS: [(&str, usize); 2] = [("2", 25), (SCHEMA_VERSION, Column::ALL.len())];
 
 /// The file's metadata: its schema version.
 pub(super) const KEY_VERSION: &str = "sqreen.schema_version";
@@ -52,9 +55,12 @@ const MESSAGE: &str = "message event {
     optional binary hostname (STRING);
     optional binary environment (STRING);
     required boolean aggregated;
+    optional binary country (STRING);
+    optional int32 asn (INTEGER(32,false));
+    optional binary network (STRING);
 }";
 
-/// The columns that every segment has, as Parquet has them.
+/// The columns that every segment of the present version has, as Parquet has them.
 pub(super) static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
     parse_message_type(MESSAGE)
         .expect("the message is a constant, and tested")
@@ -97,7 +103,7 @@ pub(super) fn schema(shreds: &[Shred]) -> Result<TypePtr, ParquetError> {
     Ok(schema.build()?.into())
 }
 
-/// The columns that every segment has, in the order of the file.
+/// The columns that every segment of the present version has, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Id,
@@ -125,10 +131,13 @@ pub(super) enum Column {
     Hostname,
     Environment,
     Aggregated,
+    Country,
+    Asn,
+    Network,
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 28] = [
         Self::Id,
         Self::Time,
         Self::Received,
@@ -154,6 +163,9 @@ impl Column {
         Self::Hostname,
         Self::Environment,
         Self::Aggregated,
+        Self::Country,
+        Self::Asn,
+        Self::Network,
     ];
 
     /// The column's place in the file.

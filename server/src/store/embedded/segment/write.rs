@@ -273,6 +273,11 @@ fn write_column(
                 rows.iter().map(|row| row.row.status.map(i32::from)),
             )?;
         }
+        Column::Asn => {
+            // Parquet keeps numbers without a sign in those with one.
+            let numbers = rows.iter().map(|row| row.row.asn().map(u32::cast_signed));
+            write_optional::<Int32Type>(&mut writer, numbers)?;
+        }
         _ => write_optional::<ByteArrayType>(&mut writer, rows.iter().map(|row| row.text(column)))?,
     }
     writer.close()

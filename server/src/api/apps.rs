@@ -1,0 +1,151 @@
+//! `GET /api/v1/apps`, and `GET /api/v1/outcomes`: what the server knows of the applications and what became of their events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sqreen::protocol::Timestamp;
+
+use super::READ;
+use super::openapi::{Described, Operation, Tag, Time};
+use super::problem::Problem;
+use super::tokens::TokenView;
+use crate::apps::{Application, Overview, OverviewError, overview};
+use crate::ingest::{IgnoredRow, LimitedRow};
+use crate::ledger::LedgerRow;
+use crate::routes::get;
+use crate::server::{App, blocking};
+use crate::sessions::Agent;
+
+pub(super) fn routes() -> Vec<Described> {
+    vec![
+        get("/api/v1/apps", READ, list).described(
+            Operation::new(
+                Tag::Server,
+                "listApps",
+                "The applications, the agents that are connected, and the tokens without their texts",
+            )
+            .answer::<Apps>(200, "What is known now"),
+        ),
+        get("/api/v1/outcomes", READ, outcomes).described(
+            Operation::new(
+                Tag::Server,
+                "getOutcomes",
+                "What became of every event, by application and host",
+            )
+            .answer::<OutcomesView>(200, "The counts"),
+        ),
+    ]
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Apps {
+    apps: Vec<AppView>,
+    /// The agents that are connected, the last heard first.
+    agents: Vec<AgentView>,
+    /// The newest first, revoked ones too.
+    tokens: Vec<TokenView>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "App")]
+struct AppView {
+    name: String,
+    /// How many agents are connected.
+    agents: u64,
+    /// How many seconds ago the last of them was heard; `null` if there is none.
+    heard_s_ago: Option<u64>,
+    /// The events of the last 24 hours.
+    events_24h: u64,
+    /// When the newest of them happened.
+    #[schemars(with = "Option<Time>")]
+    last_event_at: Option<Timestamp>,
+}
+
+/// An agent that is connected.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Agent")]
+struct AgentView {
+    app: String,
+    host: Option<String>,
+    /// `type/version`.
+    version: Option<String>,
+    environment: Option<String>,
+    /// The id of its process.
+    process: Option<u64>,
+    heard_s_ago: u64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Outcomes")]
+struct OutcomesView {
+    outcomes: Vec<LedgerRow>,
+    /// What agents sent that is not kept.
+    ignored: Vec<IgnoredRow>,
+    /// What the limit of the rate did.
+    limited: Vec<LimitedRow>,
+}
+
+impl AppView {
+    fn new(name: String, app: &Application) -> Self {
+        let events = app.events.as_ref();
+        Self {
+            name,
+            agents: app.agents,
+            heard_s_ago: app.silence.as_ref().map(Duration::as_secs),
+            events_24h: events.map_or(0, |events| events.events),
+            last_event_at: events.map(|events| Timestamp::from_micros(events.last)),
+        }
+    }
+}
+
+impl AgentView {
+    fn new(agent: &Agent, silence: Duration) -> Self {
+        Self {
+            app: agent.app.clone(),
+            host: agent.hostname.clone(),
+            version: agent.label.clone(),
+            environment: agent.environment.clone(),
+            process: agent.process,
+            heard_s_ago: silence.as_secs(),
+        }
+    }
+}
+
+impl From<OverviewError> for Problem {
+    fn from(error: OverviewError) -> Self {
+        match error {
+            OverviewError::State(error) => error.into(),
+            OverviewError::Store(error) => error.into(),
+        }
+    }
+}
+
+async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
+    let shared = Arc::clone(&app);
+    let Overview {
+        apps,
+        agents,
+        tokens,
+    } = blocking(move || overview(&shared)).await??;
+    let apps = apps.into_iter().map(|(name, app)| AppView::new(name, &app));
+    let agents = agents
+        .iter()
+        .map(|(agent, silence)| AgentView::new(agent, *silence));
+    Ok(Json(Apps {
+        apps: apps.collect(),
+        agents: agents.collect(),
+        tokens: tokens.into_iter().map(TokenView::from).collect(),
+    }))
+}
+
+async fn outcomes(State(app): State<App>) -> Json<OutcomesView> {
+    Json(OutcomesView {
+        outcomes: app.ledger.rows(),
+        ignored: app.intake.ignored.rows(),
+        limited: app.intake.rates.rows(),
+    })
+}

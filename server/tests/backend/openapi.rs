@@ -1,0 +1,221 @@
+//! The description of the API, and the operations that no other test calls.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sqreen_server::Server;
+
+use super::client::{API, Client, Running};
+
+#[tokio::test]
+async fn the_description_tells_every_route_of_the_api_and_no_other() {
+    let running = Running::start().await;
+    let answer = running.client.get("/api/v1/openapi.json").send().await;
+    let document: Value = answer.unwrap().json().await.unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    let described = paths.iter().flat_map(|(path, operations)| {
+        let methods = operations.as_object().unwrap().keys();
+        let methods = methods.filter(|key| *key != "parameters");
+        methods.map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    let described: Vec<_> = described.collect();
+    let routes = Server::routes().into_iter();
+    let api = routes.filter(|route| route.path.starts_with("/api/"));
+    let served: BTreeSet<_> = api
+        .map(|route| (route.method.to_owned(), route.path.to_owned()))
+        .collect();
+    assert_eq!(described.len(), served.len());
+    assert_eq!(described.into_iter().collect::<BTreeSet<_>>(), served);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_live_stream_answers_as_described() {
+    let running = Running::start().await;
+    let live = |query: &str| running.client.get(&format!("/api/v1/events/live{query}"));
+    let open = live("?filter=name:a")
+        .bearer_auth(API)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(open.status(), 200);
+    assert_eq!(open.headers()["content-type"], "text/event-stream");
+    drop(open);
+    let wrong = live("?filter=colour:red").bearer_auth(API).send().await;
+    let wrong = wrong.unwrap();
+    assert_eq!(wrong.status(), 400);
+    assert_eq!(wrong.headers()["content-type"], "application/problem+json");
+    let wrong: Value = wrong.json().await.unwrap();
+    assert_eq!(wrong["field"], "filter");
+    let unknown = live("?since=1").bearer_auth(API).send().await.unwrap();
+    assert_eq!(unknown.status(), 400);
+    assert_eq!(live("").send().await.unwrap().status(), 401);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_and_ends_when_it_is_revoked() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let (status, made) = create(client, &json!({"kind": "app", "app": "shop"})).await;
+    assert_eq!(status, 201, "{made}");
+    let (token, id) = (
+        made["token"].as_str().unwrap(),
+        made["id"].as_str().unwrap(),
+    );
+    assert_eq!(client.login_with(token, "").await, 200);
+    let (status, tokens) = client.call("GET", "/api/v1/tokens", &Value::Null).await;
+    assert_eq!(status, 200);
+    assert!(!tokens.to_string().contains(token));
+    let listed = &tokens["tokens"][0];
+    assert_eq!(
+        (&listed["id"], &listed["app"]),
+        (&json!(id), &json!("shop"))
+    );
+    assert_eq!(listed["revoked_at"], Value::Null);
+
+    let path = format!("/api/v1/tokens/{id}");
+    let (status, revoked) = client.call("DELETE", &path, &Value::Null).await;
+    assert_eq!(status, 200);
+    assert!(revoked["revoked_at"].is_string(), "{revoked}");
+    assert_eq!(client.login_with(token, "").await, 401);
+    let again = client.call("DELETE", &path, &Value::Null).await;
+    assert_eq!(again, (200, revoked));
+    let unknown = client.call("DELETE", "/api/v1/tokens/0000000000000000", &Value::Null);
+    assert_eq!(unknown.await.0, 404);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_of_the_api_has_a_role_and_may_not_make_others_unless_an_admins() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let wrong = [
+        (json!({}), "kind"),
+        (json!({"kind": "user"}), "kind"),
+        (json!({"kind": "app"}), "app"),
+        (json!({"kind": "org", "app": "shop"}), "app"),
+        (json!({"kind": "api"}), "role"),
+        (json!({"kind": "api", "role": "root"}), "role"),
+        (json!({"kind": "org", "role": "viewer"}), "role"),
+        (json!({"kind": "org", "comment": 1}), "comment"),
+        (json!({"kind": "org", "colour": "red"}), "colour"),
+    ];
+    for (body, field) in wrong {
+        let (status, problem) = create(client, &body).await;
+        assert_eq!((status, &problem["field"]), (400, &json!(field)), "{body}");
+    }
+    for (role, of_tokens, of_views) in [
+        ("viewer", 403, 403),
+        ("operator", 403, 201),
+        ("admin", 201, 409),
+    ] {
+        let (status, made) = create(client, &json!({"kind": "api", "role": role})).await;
+        assert_eq!(status, 201, "{made}");
+        let token = made["token"].as_str().unwrap();
+        let post = |path: &str, body: Value| client.post(path).bearer_auth(token).json(&body);
+        let tokens = post("/api/v1/tokens", json!({"kind": "org"})).send().await;
+        assert_eq!(tokens.unwrap().status(), of_tokens, "{role}");
+        let views = post("/api/v1/views", json!({"name": "all", "place": "/"}))
+            .send()
+            .await;
+        assert_eq!(views.unwrap().status(), of_views, "{role}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn views_are_saved_listed_and_removed() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let save = |body: Value| async move { client.call("POST", "/api/v1/views", &body).await };
+    let place = "/?filter=name:users.login&last=24h";
+    let (status, view) = save(json!({"name": "logins", "place": place})).await;
+    assert_eq!((status, &view["place"]), (201, &json!(place)), "{view}");
+    let taken = save(json!({"name": "logins", "place": "/"})).await;
+    assert_eq!(taken.0, 409, "{}", taken.1);
+    for (body, field) in [
+        (json!({"name": "", "place": "/"}), "name"),
+        (json!({"name": "a"}), "place"),
+        (
+            json!({"name": "a", "place": "https://elsewhere.example/"}),
+            "place",
+        ),
+    ] {
+        let (status, problem) = save(body.clone()).await;
+        assert_eq!((status, &problem["field"]), (400, &json!(field)), "{body}");
+    }
+    let listed = client.call("GET", "/api/v1/views", &Value::Null).await;
+    assert_eq!(listed, (200, json!({"views": [view]})));
+    let path = format!("/api/v1/views/{}", view["id"].as_str().unwrap());
+    let removed = client.call("DELETE", &path, &Value::Null).await;
+    assert_eq!(removed, (200, view));
+    assert_eq!(client.call("DELETE", &path, &Value::Null).await.0, 404);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn applications_tell_the_agents_that_are_connected() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let (_, none) = client.call("GET", "/api/v1/apps", &Value::Null).await;
+    assert_eq!(none["apps"], json!([]));
+    client.login("shop").await;
+    let (status, apps) = client.call("GET", "/api/v1/apps", &Value::Null).await;
+    assert_eq!(status, 200);
+    let app = &apps["apps"][0];
+    assert_eq!((&app["name"], &app["agents"]), (&json!("shop"), &json!(1)));
+    assert_eq!(apps["agents"][0]["app"], "shop", "{apps}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn mistakes_are_problems_that_say_what_is_wrong() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let actions = || client.post("/api/v1/actions").bearer_auth(API);
+    let long = "x".repeat((2 << 20) + 1);
+    let cases = [
+        (client.get("/api/v1/events"), 401, Value::Null),
+        (client.api("/api/v1/nothing"), 404, Value::Null),
+        (client.api("/api/v1/tokens/odd"), 405, Value::Null),
+        (client.api("/api/v1/runs/odd"), 404, Value::Null),
+        (
+            client.api("/api/v1/runs?outcome=odd"),
+            400,
+            json!("outcome"),
+        ),
+        (client.api("/api/v1/events?limit=0"), 400, json!("limit")),
+        (
+            client.api("/api/v1/events?colour=red"),
+            400,
+            json!("colour"),
+        ),
+        (actions().body("{"), 400, json!("body")),
+        (actions().body("[]"), 400, json!("body")),
+        (actions().body(long), 413, json!("body")),
+    ];
+    for (request, status, field) in cases {
+        let answer = request.send().await.unwrap();
+        let path = answer.url().path().to_owned();
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(
+            answer.headers()["content-type"],
+            "application/problem+json",
+            "{path}"
+        );
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(
+            (&problem["status"], &problem["field"]),
+            (&json!(status), &field),
+            "{path}"
+        );
+        assert!(problem["title"].is_string(), "{problem}");
+    }
+    running.stop().await;
+}
+
+async fn create(client: &Client, body: &Value) -> (u16, Value) {
+    client.call("POST", "/api/v1/tokens", body).await
+}
