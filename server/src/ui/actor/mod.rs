@@ -40,6 +40,7 @@ pub(super) async fn show(
     let asked = asked(&actor, &place);
     let steering = explorer::steering(&place, &[("app", "App")], asked.as_ref().err());
     let (title, lead) = (actor.to_string(), lead(&app, &actor, &place, &reader));
+    let above = lead.0.len();
     let work = |scans| async move {
         let reading = explorer::read(&app, asked, &scans).await;
         let past = match &reading {
@@ -48,16 +49,20 @@ pub(super) async fn show(
         };
         let views = explorer::views(&app).await;
         let runs = playbooks::of_actor(&app, &actor).await;
+        let about = html! {
+            @if let Some(past) = past { (past.markup(&place)) }
+            (runs)
+            (steering)
+        };
         let listing = Listing {
             reader: &reader,
             place: &place,
             views: &views,
+            besides: above + about.0.len(),
         };
         let empty = html! { p { "No event of this actor matches." } };
         let content = html! {
-            @if let Some(past) = past { (past.markup(&place)) }
-            (runs)
-            (steering)
+            (about)
             (explorer::markup(&app, &listing, &reading, &empty))
         };
         (explorer::status(&reading), content)
