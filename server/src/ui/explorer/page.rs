@@ -86,8 +86,7 @@ fn events(
 fn tools(listing: &Listing<'_>, asked: &Asked, found: &Found) -> Markup {
     let place = listing.place;
     let shown = found.page.events.len() as u64;
-    let followed =
-        place.own().is_empty() && place.value("cursor").is_empty() && place.value("to").is_empty();
+    let followed = place.value("cursor").is_empty() && place.value("to").is_empty();
     html! {
         div.tools {
             h2 { (counted(shown, "event")) @if found.page.next.is_some() { ", newest first" } }
@@ -106,10 +105,8 @@ fn tools(listing: &Listing<'_>, asked: &Asked, found: &Found) -> Markup {
 
 /// Where the events of the page come as they are stored.
 fn live(place: &Place) -> String {
-    super::link(
-        "/live",
-        place.along(&["last", "from", "to", "by", "group", "limit"]),
-    )
+    let path = format!("{}/live", place.path().trim_end_matches('/'));
+    super::link(&path, place.along(&[]))
 }
 
 /// The file of all that the page is about.

@@ -5,6 +5,7 @@ mod export;
 mod live;
 mod pages;
 mod search;
+mod watching;
 
 use std::collections::VecDeque;
 
