@@ -2,6 +2,8 @@
 
 mod counts;
 mod export;
+mod hung_up;
+
 mod live;
 mod pages;
 mod search;
