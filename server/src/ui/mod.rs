@@ -46,6 +46,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/delivery", READ, delivery::show),
         get("/apps", READ, apps::show),
         get("/actor", READ, actor::show),
+        get("/actor/live", READ, actor::live),
         get("/actions", READ, actions::show),
         post("/actions", ACT, actions::create),
         post("/actions/{id}/lift", ACT, actions::lift),

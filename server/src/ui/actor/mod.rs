@@ -21,6 +21,7 @@ use super::explorer::{self, Asked, Listing, Place};
 use super::slow::{self, Scans, Stage};
 use super::{actions, page, playbooks};
 use crate::api::{Params, Problem};
+use crate::auth::Pass;
 use crate::fields::FieldError;
 use crate::server::{App, blocking};
 use crate::store::{Dimension, Field, Filter};
@@ -68,6 +69,22 @@ pub(super) async fn show(
         (explorer::status(&reading), content)
     };
     slow::answer(&title, PATH, &lead, work).await
+}
+
+/// `GET /actor/live`: the stream of the actor's page of these parameters.
+pub(super) async fn live(
+    State(app): State<App>,
+    pass: Pass,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    match Actor::parse(&params) {
+        Ok((actor, rest)) => {
+            let place = Place::new(PATH, actor.params(), &rest);
+            explorer::follow(&app, pass, reader, &place, asked(&actor, &place))
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 /// The actor's events, of one application or of all.

@@ -18,7 +18,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 pub(super) use self::asked::Asked;
-pub(super) use self::feed::{complete, export, live};
+pub(super) use self::feed::{complete, export, follow, live};
 pub(super) use self::form::steering;
 pub(super) use self::page::page as markup;
 pub(super) use self::place::{Place, given, link};
