@@ -136,7 +136,7 @@ fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
             }
         }
     };
-    page::document("People", Some(PATH), &content)
+    page::document("People", Some(page::Here::new(PATH, reader)), &content)
 }
 
 fn list(app: &App, reader: &Reader) -> Markup {

@@ -78,7 +78,7 @@ for (const script of [true, false]) {
       await look("run");
 
       await page.goto(`/actor?ip=${second}`);
-      await page.getByRole("region", { name: "Playbooks that fired" }).getByText("did it").waitFor();
+      await page.getByRole("region", { name: "Playbooks that fired" }).getByText("acted").waitFor();
       await page.goto(`/runs?playbook=${slug}&outcome=enforced`);
       await page.getByRole("region", { name: "Runs" }).last().getByRole("link").first().click();
       await page.getByRole("button", { name: "Undo" }).click();

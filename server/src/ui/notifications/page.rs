@@ -36,7 +36,7 @@ pub(super) struct Shown<'a> {
 
 impl Shown<'_> {
     pub(super) fn markup(&self) -> Markup {
-        let admin = self.reader.caller.role == Role::Admin;
+        let admin = self.reader.may(Role::Admin);
         html! {
             (self.said())
             section aria-labelledby="destinations" {
