@@ -248,7 +248,8 @@ impl EventStore for EmbeddedStore {
     ) -> Result<Searched, StoreError> {
         query.validate()?;
         let mut search = Search::new(query, monitor);
-        let searched = self.scan(|view| scan::search(view, &mut search, sink, &self.shared.recent))?;
+        let searched =
+            self.scan(|view| scan::search(view, &mut search, sink, &self.shared.recent))?;
         if searched.cancelled {
             self.count_cancelled();
         }
