@@ -134,7 +134,7 @@ impl Reader {
 }
 
 /// The route has no caller: its table of access and its handler disagree.
-const NONE: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+pub(super) const NONE: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = StatusCode;

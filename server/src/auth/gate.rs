@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Client, Reader};
+use super::{Client, Pass, Reader};
 use crate::api::{Params, Problem};
 use crate::routes::Needs;
 use crate::server::{App, Shared};
@@ -63,11 +63,12 @@ fn api(app: &Shared, role: Role, mut request: Request) -> Result<Request, Proble
     let client = app.client(request.extensions(), request.headers());
     let token = bearer(request.headers());
     let caller = token.and_then(|token| app.tokens.api(token, client));
-    let caller = caller.ok_or_else(Problem::unauthorized)?;
+    let (caller, revocation) = caller.ok_or_else(Problem::unauthorized)?;
     if caller.role < role {
         return Err(Problem::forbidden(role));
     }
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(Pass::Token(revocation));
     Ok(request)
 }
 
@@ -84,6 +85,7 @@ async fn page(app: &App, role: Role, request: Request) -> Result<Request, Respon
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(reader.caller.clone());
     if reads {
+        parts.extensions.insert(Pass::Session(reader.session));
         parts.extensions.insert(reader);
         return Ok(Request::from_parts(parts, body));
     }

@@ -49,6 +49,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/apps/tokens", MANAGE, tokens::make),
         post("/apps/tokens/{id}/revoke", MANAGE, tokens::revoke),
         get("/actor", READ, actor::show),
+        get("/actor/live", READ, actor::live),
         get("/actions", READ, actions::show),
         post("/actions", ACT, actions::create),
         post("/actions/{id}/lift", ACT, actions::lift),

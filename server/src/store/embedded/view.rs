@@ -9,6 +9,7 @@ use super::files::{Layout, set_aside};
 use super::hot::HotBatch;
 use super::kept::Kept;
 use super::queue::Queue;
+use super::recent::Recent;
 use super::segment::Segment;
 use super::tail::Tail;
 use crate::histogram::Histogram;
@@ -71,6 +72,7 @@ pub(super) struct Counters {
     pub(super) failed_seals: AtomicU64,
     pub(super) stored_events: AtomicU64,
     pub(super) duplicate_events: AtomicU64,
+    pub(super) cancelled_scans: AtomicU64,
     pub(super) expired_segments: AtomicU64,
     pub(super) expired_events: AtomicU64,
     pub(super) compactions: AtomicU64,
@@ -87,6 +89,7 @@ pub(super) struct Shared {
     pub(super) feed: Feed,
     pub(super) tail: Tail,
     kept: Mutex<Kept>,
+    pub(super) recent: Recent,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
     /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
@@ -115,6 +118,7 @@ impl Shared {
             feed: Feed::new(),
             tail,
             kept: Mutex::new(kept),
+            recent: Recent::default(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
             hot_since: AtomicI64::new(i64::MAX),
@@ -199,6 +203,7 @@ impl Shared {
             failed_seals: count(&counters.failed_seals),
             stored_events: count(&counters.stored_events),
             duplicate_events: count(&counters.duplicate_events),
+            cancelled_scans: count(&counters.cancelled_scans),
             expired_segments: count(&counters.expired_segments),
             expired_events: count(&counters.expired_events),
             compactions: count(&counters.compactions),

@@ -22,6 +22,7 @@ use super::page::{Here, refusal};
 use super::slow::{self, Scans, Stage};
 use super::{actions, playbooks};
 use crate::api::{Params, Problem};
+use crate::auth::Pass;
 use crate::fields::FieldError;
 use crate::server::{App, blocking};
 use crate::store::{Dimension, Field, Filter};
@@ -41,6 +42,7 @@ pub(super) async fn show(
     let asked = asked(&actor, &place);
     let steering = explorer::steering(&place, &[("app", "App")], asked.as_ref().err());
     let (title, lead) = (actor.to_string(), lead(&app, &actor, &place, &reader));
+    let above = lead.0.len();
     let owned = reader.clone();
     let work = |scans| async move {
         let reading = explorer::read(&app, asked, &scans).await;
@@ -50,21 +52,41 @@ pub(super) async fn show(
         };
         let views = explorer::views(&app).await;
         let runs = playbooks::of_actor(&app, &actor).await;
+        let about = html! {
+            @if let Some(past) = past { (past.markup(&place)) }
+            (runs)
+            (steering)
+        };
         let listing = Listing {
             reader: &owned,
             place: &place,
             views: &views,
+            besides: above + about.0.len(),
         };
         let empty = html! { p { "No event of this actor matches." } };
         let content = html! {
-            @if let Some(past) = past { (past.markup(&place)) }
-            (runs)
-            (steering)
+            (about)
             (explorer::markup(&app, &listing, &reading, &empty))
         };
         (explorer::status(&reading), content)
     };
     slow::answer(&title, Here::new(PATH, &reader), &lead, work).await
+}
+
+/// `GET /actor/live`: the stream of the actor's page of these parameters.
+pub(super) async fn live(
+    State(app): State<App>,
+    pass: Pass,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    match Actor::parse(&params) {
+        Ok((actor, rest)) => {
+            let place = Place::new(PATH, actor.params(), &rest);
+            explorer::follow(&app, pass, reader, &place, asked(&actor, &place))
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 /// The actor's events, of one application or of all.
