@@ -97,12 +97,20 @@ impl Shown<'_> {
         }
     }
 
+    /// Whether a playbook should be put to this stage after the present one.
+    fn is_next(&self, stage: Stage) -> bool {
+        matches!(
+            (self.current.stage, stage),
+            (Stage::Draft, Stage::Shadow) | (Stage::Shadow, Stage::Enforce)
+        )
+    }
+
     fn button(&self, does: &str, word: &str, stage: Option<Stage>) -> Markup {
         html! {
             form.inline method="post" action={ (path(&self.current.record.slug)) "/" (does) } {
                 (csrf(self.reader))
                 @if let Some(stage) = stage { input type="hidden" name="stage" value=(stage.name()); }
-                button.second[stage != Some(Stage::Enforce)].bad[stage.is_none()] { (word) }
+                button.second[stage.is_none_or(|stage| !self.is_next(stage))].bad[stage.is_none()] { (word) }
             }
         }
     }
