@@ -128,7 +128,7 @@ fn row(session: &SessionRecord, reader: &Reader) -> Markup {
         tr {
             td data-label="Last used" { (time(session.used_at)) }
             td data-label="Began" { (time(session.created_at)) }
-            td data-label="From" { (session.ip.as_deref().unwrap_or("unknown")) }
+            td.whole data-label="From" { (session.ip.as_deref().unwrap_or("unknown")) }
             td data-label="Browser" { (session.browser) }
             td {
                 @if session.id == reader.session { span { "this one" } } @else {

@@ -16,6 +16,7 @@ use super::tokens;
 use crate::apps::{Application, Overview, overview};
 use crate::server::{App, blocking};
 use crate::sessions::Agent;
+use crate::state::Role;
 use crate::store::{Dimension, Field};
 
 pub(super) const PATH: &str = "/apps";
@@ -58,10 +59,15 @@ fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
         tokens: of_tokens,
     } = known;
     html! {
+        (tokens::made(said))
         section aria-labelledby="apps" {
             h2 #apps { "Apps" }
             @if apps.is_empty() {
-                p { "No app yet: an agent that logs in with the ingest token brings its app along." }
+                p {
+                    "No app yet: an agent that logs in brings its app along. Give your app "
+                    @if reader.may(Role::Admin) { a href="#make" { "a token" } } @else { "a token" }
+                    " as " code { "SQREEN_TOKEN" } "."
+                }
             } @else {
                 (table("Apps", &["App", "Agents connected", "Last heard", "Events of the last 24 h", "Newest of them"],
                     apps.iter().take(ROWS).map(|(name, app)| row(name, app))))

@@ -42,7 +42,7 @@ fn markup(entries: &[AuditRecord], next: Option<i64>, reader: &Reader) -> Markup
     let content = html! {
         section aria-labelledby="audit" {
             h2 #audit { "Audit log" }
-            p { "Entries are kept for 400 days, and the last 200,000 of them." }
+            p.note { "Entries are kept for 400 days, and the last 200,000 of them." }
             (table("Entries", &["Time", "Who", "What", "Of what", "Detail", "From"], entries.iter().map(row)))
             @if let Some(next) = next {
                 nav { a rel="next" href={ (PATH) "?before=" (next) } { "Older entries" } }
@@ -60,7 +60,7 @@ fn row(entry: &AuditRecord) -> Markup {
             td data-label="What" { (entry.event.replace('_', " ")) }
             td data-label="Of what" { (entry.subject.as_deref().unwrap_or_default()) }
             td data-label="Detail" { (entry.detail.as_deref().unwrap_or_default()) }
-            td data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
+            td.whole data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
         }
     }
 }

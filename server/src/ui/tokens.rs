@@ -116,7 +116,6 @@ pub(super) fn section(tokens: &[TokenRecord], reader: &Reader, said: &Said) -> M
     let (live, revoked): (Vec<_>, Vec<_>) =
         tokens.iter().partition(|token| token.revoked_at.is_none());
     html! {
-        @if let Said::Made(token, record) = said { (made(token, record)) }
         section aria-labelledby="tokens" {
             h2 #tokens { "Tokens" }
             @if let Said::Missing = said { p role="alert" { "There is no token of this id." } }
@@ -142,7 +141,11 @@ pub(super) fn section(tokens: &[TokenRecord], reader: &Reader, said: &Said) -> M
     }
 }
 
-fn made(token: &Secret, record: &TokenRecord) -> Markup {
+/// The token that was made just now.
+pub(super) fn made(said: &Said) -> Markup {
+    let Said::Made(token, record) = said else {
+        return html! {};
+    };
     let setting = match record.kind {
         TokenKind::Api => "Authorization: Bearer ",
         TokenKind::Org | TokenKind::App => "SQREEN_TOKEN=",
@@ -151,7 +154,7 @@ fn made(token: &Secret, record: &TokenRecord) -> Markup {
         section.card aria-labelledby="made" {
             h2 #made { "New token for " (of(record)) }
             p role="status" { "Copy it now. It is not shown again." }
-            pre tabindex="0" { code { (setting) (token.0) } }
+            pre.wraps tabindex="0" { code { (setting) (token.0) } }
         }
     }
 }

@@ -154,7 +154,7 @@ impl Shown<'_> {
                 form.inline method="post" action="/actions/settings" {
                     input type="hidden" name="dry_run" value=(other);
                     (csrf(self.reader))
-                    button { (name) }
+                    button.second { (name) }
                 }
             }
             (self.alert(Name::Settings))

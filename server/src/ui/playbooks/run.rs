@@ -11,6 +11,7 @@ use sqreen::protocol::Timestamp;
 
 use super::super::access::{Reader, Sent, csrf};
 use super::super::actions::table;
+use super::super::actor::Actor;
 use super::super::page::{Here, refusal};
 use super::super::text::{SHOWN, counted, short, start, time};
 use super::super::{actions, event};
@@ -144,6 +145,7 @@ impl Explained {
                 form.inline method="post" action={ "/runs/" (run.id) "/undo" } {
                     (csrf(reader))
                     button { "Undo" }
+                    " " span.note { "It lifts the actions below that are in force." }
                 }
             }
         }
@@ -177,7 +179,7 @@ impl Explained {
                 tr {
                     td data-label="When" { a href=(event::link(event)) { (time(event.time)) } }
                     td data-label="Event" { (short(&event.name)) }
-                    td data-label="Address" { @if let Some(ip) = event.ip { (ip) } }
+                    td data-label="Address" { @if let Some(ip) = event.ip { a href=(Actor::Ip(ip).link()) { (ip) } } }
                     td data-label="Path" { @if let Some(path) = &event.path { (short(path)) } }
                 }
             }

@@ -89,7 +89,9 @@ pub(in super::super) async fn show(
                     label { "Address, range or user as JSON" input name="actor" value=[actor] autocomplete="off" autocapitalize="none"; }
                 button { "Show" }
             }
-            (list(&runs, "No playbook fired like this."))
+            @if runs.is_empty() && params.is_empty() {
+                p { "No playbook has fired yet. One that is in shadow or enforced does: " a href="/playbooks" { "see all playbooks" } "." }
+            } @else { (list(&runs, "No playbook fired like this.")) }
             @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
         }
     };
