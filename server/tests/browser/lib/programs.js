@@ -107,6 +107,13 @@ class Program {
     return text && JSON.parse(text);
   }
 
+  /** What `/metrics` says. */
+  async metrics() {
+    const answer = await fetch(`${this.url}/metrics`, { headers: { authorization: `Bearer ${this.apiToken}` } });
+    assert.equal(answer.status, 200);
+    return answer.text();
+  }
+
   /** Adds someone who signs in with this password. */
   async addPerson(name, role, password) {
     const { id } = await this.api("POST", "people", { name, role });
