@@ -125,6 +125,7 @@ for (const [by, bytes] of [["name", MAX_NAME], ["hostname", 200], ["path", 200],
       const value = page.locator(".groups .v").first();
       const shown = (await value.innerText()).slice(0, bytes);
       await value.click();
+      await page.waitForURL(/filter=/);
       assert.ok((await text(page)).includes(shown), shown);
       assert.deepEqual(await page.evaluate(foreign), []);
     });

@@ -159,7 +159,7 @@ async fn pages_offer_what_their_readers_may_do_and_nothing_else() {
         let offered = offers(&browser, &pages, role).await;
         for (route, needed) in &pages.0 {
             // What script asks for.
-            let unlinked = ["/live", "/complete"];
+            let unlinked = ["/live", "/actor/live", "/complete"];
             if unlinked.contains(&route.path) {
                 continue;
             }
