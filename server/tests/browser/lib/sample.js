@@ -49,6 +49,9 @@ export async function fill(server) {
   await long.beat({ outcomes: { ...outcomes, tracked: 9, accepted: 1, pending: 0, rejected: {}, dropped: { [LONG]: 5 } } });
   await blog.beat({ metrics: [{ name: "request_overtime", observation: { a: 1 } }] });
   const block = (action) => server.api("POST", "actions", { duration_s: 3600, comment: "by hand", ...action });
+  await server.api("POST", "tokens", { kind: "app", app: LONG, comment: LONG });
+  const spare = await server.api("POST", "tokens", { kind: "api", role: "viewer", comment: LONG });
+  await server.api("DELETE", `tokens/${spare.id}`);
   await server.api("POST", "people", { name: LONG.slice(0, 128), role: "operator" });
   await block({ action: "block_ip", ip_cidr: [CAFE] });
   await block({ action: "block_ip", ip_cidr: ["192.0.2.0/24", "2001:db8:1::/48"], comment: LONG, dry_run: true });
