@@ -46,7 +46,7 @@ fn markup(known: &Overview) -> Markup {
         section aria-labelledby="apps" {
             h2 #apps { "Apps" }
             @if apps.is_empty() {
-                p { "No app yet: an agent that logs in with the ingest token brings its app along." }
+                p { "No app yet: an agent that logs in with the ingest token brings its app along. " a href="/" { "See the lines to add to yours" } }
             } @else {
                 (table("Apps", &["App", "Agents connected", "Last heard", "Events of the last 24 h", "Newest of them"],
                     apps.iter().take(ROWS).map(|(name, app)| row(name, app))))

@@ -56,7 +56,7 @@ fn row(entry: &AuditRecord) -> Markup {
             td data-label="What" { (entry.event.replace('_', " ")) }
             td data-label="Of what" { (entry.subject.as_deref().unwrap_or_default()) }
             td data-label="Detail" { (entry.detail.as_deref().unwrap_or_default()) }
-            td data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
+            td.whole data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
         }
     }
 }

@@ -90,15 +90,26 @@ pub(in super::super) async fn show(
                 }
                 button { "Show" }
             }
-            (list(&runs, "No playbook fired like this."))
+            (list(&runs, &none([slug, outcome, actor].iter().all(Option::is_none))))
             @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
         }
     };
     Ok(document("Runs", &content).into_response())
 }
 
+/// What to say where there is no run; `all` if every run was asked for.
+fn none(all: bool) -> Markup {
+    html! {
+        @if all {
+            "No playbook has fired yet. " a href={ (super::PATH) "#templates" } { "Start one from a template" }
+        } @else {
+            "No playbook fired like this. " a href=(PATH) { "Show all runs" }
+        }
+    }
+}
+
 /// The runs as a table, or what is said if there are none.
-pub(super) fn list(runs: &[RunRecord], none: &str) -> Markup {
+pub(super) fn list(runs: &[RunRecord], none: &Markup) -> Markup {
     html! {
         @if runs.is_empty() { p { (none) } } @else {
             (table("Runs", &["When", "Playbook", "Actor", "Outcome", "Responses"], runs.iter().map(row)))
@@ -178,7 +189,7 @@ pub(in super::super) async fn of_actor(app: &App, actor: &Actor) -> Markup {
                     h2 #playbook-runs { "Playbooks that fired" }
                     a href=(link(PATH, [("actor", stored.as_str())])) { "All of these runs" }
                 }
-                (list(&runs, ""))
+                (list(&runs, &html! {}))
             }
         }
     }

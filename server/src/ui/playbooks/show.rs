@@ -45,7 +45,7 @@ impl Shown<'_> {
                     h2 #runs { "Recent runs" }
                     a href=(link("/runs", [("playbook", record.slug.as_str())])) { "All of its runs" }
                 }
-                (runs::list(&self.runs, "It did not fire yet."))
+                (runs::list(&self.runs, &html! { "It did not fire yet." }))
             }
             section aria-labelledby="versions" {
                 h2 #versions { "Versions" }
@@ -76,7 +76,7 @@ impl Shown<'_> {
                     " Set by " (short(&record.staged_by)) ", " (time(record.staged_at)) "."
                 }
                 @if edits {
-                    p {
+                    div.tools {
                         @for stage in Stage::ALL.into_iter().filter(|stage| *stage != now) {
                             (self.button("stage", &format!("Put to {}", stage.name()), Some(stage))) " "
                         }
