@@ -46,6 +46,8 @@ fn events(capture: &str) -> Vec<String> {
             }
             "/sqreen/v0/batch" => {
                 let batch = serde_json::from_value::<BatchRequest>(request.clone()).unwrap();
+                let read = BatchRequest::from_json(request.to_string().as_bytes());
+                assert_eq!(read.unwrap(), batch);
                 for element in batch.batch {
                     match element {
                         BatchElement::RequestRecord(record) => {
@@ -59,6 +61,8 @@ fn events(capture: &str) -> Vec<String> {
             }
             "/batches" => {
                 let signals = serde_json::from_value::<Vec<Signal>>(request.clone()).unwrap();
+                let read = Signal::all_from_json(request.to_string().as_bytes());
+                assert_eq!(read.unwrap(), signals);
                 for signal in signals {
                     match signal {
                         Signal::Trace(trace) => {

@@ -24,3 +24,9 @@ impl Element {
         serde_json::from_str(self.0.get()).map_err(E::custom)
     }
 }
+
+/// The body, if it can be read without a look ahead into its elements. It is looked at as UTF-8 once, and not
+/// text by text.
+pub(super) fn in_one_pass<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    serde_json::from_str(std::str::from_utf8(json).ok()?).ok()
+}

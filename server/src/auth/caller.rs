@@ -118,6 +118,11 @@ impl Reader {
     /// The form's field for [`csrf`](Self::csrf).
     pub(crate) const CSRF: &str = "csrf";
 
+    /// Whether the reader may do what takes this role.
+    pub(crate) fn may(&self, role: Role) -> bool {
+        self.caller.role >= role
+    }
+
     pub(super) fn csrf_of(cookie: &str) -> Secret {
         Secret(digest(&["csrf", cookie]))
     }

@@ -79,8 +79,8 @@ async fn page(app: &App, role: Role, request: Request) -> Result<Request, Respon
     let Some(reader) = reader(app, client, request.headers()) else {
         return Err(ui::signed_out(reads.then(|| request.uri())));
     };
-    if reader.caller.role < role {
-        return Err(ui::forbidden(role));
+    if !reader.may(role) {
+        return Err(ui::forbidden(role, &reader));
     }
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(reader.caller.clone());
@@ -92,10 +92,10 @@ async fn page(app: &App, role: Role, request: Request) -> Result<Request, Respon
     // What is no form carries no token either.
     let form = Request::from_parts(parts.clone(), body);
     let fields = Form::<Params>::from_request(form, app).await;
-    let Form(fields) = fields.map_err(|_| ui::foreign())?;
+    let Form(fields) = fields.map_err(|_| ui::foreign(Some(&reader)))?;
     let token = fields.iter().find(|(name, _)| name == Reader::CSRF);
     if !token.is_some_and(|(_, token)| reader.has_sent(token)) {
-        return Err(ui::foreign());
+        return Err(ui::foreign(Some(&reader)));
     }
     parts.extensions.insert(Sent { reader, fields });
     Ok(Request::from_parts(parts, axum::body::Body::empty()))
@@ -107,7 +107,7 @@ pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
     if is_own(request.method(), request.headers()) {
         next.run(request).await
     } else {
-        ui::foreign()
+        ui::foreign(None)
     }
 }
 

@@ -8,11 +8,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 
 use super::answer::Refusal;
-use super::json;
+use super::json::{self, FromJson};
 use crate::server::{App, blocking};
 
 /// The most bytes of a body as it is sent.
@@ -26,6 +25,9 @@ const UNCOUNTED: usize = 64 << 10;
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 /// Smaller bodies without compression are read where they are; others where blocking is allowed.
 const INLINE: usize = 16 << 10;
+
+/// How many times its size a body of the usual kind has decompressed.
+const USUAL_RATIO: usize = 12;
 
 /// `Content-Encoding`s that are understood, best first.
 pub(super) const ENCODINGS: [&str; 2] = ["zstd", "gzip"];
@@ -155,7 +157,7 @@ impl Body {
         use_of: F,
     ) -> Result<(R, SemaphorePermit<'_>), Refusal>
     where
-        T: DeserializeOwned + Default,
+        T: FromJson,
         R: Send + 'static,
         F: FnOnce(T) -> R + Send + 'static,
     {
@@ -188,7 +190,7 @@ impl Body {
             Encoding::Identity => Cow::from(&self.bytes[..]),
             Encoding::Gzip => {
                 let decoder = flate2::read::MultiGzDecoder::new(&self.bytes[..]);
-                decompress("gzip", decoder, lane)?.into()
+                decompress("gzip", decoder, self.bytes.len(), lane)?.into()
             }
             Encoding::Zstd => {
                 let broken =
@@ -197,7 +199,7 @@ impl Body {
                 decoder
                     .window_log_max(MAX_ZSTD_WINDOW_LOG)
                     .map_err(broken)?;
-                decompress("zstd", decoder, lane)?.into()
+                decompress("zstd", decoder, self.bytes.len(), lane)?.into()
             }
         };
         if json::weighs_more(&text, lane.weight) {
@@ -207,8 +209,14 @@ impl Body {
     }
 }
 
-fn decompress(encoding: &str, decoder: impl Read, lane: Lane) -> Result<Vec<u8>, Failure> {
-    let mut decoded = Vec::new();
+fn decompress(
+    encoding: &str,
+    decoder: impl Read,
+    encoded: usize,
+    lane: Lane,
+) -> Result<Vec<u8>, Failure> {
+    // Most bodies fit, and are decompressed into one piece.
+    let mut decoded = Vec::with_capacity((encoded * USUAL_RATIO).min(lane.decoded));
     decoder
         .take(lane.decoded as u64 + 1)
         .read_to_end(&mut decoded)

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqreen::protocol::{
     BatchElement, BatchRequest, BatchResponse, Metric, MetricsRequest, RequestRecord, Signal,
@@ -16,6 +15,7 @@ use tokio::sync::SemaphorePermit;
 use super::answer::{self, Refusal};
 use super::body::{Body, closing};
 use super::ignored::Kinds;
+use super::json::FromJson;
 use super::normalise::{Normalised, Normaliser};
 use super::session::Session;
 use crate::server::App;
@@ -152,7 +152,7 @@ async fn take<B, R, F>(
     read: F,
 ) -> Result<(Outcome, R), Refusal>
 where
-    B: DeserializeOwned + Default,
+    B: FromJson,
     R: Send + 'static,
     F: FnOnce(&mut Normaliser<'_>, B) -> R + Send + 'static,
 {

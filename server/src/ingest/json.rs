@@ -1,6 +1,9 @@
 //! JSON of agents: how much memory it takes, and how it is parsed.
 
-use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqreen::protocol::{
+    BatchRequest, BeatRequest, LoginRequest, MetricsRequest, RequestRecord, Signal,
+};
 
 use super::answer::Refusal;
 
@@ -48,12 +51,41 @@ fn weight(json: &[u8]) -> usize {
     weight
 }
 
+/// A body of agents; an empty one is the default.
+pub(super) trait FromJson: Default {
+    fn from_json(json: &[u8]) -> serde_json::Result<Self>;
+}
+
+impl FromJson for BatchRequest {
+    fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+        Self::from_json(json)
+    }
+}
+
+impl FromJson for Vec<Signal> {
+    fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+        Signal::all_from_json(json)
+    }
+}
+
+macro_rules! from_json {
+    ($($body:ident)*) => {$(
+        impl FromJson for $body {
+            fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+                serde_json::from_slice(json)
+            }
+        }
+    )*};
+}
+
+from_json! { BeatRequest LoginRequest MetricsRequest RequestRecord Value }
+
 /// Parses a text; an empty one reads as the default.
-pub(super) fn parse<T: DeserializeOwned + Default>(json: &[u8]) -> Result<T, Refusal> {
+pub(super) fn parse<T: FromJson>(json: &[u8]) -> Result<T, Refusal> {
     if json.iter().all(u8::is_ascii_whitespace) {
         return Ok(T::default());
     }
-    let error = match serde_json::from_slice(json) {
+    let error = match T::from_json(json) {
         Ok(parsed) => return Ok(parsed),
         Err(error) => error,
     };
@@ -65,7 +97,7 @@ pub(super) fn parse<T: DeserializeOwned + Default>(json: &[u8]) -> Result<T, Ref
     if reason.contains("hex escape")
         && let Some(repaired) = without_lone_surrogates(json)
     {
-        return serde_json::from_slice(&repaired).map_err(|error| unexpected(&error));
+        return T::from_json(&repaired).map_err(|error| unexpected(&error));
     }
     Err(unexpected(&error))
 }
@@ -110,8 +142,6 @@ fn without_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     #[test]

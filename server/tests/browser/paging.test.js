@@ -44,6 +44,9 @@ test("scrolling leads through all events, newest first", async () => {
       return (await older(page).count()) === 0;
     });
     assert.deepEqual(await seen(page), names);
+    // The values of rows that came later lead on, too.
+    await page.locator("#events tr").last().getByRole("link", { name: "shop", exact: true }).click();
+    await page.waitForURL((url) => url.searchParams.get("filter") === "ip:198.51.100.7 app:shop");
   });
 });
 

@@ -401,6 +401,8 @@ pub(crate) fn random_filters_agree_with_a_plain_reading(store: &dyn EventStore) 
         let query = HistogramQuery::new(filter.clone(), T0, T0 + 1_000, 1_000);
         let counts = store.histogram(&query, &ScanMonitor::new()).unwrap().counts;
         assert_eq!(counts, [found.len() as u64], "{filter:?}");
+        // What is remembered of the filter by now says the same.
+        assert_eq!(pages(store, filter.clone(), 7), found, "{filter:?}");
         found.iter().map(|event| event.id).collect()
     });
 }

@@ -1,8 +1,10 @@
 //! Ingest: what it costs the server to take events in durably, and how long a batch waits for its
 //! answer. The server is `sqreen-server` as released, in a process of its own.
+//! `--playbooks N` tells instead by how much that many enforced playbooks slow it.
 
 mod batches;
 mod client;
+mod playbooks;
 mod report;
 mod resident;
 mod run;
@@ -20,6 +22,12 @@ fn main() -> Result<(), Error> {
             let dir = args.next().ok_or("--data-dir: needs a directory")?;
             resident::measure(&PathBuf::from(dir))
         }
-        Some(other) => Err(format!("{other}: the only argument is --data-dir").into()),
+        Some("--playbooks") => {
+            let count = args.next().ok_or("--playbooks: needs a number")?;
+            playbooks::measure(count.parse()?)
+        }
+        Some(other) => {
+            Err(format!("{other}: the only arguments are --data-dir and --playbooks").into())
+        }
     }
 }

@@ -57,6 +57,10 @@ pub(crate) fn met(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }
 
+pub(crate) fn median(samples: Vec<f64>) -> f64 {
+    quantile(samples, 0.5)
+}
+
 /// The sample below or at which this part of all samples lies.
 fn quantile(mut samples: Vec<f64>, part: f64) -> f64 {
     samples.sort_by(f64::total_cmp);

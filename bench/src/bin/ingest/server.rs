@@ -4,14 +4,37 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Error;
+use crate::client::Client;
 
 pub(crate) const TOKEN: &str = "ingest-secret";
+const API_TOKEN: &str = "api-secret";
+/// How long a metric is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `sysconf(_SC_CLK_TCK)`, which Linux has the same everywhere.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The program that `cargo build --release -p sqreen-server` made.
+fn program() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    root.join("target/release/sqreen-server")
+}
+
+/// Stores the playbooks of a file of this text.
+pub(crate) fn apply(text: &str, data_dir: &Path) -> Result<(), Error> {
+    let file = data_dir.join("playbooks.toml");
+    std::fs::write(&file, text)?;
+    let mut command = Command::new(program());
+    command.args(["playbooks", "apply"]).arg(file);
+    let applied = command.arg("--data-dir").arg(data_dir).output()?;
+    if applied.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&applied.stderr).into())
+}
 
 pub(crate) struct Server {
     child: Child,
@@ -19,15 +42,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the program that `cargo build --release -p sqreen-server` made.
     pub(crate) fn start(data_dir: &Path) -> Result<Self, Error> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let program: PathBuf = root.join("target/release/sqreen-server");
+        let program = program();
         let mut child = Command::new(&program)
             .args(["--addr", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .env("SQREEN_SERVER_INGEST_TOKEN", TOKEN)
-            .env("SQREEN_SERVER_API_TOKEN", "api-secret")
+            .env("SQREEN_SERVER_API_TOKEN", API_TOKEN)
             .env("SQREEN_SERVER_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
@@ -48,6 +69,25 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix(field));
         let value = line.and_then(|line| line.split_whitespace().nth(1));
         Ok(value.ok_or("no such field")?.parse::<u64>()? * 1_024)
+    }
+
+    /// Waits until a metric is no less than that.
+    pub(crate) fn await_metric(&self, name: &str, value: u64) -> Result<(), Error> {
+        let mut client = Client::connect(self.address)?;
+        let start = Instant::now();
+        loop {
+            let page = client.get("/metrics", API_TOKEN)?;
+            let text = std::str::from_utf8(page)?;
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let now: f64 = line.ok_or("no such metric")?.trim().parse()?;
+            if now >= value as f64 {
+                return Ok(());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{name} is {now}, and not {value}").into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Seconds of CPU so far, of all its threads.

@@ -2,7 +2,10 @@
 //!
 //! Prints a table of Markdown. Each row is a process of its own: its thread makes events, then feeds them to an engine
 //! that remembers a million actors. The time is the processor's that the thread took to feed them.
+//!
+//! `playbooks backtest DIR` tells what backtests cost instead, over a store that `queries build DIR ROWS` filled.
 
+mod backtest;
 mod workload;
 
 use std::process::{Command, Stdio};
@@ -30,11 +33,21 @@ const BAR: f64 = 500_000.0;
 const WORKLOADS: [(u64, u64); 4] = [(1, 1), (20, 20), (200, 20), (20, 1)];
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse());
-    if let (Some(Ok(playbooks)), Some(Ok(names))) = (arguments.next(), arguments.next()) {
-        measure(Workload::new(playbooks, names));
-        return;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [] => engine(),
+        ["engine", playbooks, names] => {
+            let number = |text: &str| text.parse().expect("a number");
+            measure(Workload::new(number(playbooks), number(names)));
+        }
+        ["backtest", dir] => backtest::measure(dir.as_ref()),
+        ["backtest", dir, slug] => backtest::row(dir.as_ref(), slug),
+        _ => panic!("usage: playbooks [backtest DIR]"),
     }
+}
+
+fn engine() {
     println!(
         "| playbooks | each event concerns | live actors | events/s per core, median (worst) | firings \
          | bytes per actor, resident | counted | bar |\n|---:|---:|---:|---:|---:|---:|---:|---|"
@@ -42,7 +55,11 @@ fn main() {
     let program = std::env::current_exe().expect("the program is a file");
     for (playbooks, names) in WORKLOADS {
         let mut child = Command::new(&program);
-        child.args([playbooks.to_string(), names.to_string()]);
+        child.args([
+            "engine".to_owned(),
+            playbooks.to_string(),
+            names.to_string(),
+        ]);
         let status = child.stdin(Stdio::null()).status();
         assert!(status.is_ok_and(|status| status.success()), "a row failed");
     }
@@ -52,23 +69,23 @@ fn main() {
 fn measure(mut workload: Workload) {
     let mut chunk = Vec::with_capacity(CHUNK);
     workload.fill(&mut chunk, CHUNK);
-    let before = resident();
+    let before = memory("VmRSS:");
     let mut engine = Engine::new(Limits::default(), [7; 16]);
     engine.set(workload.playbooks());
     for _ in 0..WARM {
         workload.fill(&mut chunk, CHUNK);
         feed(&mut engine, &chunk);
     }
-    let (after, stats) = (resident(), engine.stats());
+    let (after, stats) = (memory("VmRSS:"), engine.stats());
     assert_eq!(stats.evicted, 0, "the actors are live");
     let mut speeds: Vec<f64> = (0..RUNS)
         .map(|_| {
             let mut seconds = 0.0;
             for _ in 0..MEASURED {
                 workload.fill(&mut chunk, CHUNK);
-                let began = processor_seconds();
+                let began = processor_seconds("thread-self");
                 feed(&mut engine, &chunk);
-                seconds += processor_seconds() - began;
+                seconds += processor_seconds("thread-self") - began;
             }
             (MEASURED * CHUNK) as f64 / seconds
         })
@@ -100,9 +117,9 @@ fn feed(engine: &mut Engine, events: &[StoredEvent]) {
     }
 }
 
-/// What the thread has taken of the processor.
-fn processor_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("it is Linux");
+/// What this thread, or the process where it is `self`, has taken of the processor.
+fn processor_seconds(whose: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{whose}/schedstat")).expect("it is Linux");
     let nanoseconds = text
         .split(' ')
         .next()
@@ -110,10 +127,10 @@ fn processor_seconds() -> f64 {
     nanoseconds.expect("it tells the time") as f64 / 1e9
 }
 
-/// Bytes of this process that are in memory.
-fn resident() -> u64 {
+/// A field of `/proc/self/status`, in bytes.
+fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("it is Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kilobytes.expect("it tells the memory") * 1024
 }

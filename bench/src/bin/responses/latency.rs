@@ -22,10 +22,10 @@ struct Times {
 }
 
 /// Addresses that nobody has blocked yet: a range for benchmarks (RFC 2544).
-struct Fresh(u32);
+pub(crate) struct Fresh(pub(crate) u32);
 
 impl Fresh {
-    fn next(&mut self) -> IpAddr {
+    pub(crate) fn next(&mut self) -> IpAddr {
         self.0 += 1;
         Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + self.0).into()
     }

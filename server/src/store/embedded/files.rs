@@ -74,7 +74,7 @@ impl Layout {
 
 /// The numbers of the journals whose rows a segment holds: one, or a stretch of them where segments were made one.
 /// Numbers of the stretch that are no longer there are part of it all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Numbers {
     pub(super) first: u64,
     pub(super) last: u64,

@@ -151,6 +151,7 @@ enum Ready<'a> {
     /// The texts to compare with.
     Equals(HashSet<&'a [u8]>),
     Contains(Needle<'a>),
+    Prefix(&'a [u8]),
     Other,
 }
 
@@ -159,6 +160,7 @@ impl<'a> Matcher<'a> {
         let ready = match &test.check {
             Check::Equals(texts) => Ready::Equals(texts.iter().map(String::as_bytes).collect()),
             Check::Contains(text) => Ready::Contains(Needle::new(text.as_bytes())),
+            Check::Prefix(text) => Ready::Prefix(text.as_bytes()),
             _ => Ready::Other,
         };
         Self { test, ready }
@@ -207,6 +209,7 @@ impl<'a> Matcher<'a> {
         match &self.ready {
             Ready::Equals(wanted) => wanted.contains(text),
             Ready::Contains(needle) => needle.is_in(text),
+            Ready::Prefix(start) => text.starts_with(start),
             Ready::Other => std::str::from_utf8(text)
                 .is_ok_and(|text| self.test.check.meets_text(text, dimension)),
         }

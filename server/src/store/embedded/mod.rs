@@ -115,6 +115,7 @@ mod maintain;
 mod options;
 mod queue;
 mod reader;
+mod recent;
 mod recover;
 mod row;
 mod scan;

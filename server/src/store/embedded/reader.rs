@@ -41,15 +41,7 @@ impl<'a> Reader<'a> {
         range: TimeRange,
         before: Option<Cursor>,
     ) -> Result<Vec<u32>, SegmentError> {
-        let (min, max) = match self {
-            Self::Hot(reader) => reader.0.times(),
-            Self::Group(reader) => reader.times_span(),
-        };
-        let all = 0..self.rows() as u32;
-        if range.covers(min, max) && before.is_none_or(|before| max < before.time) {
-            return Ok(all.collect());
-        }
-        self.among(all.collect(), range, before)
+        self.among((0..self.rows() as u32).collect(), range, before)
     }
 
     /// Those of the rows that are within the range and come before the cursor.
@@ -59,6 +51,13 @@ impl<'a> Reader<'a> {
         range: TimeRange,
         before: Option<Cursor>,
     ) -> Result<Vec<u32>, SegmentError> {
+        let (min, max) = match self {
+            Self::Hot(reader) => reader.0.times(),
+            Self::Group(reader) => reader.times_span(),
+        };
+        if range.covers(min, max) && before.is_none_or(|before| max < before.time) {
+            return Ok(rows);
+        }
         let times = self.times(&rows)?;
         let (mut within, mut ties) = (Vec::with_capacity(rows.len()), Vec::new());
         for (row, time) in rows.into_iter().zip(times) {

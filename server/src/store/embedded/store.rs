@@ -248,7 +248,8 @@ impl EventStore for EmbeddedStore {
     ) -> Result<Searched, StoreError> {
         query.validate()?;
         let mut search = Search::new(query, monitor);
-        let searched = self.scan(|view| scan::search(view, &mut search, sink))?;
+        let searched =
+            self.scan(|view| scan::search(view, &mut search, sink, &self.shared.recent))?;
         if searched.cancelled {
             self.count_cancelled();
         }
@@ -283,12 +284,12 @@ impl EventStore for EmbeddedStore {
         monitor: &ScanMonitor,
     ) -> Result<Histogram, StoreError> {
         let buckets = query.validate()?;
-        self.scan(|view| scan::histogram(view, query, buckets, monitor))
+        self.scan(|view| scan::histogram(view, query, buckets, monitor, &self.shared.recent))
     }
 
     fn groups(&self, query: &GroupQuery, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
         query.validate()?;
-        self.scan(|view| scan::groups(view, query, monitor))
+        self.scan(|view| scan::groups(view, query, monitor, &self.shared.recent))
     }
 
     fn follow(&self) -> Follower {

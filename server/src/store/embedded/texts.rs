@@ -43,6 +43,14 @@ impl Texts {
         Self { codes, values }
     }
 
+    /// Rows that have one value in common, an empty one.
+    pub(super) fn one(rows: usize) -> Self {
+        let mut values = Values::default();
+        let code = values.push_owned("");
+        let codes = vec![code; rows];
+        Self { codes, values }
+    }
+
     /// The same rows with what `find` finds in each value; it returns a part of what it is given.
     pub(super) fn narrow(mut self, find: impl Fn(&[u8]) -> Option<&[u8]>) -> Self {
         let found = self.values.narrow(find);

@@ -9,6 +9,7 @@ use super::files::{Layout, set_aside};
 use super::hot::HotBatch;
 use super::kept::Kept;
 use super::queue::Queue;
+use super::recent::Recent;
 use super::segment::Segment;
 use super::tail::Tail;
 use crate::histogram::Histogram;
@@ -88,6 +89,7 @@ pub(super) struct Shared {
     pub(super) feed: Feed,
     pub(super) tail: Tail,
     kept: Mutex<Kept>,
+    pub(super) recent: Recent,
     seals: Mutex<SealQueue>,
     pub(super) seals_changed: Condvar,
     /// When the oldest of the hot rows came, in microseconds since the Unix epoch; [`i64::MAX`] where there is none.
@@ -116,6 +118,7 @@ impl Shared {
             feed: Feed::new(),
             tail,
             kept: Mutex::new(kept),
+            recent: Recent::default(),
             seals: Mutex::new(seals),
             seals_changed: Condvar::new(),
             hot_since: AtomicI64::new(i64::MAX),

@@ -124,8 +124,7 @@ export function complete() {
 
 /** The names of all fields, and of those within JSON that the page shows. */
 function fields(input) {
-  const links = [...document.querySelectorAll("#events a.v")];
-  const filters = links.map(({ href }) => new URL(href).searchParams.get("filter"));
-  const shown = filters.map((filter) => /(?:^|\s)([a-z_]+\.[^\s:^"]+)[:^]\S*$/.exec(filter)?.[1]);
+  const tests = [...document.querySelectorAll("#events [data-test]")].map(({ dataset }) => dataset.test);
+  const shown = tests.map((test) => /^([a-z_]+\.[^\s:^"]+)[:^]/.exec(test)?.[1]);
   return [...new Set([...input.dataset.fields.split(" "), ...shown.filter(Boolean)])];
 }

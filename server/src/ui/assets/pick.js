@@ -1,4 +1,5 @@
-// Beside the value that is pointed at, or has the focus: the ways to filter by it, and to exclude it.
+// Values of the list as links that filter by them, and beside the one that is pointed at, or has the focus: the ways to
+// filter by it, and to exclude it.
 
 export function pick() {
   const table = document.querySelector("table.events");
@@ -9,9 +10,18 @@ export function pick() {
   const not = way("≠", "Exclude");
   menu.append(only, not);
 
+  lead(table);
+  // More come while the list goes on.
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) addedNodes.forEach((row) => row.matches("tr") && lead(row));
+  }).observe(table.tBodies[0], { childList: true });
   table.addEventListener("pointerover", ({ target, pointerType }) => pointerType !== "touch" && offer(target));
   table.addEventListener("focusin", ({ target }) => offer(target));
   table.addEventListener("pointerleave", () => menu.contains(document.activeElement) || menu.remove());
+
+  function lead(rows) {
+    for (const value of rows.querySelectorAll("a[data-test]:not([href])")) value.href = also(value.dataset.test);
+  }
 
   function way(sign, name) {
     const link = document.createElement("a");
@@ -44,8 +54,9 @@ export function pick() {
     const url = new URL(document.querySelector("form.search").action);
     const here = new URL(location.href);
     if (here.pathname === url.pathname) url.search = here.search;
+    const { base } = table.dataset;
     url.searchParams.delete("cursor");
-    url.searchParams.set("filter", `${table.dataset.base} ${test}`.trim());
+    url.searchParams.set("filter", base.split(/\s+/).includes(test) ? base : `${base} ${test}`.trim());
     return url.pathname + url.search;
   }
 }

@@ -8,12 +8,14 @@ use sqreen::protocol::Timestamp;
 
 use super::{Asked, Found, Place, Terms};
 use crate::store::{Field, Histogram};
-use crate::ui::text::{counted, day, grouped, range, short, stamp};
+use crate::ui::text::{counted, day, grouped, range, short, stamp, start};
 
 /// Of the bars, in pixels.
 const HEIGHT: u64 = 120;
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
+/// The most bytes of a value beside its count in a bar.
+const BRIEF: usize = 40;
 /// The most labels of the axis.
 const TICKS: i64 = 8;
 const STEPS: [i64; 18] = [
@@ -139,13 +141,19 @@ fn ways(place: &Place, histogram: &Histogram, layers: &[Layer<'_>], end: i64) ->
                         (range(from, to)) ": " (counted(*count, "event"))
                         @if many { @for layer in layers {
                             @let count = layer.counts.get(at).copied().unwrap_or_default();
-                            @if count > 0 { "\n" (short(layer.name)) ": " (grouped(count)) }
+                            @if count > 0 { "\n" (brief(layer.name)) ": " (grouped(count)) }
                         } }
                     }
                 }
             }
         }
     }
+}
+
+/// The name of a layer where each bar repeats it; the legend has more of it.
+fn brief(name: &str) -> Markup {
+    let start = start(name, BRIEF);
+    html! { (start) @if start.len() < name.len() { "…" } }
 }
 
 fn start_of(histogram: &Histogram, bar: usize) -> i64 {

@@ -10,14 +10,27 @@ use crate::store::{Dimension, Distinct, Field, Group, Groups, JsonField};
 use crate::ui::actor::Actor;
 use crate::ui::text::{counted, grouped, share, short, time};
 
+/// The most bytes of the rows: values may be long, and the list below needs room, too.
+const MOST: usize = 36_000;
+
 pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms) -> Markup {
-    let shown = groups.rows.len() as u64;
-    let more = groups.values.count.saturating_sub(shown);
+    let mut bytes = 0;
+    let rows = groups
+        .rows
+        .iter()
+        .map(|group| row(by, group, groups.events, terms));
+    let rows: Vec<_> = rows
+        .take_while(|row| {
+            bytes += row.0.len();
+            bytes <= MOST
+        })
+        .collect();
+    let more = groups.values.count.saturating_sub(rows.len() as u64);
     let name = by.to_string();
     html! {
         section.groups aria-labelledby="groups" {
             h2 #groups { "By " code { (short(&name)) } }
-            @if groups.rows.is_empty() {
+            @if rows.is_empty() {
                 p { "No event of this range has " code { (short(&name)) } "." }
             } @else {
                 div.scroll.stack tabindex="0" role="region" aria-label="Groups" {
@@ -27,7 +40,7 @@ pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms) -> Markup {
                                 th scope="col" { (head) }
                             }
                         } }
-                        tbody { @for group in &groups.rows { (row(by, group, groups.events, terms)) } }
+                        tbody { @for row in &rows { (row) } }
                     }
                 }
             }

@@ -1,7 +1,9 @@
 //! The list of events.
 
 use maud::{Markup, html};
+use serde_json::{Map, Value};
 
+use super::terms::{offered, pair};
 use super::{Found, Listing, Terms};
 use crate::store::{Dimension, Field, JsonField, StoredEvent};
 use crate::ui::access::Reader;
@@ -10,10 +12,27 @@ use crate::ui::actor::Actor;
 use crate::ui::event;
 use crate::ui::text::{short, time};
 
-pub(super) fn table(listing: &Listing<'_>, terms: &Terms, found: &Found) -> Markup {
+/// The most bytes of a row's properties, with one that goes beyond it; the event's page has all.
+const PROPERTIES: usize = 6_000;
+
+/// The list, and how many of the events found it has: those that fit, one at least.
+pub(super) fn table(
+    listing: &Listing<'_>,
+    terms: &Terms,
+    found: &Found,
+    most: usize,
+) -> (Markup, usize) {
     let back = listing.place.here();
-    let rows = found.page.events.iter().zip(&found.actions);
-    html! {
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    for (event, met) in found.page.events.iter().zip(&found.actions) {
+        let row = row(event, met, terms, listing.reader, &back);
+        bytes += row.0.len();
+        if bytes > most && !rows.is_empty() {
+            break;
+        }
+        rows.push(row);
+    }
+    let list = html! {
         div.scroll.stack tabindex="0" role="region" aria-label="Events" {
             table.events data-base=(terms.base()) {
                 thead { tr {
@@ -21,10 +40,11 @@ pub(super) fn table(listing: &Listing<'_>, terms: &Terms, found: &Found) -> Mark
                         th scope="col" { (head) }
                     }
                 } }
-                tbody #events { @for (event, met) in rows { (row(event, met, terms, listing.reader, &back)) } }
+                tbody #events { @for row in &rows { (row) } }
             }
         }
-    }
+    };
+    (list, rows.len())
 }
 
 /// One event as a row of the table.
@@ -35,22 +55,22 @@ pub(crate) fn row(
     reader: &Reader,
     back: &str,
 ) -> Markup {
-    let is =
-        |dimension, value: &str| terms.only(&Field::Dimension(dimension), value, &short(value));
+    let field = Field::Dimension;
+    let is = |dimension, value: &str| terms.only(&field(dimension), value, &short(value));
     html! {
         tr {
             td { a.detail href=(event::link(event)) { (time(event.time)) } }
             td {
                 div {
-                    (terms.only(&Field::Dimension(Dimension::Name), &event.name, &html! { strong { (short(&event.name)) } }))
-                    " " small { (is(Dimension::App, &event.app)) }
+                    (terms.only(&field(Dimension::Name), &event.name, &html! { strong { (short(&event.name)) } }))
+                    " " small { (offered(&field(Dimension::App), &event.app)) }
                 }
             }
-            td { @if event.user.is_some() { div { (user(event, met, terms)) (met.user(event, reader, back)) } } }
+            td { @if event.user.is_some() { div { (user(event, met)) (met.user(event, reader, back)) } } }
             td {
                 @if let Some(ip) = event.ip {
                     div {
-                        @let test = super::test(&Field::Dimension(Dimension::Ip), &ip.to_canonical().to_string());
+                        @let test = super::test(&field(Dimension::Ip), &ip.to_canonical().to_string());
                         a.who href=(Actor::Ip(ip).link()) data-test=[test] { (ip) } " "
                         (met.ip(event, reader, back))
                     }
@@ -59,27 +79,40 @@ pub(crate) fn row(
             td {
                 @if event.method.is_some() || event.path.is_some() {
                     div {
-                        @if let Some(method) = &event.method { (is(Dimension::Method, method)) " " }
-                        @if let Some(path) = &event.path { (is(Dimension::Path, path)) }
+                        @if let Some(method) = &event.method { (offered(&field(Dimension::Method), method)) " " }
+                        @if let Some(path) = &event.path { (offered(&field(Dimension::Path), path)) }
                     }
                 }
             }
             td { @if let Some(status) = event.status { (is(Dimension::Status, &status.to_string())) } }
             td {
-                @if event.properties.as_ref().is_some_and(|properties| !properties.is_empty()) {
-                    div {
-                        @for (key, value) in event.properties.iter().flatten() {
-                            (terms.pair(&Field::Json(JsonField::Properties, vec![key.clone()]), key, value))
-                        }
-                    }
+                @if let Some(properties) = event.properties.as_ref().filter(|properties| !properties.is_empty()) {
+                    (self::properties(properties))
                 }
             }
         }
     }
 }
 
+fn properties(properties: &Map<String, Value>) -> Markup {
+    let mut bytes = 0;
+    let field = |key: &String| Field::Json(JsonField::Properties, vec![key.clone()]);
+    let pairs = properties
+        .iter()
+        .map(|(key, value)| pair(&field(key), key, value));
+    let pairs: Vec<_> = pairs
+        .take_while(|pair| {
+            let has_room = bytes < PROPERTIES;
+            bytes += pair.0.len();
+            has_room
+        })
+        .collect();
+    let more = properties.len() - pairs.len();
+    html! { div { @for pair in &pairs { (pair) } @if more > 0 { small { "and " (more) " more" } } } }
+}
+
 /// The identifiers of the event's user: the way to the user's page, if actions can name them.
-fn user(event: &StoredEvent, met: &Met, terms: &Terms) -> Markup {
+fn user(event: &StoredEvent, met: &Met) -> Markup {
     let field = |key: &String| Field::Json(JsonField::User, vec![key.clone()]);
     html! {
         @match met.named() {
@@ -92,7 +125,7 @@ fn user(event: &StoredEvent, met: &Met, terms: &Terms) -> Markup {
                 }
                 " "
             },
-            None => @for (key, value) in event.user.iter().flatten() { (terms.pair(&field(key), key, value)) },
+            None => @for (key, value) in event.user.iter().flatten() { (pair(&field(key), key, value)) },
         }
     }
 }

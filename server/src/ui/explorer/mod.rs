@@ -25,11 +25,12 @@ pub(super) use self::place::{Place, given, link};
 pub(super) use self::terms::{Terms, test, text};
 use super::access::Reader;
 use super::actions::Met;
+use super::page::Here;
 use super::slow::{self, Scans, Stage};
 use crate::api::{Params, Problem};
 use crate::server::{App, blocking};
 use crate::state::SavedView;
-use crate::store::{EventPage, Filter, Groups, Histogram, StoreError};
+use crate::store::{Cursor, EventPage, Filter, Groups, Histogram, StoreError};
 
 pub(super) const PATH: &str = "/";
 
@@ -43,6 +44,16 @@ pub(super) struct Found {
     pub(super) span: (i64, i64),
     pub(super) histogram: Histogram,
     pub(super) groups: Option<Groups>,
+}
+
+impl Found {
+    /// Where the next page begins, if this one shows that many of the events.
+    fn next(&self, shown: usize) -> Option<Cursor> {
+        let events = &self.page.events;
+        let cut = shown.checked_sub(1).filter(|_| shown < events.len());
+        let last = cut.and_then(|last| events.get(last));
+        last.map(Cursor::of).or(self.page.next)
+    }
 }
 
 /// Why a page lists no events.
@@ -63,6 +74,8 @@ pub(super) struct Listing<'a> {
     pub(super) reader: &'a Reader,
     pub(super) place: &'a Place,
     pub(super) views: &'a [SavedView],
+    /// The bytes that the page has besides.
+    pub(super) besides: usize,
 }
 
 pub(super) async fn show(
@@ -78,18 +91,20 @@ pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Respons
     let place = Place::new(PATH, Params::new(), params);
     let asked = Asked::read(&place, Filter::default());
     let lead = form::steering(&place, &[], asked.as_ref().err());
-    let (app, reader) = (Arc::clone(app), reader.clone());
+    let (app, owned, besides) = (Arc::clone(app), reader.clone(), lead.0.len());
     let work = |scans| async move {
         let reading = read(&app, asked, &scans).await;
         let views = views(&app).await;
         let listing = Listing {
-            reader: &reader,
+            reader: &owned,
             place: &place,
             views: &views,
+            besides,
         };
         (status(&reading), page::explorer(&app, &listing, &reading))
     };
-    slow::answer("Event Explorer", PATH, &lead, work).await
+    let here = Here::new(PATH, reader);
+    slow::answer("Event Explorer", here, &lead, work).await
 }
 
 /// The saved views; none if they cannot be read, so that events can be looked at nevertheless.

@@ -12,6 +12,11 @@ const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
 let app = router.layer(sqreen.layer());
 sqreen::track("cart.checkout"); // in a handler"#;
 
+/// The most bytes of a page: a list ends early rather than take more.
+const MOST: usize = 100_000;
+/// What of it is kept for the page's frame, and for what stands around the list.
+const FRAME: usize = 4_000;
+
 pub(super) fn explorer(app: &App, listing: &Listing<'_>, reading: &Reading) -> Markup {
     page(app, listing, reading, &empty(listing.place))
 }
@@ -19,10 +24,6 @@ pub(super) fn explorer(app: &App, listing: &Listing<'_>, reading: &Reading) -> M
 /// What a page of events shows below its form; `empty` is what to say where nothing was found.
 pub(crate) fn page(app: &App, listing: &Listing<'_>, reading: &Reading, empty: &Markup) -> Markup {
     let place = listing.place;
-    let counted = reading
-        .as_ref()
-        .ok()
-        .map(|(asked, found)| (asked, found.span));
     html! {
         @match reading {
             Err(Unread::Wrong(_)) => {
@@ -37,10 +38,7 @@ pub(crate) fn page(app: &App, listing: &Listing<'_>, reading: &Reading, empty: &
             },
             // A chart of nothing would hide what to do next.
             Ok((_, found)) if found.page.events.is_empty() && !asks(place) => (empty),
-            Ok((asked, found)) => {
-                (form::ranges(place, counted))
-                (events(app, listing, asked, found, empty))
-            },
+            Ok((asked, found)) => (events(app, listing, asked, found, empty)),
         }
     }
 }
@@ -68,28 +66,34 @@ fn events(
 ) -> Markup {
     let place = listing.place;
     let terms = Terms::new(place, asked);
-    html! {
+    let above = html! {
+        (form::ranges(place, Some((asked, found.span))))
         (chart::chart(place, asked, &terms, found))
         (delivery::completeness(app, asked.apps()))
         @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
             (groups::table(by, found_groups, &terms))
         }
-        (tools(listing, asked, found))
-        @if found.page.events.is_empty() { (empty) } @else { (list::table(listing, &terms, found)) }
-        @if let Some(next) = found.page.next {
+    };
+    let views = views::menu(listing);
+    let besides = listing.besides + FRAME + above.0.len() + views.0.len();
+    let (list, shown) = list::table(listing, &terms, found, MOST.saturating_sub(besides));
+    let next = found.next(shown);
+    html! {
+        (above)
+        (tools(place, asked, shown, next.is_some(), &views))
+        @if shown == 0 { (empty) } @else { (list) }
+        @if let Some(next) = next {
             nav.pages aria-label="More" { a rel="next" href=(place.with(&[("cursor", &next.to_string())])) { "Older events" } }
         }
     }
 }
 
 /// What can be done with what is shown.
-fn tools(listing: &Listing<'_>, asked: &Asked, found: &Found) -> Markup {
-    let place = listing.place;
-    let shown = found.page.events.len() as u64;
+fn tools(place: &Place, asked: &Asked, shown: usize, more: bool, views: &Markup) -> Markup {
     let followed = place.value("cursor").is_empty() && place.value("to").is_empty();
     html! {
         div.tools {
-            h2 { (counted(shown, "event")) @if found.page.next.is_some() { ", newest first" } }
+            h2 { (counted(shown as u64, "event")) @if more { ", newest first" } }
             span.live data-live=[followed.then(|| live(place))] aria-live="polite" { a href=(place.with(&[])) { "Refresh" } }
             @if shown > 0 {
                 span.exports {
@@ -98,7 +102,7 @@ fn tools(listing: &Listing<'_>, asked: &Asked, found: &Found) -> Markup {
                     a href=(export(asked, "ndjson")) download { "NDJSON" }
                 }
             }
-            (views::menu(listing))
+            (views)
         }
     }
 }

@@ -90,12 +90,19 @@ pub(crate) fn link<'a>(path: &str, params: impl IntoIterator<Item = (&'a str, &'
     link
 }
 
+/// Leaves what a query may hold as it is: a page has hundreds of links.
 fn encode(text: &str, into: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |value: u8| HEX.get(usize::from(value)).map(|digit| char::from(*digit));
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._~:/,@!*()?".contains(&byte) {
             into.push(char::from(byte));
+        } else if byte == b' ' {
+            into.push('+');
         } else {
-            into.push_str(&format!("%{byte:02X}"));
+            into.push('%');
+            into.extend(digit(byte >> 4));
+            into.extend(digit(byte & 15));
         }
     }
 }

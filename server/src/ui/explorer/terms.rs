@@ -85,12 +85,19 @@ impl Terms {
             @match self.also(&test) { Some(href) => a.v href=(href) { (shown) }, None => (shown) }
         }
     }
+}
 
-    /// A name and its value, which leads to the events that have it.
-    pub(super) fn pair(&self, field: &Field, name: &str, value: &Value) -> Markup {
-        let text = text(value);
-        html! { span.pair { b { (short(name)) } " " (self.only(field, &text, &short(&text))) } " " }
+/// A value that script makes a link of, to the events that have it: a list has hundreds, and the state of the page in
+/// each would be most of it.
+pub(super) fn offered(field: &Field, value: &str) -> Markup {
+    html! {
+        @match test(field, value) { Some(test) => a data-test=(test) { (short(value)) }, None => (short(value)) }
     }
+}
+
+/// A name and its value, which script makes a link of.
+pub(super) fn pair(field: &Field, name: &str, value: &Value) -> Markup {
+    html! { span.pair { b { (short(name)) } " " (offered(field, &text(value))) } " " }
 }
 
 /// A value of JSON as filters compare it.

@@ -133,10 +133,12 @@ class Program {
   }
 }
 
-/** Asks until the answer is yes. */
+/** Asks until the answer is yes, and returns it. */
 export async function until(what, ask) {
   const end = Date.now() + DEADLINE;
-  while (!(await ask())) {
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
     assert.ok(Date.now() < end, `still not so: ${what}`);
     await sleep(20);
   }

@@ -123,7 +123,7 @@ async function list() {
     { name: "an event", at: (run) => at(`/event/${one(events, run).id}`, { time: one(events, run).time }) },
     { name: "an address", at: (run) => at("/actor", { ip: one(addresses, run) }) },
     { name: "a user", at: (run) => at("/actor", user(run)) },
-    ...["actions", "delivery", "apps", "people", "audit", "account"].map((path) => ({ name: path, at: () => `/${path}` })),
+    ...["actions", "playbooks", "runs", "delivery", "apps", "notifications", "people", "audit", "account"].map((path) => ({ name: path, at: () => `/${path}` })),
   ];
 }
 

@@ -1,7 +1,7 @@
 //! Events by the values of a field.
 //!
-//! The values are counted first. Only then, and only in the rows of the most frequent ones, are addresses, users and
-//! times looked at.
+//! The values are counted first. Only then, and only in the rows of the most frequent ones, are addresses and users told
+//! apart, and times looked at; where nothing is to be told apart, the times are looked at while the values are counted.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use super::tally::{NONE, Number, Tally};
 use super::{Part, Scan, ScanError, each_part, parts, rows_of};
 use crate::store::embedded::filter::Plan;
+use crate::store::embedded::recent::Recent;
 use crate::store::embedded::texts::Texts;
 use crate::store::embedded::view::View;
 use crate::store::filter::{Dimension, Field, JsonField};
@@ -28,34 +29,50 @@ pub(in crate::store::embedded) fn groups(
     view: &View,
     query: &GroupQuery,
     monitor: &ScanMonitor,
+    recent: &Recent,
 ) -> Result<Groups, ScanError> {
     let plan = Plan::new(&query.filter);
-    let looking = Scan::new(&plan, query.range);
+    let looking = Scan::remembering(&plan, query.range, &query.filter, recent);
     let parts = parts(view, query.range);
     let mut tally = Tally::default();
     let (mut events, mut absent, mut remembered) = (0, 0, 0);
     let mut valued: Vec<Option<Valued>> = vec![None; parts.len()];
-    // Each part is worked on twice.
-    monitor.begin(rows_of(&parts).saturating_mul(2));
+    let mut spans = Spans::default();
+    // To tell apart, each part is worked on twice.
+    let times = if query.distinct { 2 } else { 1 };
+    monitor.begin(rows_of(&parts).saturating_mul(times));
     each_part(
         &parts,
         monitor,
         |_, part| values(part, &looking, query),
-        |at, (rows, texts)| {
+        |at, (rows, texts, times)| {
             let numbers = tally.count(&query.by, &texts);
             tally.shrink(|_| {});
+            spans.add(&numbers, &times);
             events += rows.len() as u64;
             absent += numbers.iter().filter(|number| **number == NONE).count() as u64;
             remembered += rows.len();
-            if let Some(valued) = valued.get_mut(at).filter(|_| remembered <= REMEMBERED_ROWS) {
+            let is_kept = query.distinct && remembered <= REMEMBERED_ROWS;
+            if let Some(valued) = valued.get_mut(at).filter(|_| is_kept) {
                 *valued = Some((rows, numbers));
             }
         },
     )?;
+    let (count, exact) = tally.values();
+    let count = count as u64;
+    let all = Distinct { count, exact };
     let top = tally.top(query.limit);
     let numbers = top.iter().map(|(_, number, _)| *number);
     let places: HashMap<Number, usize> = numbers.zip(0..).collect();
     let mut sums = Sums::new(top.len());
+    if !query.distinct {
+        return Ok(Groups {
+            rows: spans.groups(&top),
+            values: all,
+            events,
+            absent,
+        });
+    }
     each_part(
         &parts,
         monitor,
@@ -63,7 +80,7 @@ pub(in crate::store::embedded) fn groups(
             let (rows, numbers) = match valued.get(at) {
                 Some(Some((rows, numbers))) => (rows.clone(), numbers.clone()),
                 _ => {
-                    let (rows, texts) = values(part, &looking, query)?;
+                    let (rows, texts, _) = values(part, &looking, query)?;
                     let mut again = Tally::default();
                     let numbers = again.count(&query.by, &texts);
                     let known = again.renumbered(&tally);
@@ -74,35 +91,74 @@ pub(in crate::store::embedded) fn groups(
             let of_top = rows.into_iter().zip(numbers);
             let of_top = of_top.filter_map(|(row, number)| Some((row, *places.get(&number)?)));
             let (rows, places): (Vec<u32>, Vec<usize>) = of_top.unzip();
-            Facts::read(part, &rows, places, query.distinct)
+            Facts::read(part, &rows, places, &query.by)
         },
         |_, facts| sums.add(&facts),
     )?;
-    let (values, exact) = tally.values();
-    let values = Distinct {
-        count: values as u64,
-        exact,
-    };
     Ok(Groups {
-        rows: sums.finish(&top, query.distinct),
-        values,
+        rows: sums.finish(&top),
+        values: all,
         events,
         absent,
     })
 }
 
-/// The rows of a part that are meant, and their values.
+/// The rows of a part that are meant, and their values; their times, too, if nothing else will be asked of them.
 fn values(
     part: &Part<'_>,
     looking: &Scan<'_>,
     query: &GroupQuery,
-) -> Result<(Vec<u32>, Texts), ScanError> {
+) -> Result<(Vec<u32>, Texts, Vec<i64>), ScanError> {
     let failed = |error| part.failed(error);
     let reader = part.open()?;
-    let rows = looking.candidates(part, &reader, None)?;
-    let rows = reader.select(looking.plan, &rows).map_err(failed)?;
+    let rows = looking.meant(part, &reader)?;
     let texts = reader.field(&query.by, &rows).map_err(failed)?;
-    Ok((rows, texts))
+    let times = match query.distinct {
+        true => Vec::new(),
+        false => reader.times(&rows).map_err(failed)?,
+    };
+    Ok((rows, texts, times))
+}
+
+/// The first and the last time of each value, by its number.
+#[derive(Default)]
+struct Spans(Vec<(i64, i64)>);
+
+impl Spans {
+    fn add(&mut self, numbers: &[Number], times: &[i64]) {
+        for (number, time) in numbers.iter().zip(times) {
+            if *number == NONE {
+                continue;
+            }
+            let place = *number as usize;
+            if self.0.len() <= place {
+                self.0.resize(place + 1, (i64::MAX, i64::MIN));
+            }
+            if let Some((first, last)) = self.0.get_mut(place) {
+                (*first, *last) = ((*first).min(*time), (*last).max(*time));
+            }
+        }
+    }
+
+    /// The groups, of which nothing was told apart.
+    fn groups(&self, top: &[(&str, Number, u64)]) -> Vec<Group> {
+        let unknown = Distinct {
+            count: 0,
+            exact: false,
+        };
+        let group = |(value, number, events): &(&str, Number, u64)| {
+            let (first, last) = self.0.get(*number as usize).copied().unwrap_or_default();
+            Group {
+                value: (*value).to_owned(),
+                events: *events,
+                ips: unknown,
+                users: unknown,
+                first,
+                last,
+            }
+        };
+        top.iter().map(group).collect()
+    }
 }
 
 /// What is summed up of rows, each of the group at its place.
@@ -119,7 +175,7 @@ impl Facts {
         part: &Part<'_>,
         rows: &[u32],
         places: Vec<usize>,
-        distinct: bool,
+        by: &Field,
     ) -> Result<Self, ScanError> {
         if rows.is_empty() {
             return Ok(Self::default());
@@ -128,9 +184,10 @@ impl Facts {
         let failed = |error| part.failed(error);
         let ip = Field::Dimension(Dimension::Ip);
         let user = Field::Json(JsonField::User, Vec::new());
-        let texts = |field| match distinct {
-            true => reader.field(field, rows).map_err(failed),
-            false => Ok(Texts::default()),
+        // There is one of what is grouped by.
+        let texts = |field: &Field| match field == by {
+            true => Ok(Texts::one(rows.len())),
+            false => reader.field(field, rows).map_err(failed),
         };
         Ok(Self {
             places,
@@ -195,14 +252,14 @@ impl Sums {
         }
     }
 
-    fn finish(self, top: &[(&str, Number, u64)], distinct: bool) -> Vec<Group> {
+    fn finish(self, top: &[(&str, Number, u64)]) -> Vec<Group> {
         let groups = top.iter().zip(self.groups);
         groups
             .map(|((value, _, events), sum)| Group {
                 value: (*value).to_owned(),
                 events: *events,
-                ips: sum.ips.told_apart(distinct),
-                users: sum.users.told_apart(distinct),
+                ips: sum.ips.told_apart(),
+                users: sum.users.told_apart(),
                 first: sum.first,
                 last: sum.last,
             })
@@ -227,11 +284,10 @@ impl Set {
         }
     }
 
-    /// How many there are; of what was not to be told apart, there are none or more.
-    fn told_apart(&self, distinct: bool) -> Distinct {
+    fn told_apart(&self) -> Distinct {
         Distinct {
             count: self.hashes.len() as u64,
-            exact: distinct && !self.full,
+            exact: !self.full,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::tally::{NONE, Number, Tally};
 use super::{Part, Scan, ScanError, each_part, parts, rows_of};
 use crate::store::embedded::filter::Plan;
+use crate::store::embedded::recent::Recent;
 use crate::store::embedded::view::View;
 use crate::store::query::{Breakdown, Histogram, HistogramQuery, ScanMonitor, Series};
 
@@ -14,10 +15,11 @@ pub(in crate::store::embedded) fn histogram(
     query: &HistogramQuery,
     buckets: usize,
     monitor: &ScanMonitor,
+    recent: &Recent,
 ) -> Result<Histogram, ScanError> {
     let plan = Plan::new(&query.filter);
     let range = query.range();
-    let looking = Scan::new(&plan, range);
+    let looking = Scan::remembering(&plan, range, &query.filter, recent);
     let mut counts = vec![0_u64; buckets];
     let mut values = ByValue::new(buckets);
     let work = |part: &Part<'_>| {
@@ -30,8 +32,7 @@ pub(in crate::store::embedded) fn histogram(
         }
         let failed = |error| part.failed(error);
         let reader = part.open()?;
-        let rows = looking.candidates(part, &reader, None)?;
-        let rows = reader.select(&plan, &rows).map_err(failed)?;
+        let rows = looking.meant(part, &reader)?;
         let places: Vec<usize> = match bucket {
             // The times make no difference.
             Some(bucket) => vec![bucket; rows.len()],

@@ -22,9 +22,11 @@ pub(super) use self::search::{Search, search};
 use super::filter::Plan;
 use super::hot::HotBatch;
 use super::reader::Reader;
+use super::recent::{Recent, Taken};
 use super::segment::{Segment, SegmentError};
 use super::view::View;
 use crate::store::error::StoreError;
+use crate::store::filter::Filter;
 use crate::store::query::{Cursor, ScanMonitor, TimeRange};
 
 /// The threads that count for one question; searches have one. So two cores are not held for long by one question, and
@@ -92,6 +94,8 @@ impl<'a> Part<'a> {
 struct Scan<'a> {
     plan: &'a Plan<'a>,
     range: TimeRange,
+    /// What is known of the filter; `None` if it takes every event, or nothing is to be remembered of it.
+    taken: Option<Arc<Taken>>,
     /// For each segment, by its first number, the rows that the actor stands in whom the filter asks for, if it does.
     actors: Mutex<HashMap<u64, Option<Arc<[u32]>>>>,
 }
@@ -101,8 +105,43 @@ impl<'a> Scan<'a> {
         Self {
             plan,
             range,
+            taken: None,
             actors: Mutex::default(),
         }
+    }
+
+    /// The same with what the last questions found, and for the next ones.
+    fn remembering(plan: &'a Plan<'a>, range: TimeRange, filter: &Filter, recent: &Recent) -> Self {
+        Self {
+            taken: (!plan.takes_all()).then(|| recent.of(filter)),
+            ..Self::new(plan, range)
+        }
+    }
+
+    /// All the rows of the part that the filter takes, if they are known.
+    fn taken(&self, part: &Part<'_>) -> Option<Arc<[u32]>> {
+        match part.source {
+            Source::Hot(_) => None,
+            Source::Group(segment, group) => self.taken.as_ref()?.rows(segment.numbers(), group),
+        }
+    }
+
+    /// The rows of the part, which was opened, that are meant.
+    fn meant(&self, part: &Part<'_>, reader: &Reader<'_>) -> Result<Vec<u32>, ScanError> {
+        let failed = |error| part.failed(error);
+        if let Some(taken) = self.taken(part) {
+            return reader
+                .among(taken.to_vec(), self.range, None)
+                .map_err(failed);
+        }
+        let rows = self.candidates(part, reader, None)?;
+        let rows = reader.select(self.plan, &rows).map_err(failed)?;
+        if let (Some(taken), Source::Group(segment, group)) = (&self.taken, part.source)
+            && self.range.covers(part.min_time, part.max_time)
+        {
+            taken.remember(segment.numbers(), group, &rows);
+        }
+        Ok(rows)
     }
 
     /// The rows of the part, which was opened, that may be meant: within the range, and before the cursor.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Part, Scan, ScanError, parts, rows_of};
 use crate::store::embedded::filter::Plan;
+use crate::store::embedded::recent::Recent;
 use crate::store::embedded::view::View;
 use crate::store::event::StoredEvent;
 use crate::store::query::{Cursor, EventQuery, ScanMonitor, Searched, Step};
@@ -84,6 +85,7 @@ pub(in crate::store::embedded) fn search(
     view: &View,
     search: &mut Search<'_>,
     sink: &mut dyn FnMut(Step),
+    recent: &Recent,
 ) -> Result<Searched, ScanError> {
     let (query, monitor) = (search.query, search.monitor);
     let mut parts = parts(view, query.range);
@@ -93,7 +95,7 @@ pub(in crate::store::embedded) fn search(
     monitor.begin(rows_of(&parts));
     // One more tells whether there is another page.
     let plan = Plan::new(&query.filter);
-    let looking = Scan::new(&plan, query.range);
+    let looking = Scan::remembering(&plan, query.range, &query.filter, recent);
     let mut newest = Newest {
         most: search.left + 1,
         hits: BTreeSet::new(),
@@ -134,7 +136,13 @@ fn scan(
     let monitor = search.monitor;
     let reader = part.open()?;
     let failed = |error| part.failed(error);
-    let rows = looking.candidates(part, &reader, search.after)?;
+    let taken = looking.taken(part);
+    let rows = match &taken {
+        Some(taken) => reader
+            .among(taken.to_vec(), looking.range, search.after)
+            .map_err(failed)?,
+        None => looking.candidates(part, &reader, search.after)?,
+    };
     monitor.advance((part.rows - rows.len()) as u64);
     let mut found = 0;
     for block in rows.rchunks(BLOCK_ROWS) {
@@ -146,7 +154,10 @@ fn scan(
             monitor.advance(block.len() as u64);
             continue;
         }
-        let picked = reader.select(looking.plan, block).map_err(failed)?;
+        let picked = match taken {
+            Some(_) => block.to_vec(),
+            None => reader.select(looking.plan, block).map_err(failed)?,
+        };
         let picked = match reader.is_sorted() {
             true => picked
                 .get(picked.len().saturating_sub(newest.most)..)

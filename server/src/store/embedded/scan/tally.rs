@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use crate::store::embedded::texts::Texts;
 use crate::store::filter::Field;
 
@@ -21,7 +23,7 @@ pub(super) const NONE: Number = Number::MAX;
 /// Counts rows by value.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    numbers: HashMap<String, Number>,
+    numbers: HashMap<Box<str>, Number, RandomState>,
     counts: Vec<u64>,
     bytes: usize,
     /// Whether values were let go.
@@ -54,7 +56,7 @@ impl Tally {
         }
         let number = self.counts.len() as Number;
         self.bytes += value.len();
-        self.numbers.insert(value.to_owned(), number);
+        self.numbers.insert(value.into(), number);
         self.counts.push(0);
         number
     }
@@ -71,7 +73,7 @@ impl Tally {
         numbers.sort_unstable();
         self.numbers
             .retain(|_, number| numbers.binary_search(number).is_err());
-        self.bytes = self.numbers.keys().map(String::len).sum();
+        self.bytes = self.numbers.keys().map(|value| value.len()).sum();
         numbers.into_iter().for_each(&mut forget);
     }
 
@@ -99,16 +101,19 @@ impl Tally {
     pub(super) fn top(&self, most: usize) -> Vec<(&str, Number, u64)> {
         let values = self.numbers.iter();
         let mut all: Vec<(&str, Number, u64)> = values
-            .map(|(value, number)| (value.as_str(), *number, self.events(*number)))
+            .map(|(value, number)| (&**value, *number, self.events(*number)))
             .collect();
         let order = |a: &(&str, Number, u64), b: &(&str, Number, u64)| {
             b.2.cmp(&a.2).then_with(|| a.0.cmp(b.0))
         };
         if most < all.len() {
-            all.select_nth_unstable_by(most, order);
-            all.truncate(most);
+            // By their counts first: the texts lie far apart in memory, and most values are out already.
+            let (_, next, _) = all.select_nth_unstable_by(most, |a, b| b.2.cmp(&a.2));
+            let least = next.2;
+            all.retain(|(.., events)| *events >= least);
         }
         all.sort_unstable_by(order);
+        all.truncate(most);
         all
     }
 }
@@ -121,5 +126,8 @@ fn shown<'v>(field: &Field, value: &'v [u8]) -> Cow<'v, str> {
     {
         return text.into();
     }
-    String::from_utf8_lossy(value)
+    match std::str::from_utf8(value) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(value),
+    }
 }

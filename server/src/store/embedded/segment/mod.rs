@@ -11,6 +11,7 @@ mod crc;
 mod error;
 mod events;
 mod group;
+mod header;
 mod hybrid;
 mod pages;
 mod read;

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use bytes::buf::Reader as BytesReader;
 use bytes::{Buf, Bytes};
-use parquet::basic::Encoding;
-use parquet::column::page::{Page, PageReader};
+use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::index_reader::decode_offset_index;
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
+use zstd::bulk::Decompressor;
 
 use super::error::SegmentError;
+use super::header::{Content, Header};
 use super::hybrid;
 
 /// The bytes of a column: read as a whole, or page by page where few pages are wanted.
@@ -71,8 +72,11 @@ pub(super) struct Chunk<'a> {
     rows: usize,
     optional: bool,
     locations: Vec<PageLocation>,
-    /// The reader that read the dictionary: it can go on, and to make another costs more than a page does.
-    begun: RefCell<Option<SerializedPageReader<Window>>>,
+}
+
+thread_local! {
+    /// To set one up takes as long as decompressing a page.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// A page of values, decompressed.
@@ -116,7 +120,6 @@ impl<'a> Chunk<'a> {
             rows,
             optional,
             locations: index.page_locations().clone(),
-            begun: RefCell::default(),
         })
     }
 
@@ -157,23 +160,54 @@ impl<'a> Chunk<'a> {
 
     /// Says whether at least half of the pages hold some of the rows, which ascend.
     pub(super) fn is_dense(&self, rows: &[u32]) -> bool {
-        let bounds = self.bounds();
-        let wanted = rows.chunk_by(|row, next| {
-            let page = |row: u32| bounds.partition_point(|first| *first <= row as usize);
-            page(*row) == page(*next)
-        });
-        wanted.count() * 2 >= self.locations.len()
+        let (mut rows, mut wanted) = (rows, 0);
+        for end in self.bounds().into_iter().skip(1) {
+            let (within, rest) = rows.split_at(rows.partition_point(|row| (*row as usize) < end));
+            rows = rest;
+            wanted += usize::from(!within.is_empty());
+        }
+        wanted * 2 >= self.locations.len()
+    }
+
+    fn bytes(&self, offset: i64, length: i64) -> Result<Bytes, SegmentError> {
+        let place = u64::try_from(offset).ok().zip(usize::try_from(length).ok());
+        let (offset, length) = place.ok_or_else(wrong)?;
+        Ok(read_at(self.file, offset, length)?)
     }
 
     /// The bytes of the dictionary, if there is one.
     pub(super) fn dictionary(&self) -> Result<Option<Bytes>, SegmentError> {
-        let mut pages = self.reader(false)?;
-        let is_dictionary = pages.peek_next_page()?.is_some_and(|page| page.is_dict);
-        let page = is_dictionary.then(|| pages.get_next_page()).transpose()?;
-        self.begun.replace(Some(pages));
-        match page {
-            Some(Some(Page::DictionaryPage { buf, .. })) => Ok(Some(buf)),
-            _ => Ok(None),
+        let pages = self
+            .meta
+            .dictionary_page_offset()
+            .zip(self.locations.first());
+        let Some((start, first)) = pages else {
+            return Ok(None);
+        };
+        let bytes = self.bytes(start, first.offset.saturating_sub(start))?;
+        match self.page(bytes)? {
+            (Content::Dictionary, bytes) => Ok(Some(bytes)),
+            (Content::Data { .. }, _) => Err(wrong()),
+        }
+    }
+
+    /// What a page holds, decompressed.
+    fn page(&self, mut bytes: Bytes) -> Result<(Content, Bytes), SegmentError> {
+        let mut rest: &[u8] = &bytes;
+        let header = Header::read(&mut rest).ok_or_else(wrong)?;
+        let at = bytes.len() - rest.len();
+        bytes.advance(at);
+        if bytes.len() != header.compressed {
+            return Err(wrong());
+        }
+        let bytes = match self.meta.compression() {
+            Compression::UNCOMPRESSED => bytes,
+            Compression::ZSTD(_) => decompress(&bytes, header.decompressed)?,
+            _ => return Err(wrong()),
+        };
+        match bytes.len() == header.decompressed {
+            true => Ok((header.content, bytes)),
+            false => Err(wrong()),
         }
     }
 
@@ -183,26 +217,35 @@ impl<'a> Chunk<'a> {
         mut rows: &[u32],
         mut take: impl FnMut(DataPage, &[u32]) -> Result<(), SegmentError>,
     ) -> Result<(), SegmentError> {
-        let dense = self.is_dense(rows);
-        let mut pages = match self.begun.take().filter(|_| !dense) {
-            Some(begun) => begun,
-            None => self.reader(dense)?,
+        // All at once, where most are wanted.
+        let all = match (self.is_dense(rows), self.locations.as_slice()) {
+            (true, [first, .., last]) => {
+                let end = last.offset.saturating_add(last.compressed_page_size.into());
+                self.bytes(first.offset, end.saturating_sub(first.offset))?
+            }
+            _ => Bytes::new(),
         };
-        if pages.peek_next_page()?.is_some_and(|page| page.is_dict) {
-            pages.skip_next_page()?;
-        }
-        for (first, end) in self.bounds().windows(2).filter_map(|pair| match pair {
-            [first, end] => Some((*first, *end)),
-            _ => None,
-        }) {
+        let begin = self.locations.first().map_or(0, |first| first.offset);
+        let bounds = self.bounds();
+        for (page, bounds) in self.locations.iter().zip(bounds.windows(2)) {
+            let &[first, end] = bounds else { break };
             let (within, rest) = rows.split_at(rows.partition_point(|row| (*row as usize) < end));
             rows = rest;
             if within.is_empty() {
-                pages.skip_next_page()?;
                 continue;
             }
-            let page = pages.get_next_page()?;
-            take(self.data_page(page, first, end - first)?, within)?;
+            let length = page.compressed_page_size.into();
+            let bytes = match all.is_empty() {
+                true => self.bytes(page.offset, length)?,
+                false => {
+                    within_all(&all, page.offset.saturating_sub(begin), length).ok_or_else(wrong)?
+                }
+            };
+            let (content, bytes) = self.page(bytes)?;
+            take(
+                self.data_page(content, bytes, first, end.saturating_sub(first))?,
+                within,
+            )?;
         }
         match rows.is_empty() {
             true => Ok(()),
@@ -214,21 +257,15 @@ impl<'a> Chunk<'a> {
 
     fn data_page(
         &self,
-        page: Option<Page>,
+        content: Content,
+        mut buf: Bytes,
         first: usize,
         rows: usize,
     ) -> Result<DataPage, SegmentError> {
-        let wrong = || SegmentError::Damaged("a page is not as it was written".to_owned());
-        let Some(Page::DataPage {
-            mut buf,
-            num_values,
-            encoding,
-            ..
-        }) = page
-        else {
+        let Content::Data { values, encoding } = content else {
             return Err(wrong());
         };
-        if usize::try_from(num_values) != Ok(rows) {
+        if values != rows {
             return Err(wrong());
         }
         let mut levels = Vec::new();
@@ -254,4 +291,25 @@ impl<'a> Chunk<'a> {
             values: buf,
         })
     }
+}
+
+fn wrong() -> SegmentError {
+    SegmentError::Damaged("a page is not as it was written".to_owned())
+}
+
+fn within_all(all: &Bytes, at: i64, length: i64) -> Option<Bytes> {
+    let (at, length) = (usize::try_from(at).ok()?, usize::try_from(length).ok()?);
+    let end = at.checked_add(length).filter(|end| *end <= all.len())?;
+    Some(all.slice(at..end))
+}
+
+fn decompress(bytes: &[u8], length: usize) -> Result<Bytes, SegmentError> {
+    DECOMPRESSOR.with_borrow_mut(|known| {
+        let decompressor = match known {
+            Some(known) => known,
+            None => known.insert(Decompressor::new()?),
+        };
+        let bytes = decompressor.decompress(bytes, length);
+        bytes.map(Bytes::from).map_err(|_| wrong())
+    })
 }

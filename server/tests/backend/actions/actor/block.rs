@@ -96,8 +96,8 @@ async fn a_user_is_who_has_all_the_identifiers() {
     event(client, &session, 4, "by.bob", "203.0.113.7", &bob).await;
     let browser = Browser::sign_in(&running).await;
 
-    let place = "/actor?user.email=ann%40example.com&user.id=42";
-    let other = "/actor?user.id=42&user.email=ann%40example.com";
+    let place = "/actor?user.email=ann@example.com&user.id=42";
+    let other = "/actor?user.id=42&user.email=ann@example.com";
     assert!(links(&browser.open("/").await, "/actor?user.").contains(&place.to_owned()));
     let page = browser.open(place).await;
     assert!(page.contains("<title>email ann@example.com, id 42</title>"));
