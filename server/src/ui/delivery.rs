@@ -176,7 +176,7 @@ fn reasons(counts: &BTreeMap<String, u64>) -> Markup {
         span {
             span.bad[all > 0] { (grouped(all)) }
             @for (reason, count) in counts.iter().filter(|(_, count)| **count > 0) {
-                br; small { (short(reason)) " " (grouped(*count)) }
+                " " br; small { (short(reason)) " " (grouped(*count)) }
             }
         }
     }
