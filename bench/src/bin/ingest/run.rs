@@ -11,16 +11,16 @@ use crate::Error;
 use crate::batches::{Encoding, Kind, Load};
 use crate::client::Client;
 use crate::report::{self, Figures};
-use crate::server::{Server, Stat};
+use crate::server::{self, Server, Stat};
 
 /// Runs of each load.
 const RUNS: usize = 3;
 /// Events of each run: some segments' worth.
-const EVENTS: usize = 300_000;
+pub(crate) const EVENTS: usize = 300_000;
 /// Connections, each of which sends a batch once the one before is answered.
 const CONNECTIONS: usize = 4;
 
-const LOADS: [Load; 6] = [
+pub(crate) const LOADS: [Load; 6] = [
     Load {
         name: "SDK, gzip, 1,000",
         kind: Kind::Sdk,
@@ -64,7 +64,7 @@ pub(crate) fn measure() -> Result<(), Error> {
     for load in &LOADS {
         let bodies = load.bodies(EVENTS / load.batch)?;
         let runs = (0..RUNS)
-            .map(|_| run(load, &bodies))
+            .map(|_| run(load, &bodies, None))
             .collect::<Result<Vec<_>, _>>()?;
         report::row(load.name, &runs);
     }
@@ -72,11 +72,19 @@ pub(crate) fn measure() -> Result<(), Error> {
     Ok(())
 }
 
-fn run(load: &Load, bodies: &[Vec<u8>]) -> Result<Figures, Error> {
+/// One run, with the playbooks of a file if there are any.
+pub(crate) fn run(
+    load: &Load,
+    bodies: &[Vec<u8>],
+    playbooks: Option<&str>,
+) -> Result<Figures, Error> {
     // Where the build lies is a disk; the system's folder for temporary files may be memory.
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     std::fs::create_dir_all(&parent)?;
     let dir = tempfile::tempdir_in(parent)?;
+    if let Some(playbooks) = playbooks {
+        server::apply(playbooks, dir.path())?;
+    }
     let server = Server::start(dir.path())?;
     let before = server.cpu()?;
     let start = Instant::now();

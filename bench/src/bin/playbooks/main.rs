@@ -2,7 +2,10 @@
 //!
 //! Prints a table of Markdown. Each row is a process of its own: its thread makes events, then feeds them to an engine
 //! that remembers a million actors. The time is the processor's that the thread took to feed them.
+//!
+//! `playbooks backtest DIR` measures backtests over the events that `queries build DIR ROWS` stored.
 
+mod backtest;
 mod workload;
 
 use std::process::{Command, Stdio};
@@ -30,22 +33,39 @@ const BAR: f64 = 500_000.0;
 const WORKLOADS: [(u64, u64); 4] = [(1, 1), (20, 20), (200, 20), (20, 1)];
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse());
-    if let (Some(Ok(playbooks)), Some(Ok(names))) = (arguments.next(), arguments.next()) {
-        measure(Workload::new(playbooks, names));
-        return;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [] => {
+            println!(
+                "| playbooks | each event concerns | live actors | events/s per core, median (worst) | firings \
+                 | bytes per actor, resident | counted | bar |\n|---:|---:|---:|---:|---:|---:|---:|---|"
+            );
+            for (playbooks, names) in WORKLOADS {
+                row(&["engine", &playbooks.to_string(), &names.to_string()]);
+            }
+        }
+        ["engine", playbooks, names] => {
+            let number = |text: &str| text.parse().expect("it is a number");
+            measure(Workload::new(number(playbooks), number(names)));
+        }
+        ["backtest", dir] => {
+            backtest::head();
+            for slug in backtest::names() {
+                row(&["backtest", dir, &slug]);
+            }
+        }
+        ["backtest", dir, slug] => backtest::measure(dir.as_ref(), slug),
+        _ => panic!("the only arguments are: backtest DIR"),
     }
-    println!(
-        "| playbooks | each event concerns | live actors | events/s per core, median (worst) | firings \
-         | bytes per actor, resident | counted | bar |\n|---:|---:|---:|---:|---:|---:|---:|---|"
-    );
+}
+
+/// Has a process of its own print a row.
+fn row(arguments: &[&str]) {
     let program = std::env::current_exe().expect("the program is a file");
-    for (playbooks, names) in WORKLOADS {
-        let mut child = Command::new(&program);
-        child.args([playbooks.to_string(), names.to_string()]);
-        let status = child.stdin(Stdio::null()).status();
-        assert!(status.is_ok_and(|status| status.success()), "a row failed");
-    }
+    let mut child = Command::new(program);
+    let status = child.args(arguments).stdin(Stdio::null()).status();
+    assert!(status.is_ok_and(|status| status.success()), "a row failed");
 }
 
 /// Prints a row.
@@ -112,8 +132,13 @@ fn processor_seconds() -> f64 {
 
 /// Bytes of this process that are in memory.
 fn resident() -> u64 {
+    kilobytes("VmRSS:") * 1024
+}
+
+/// A field of `/proc/self/status`.
+fn kilobytes(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("it is Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.expect("it tells the memory") * 1024
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+    kilobytes.expect("it tells the memory")
 }

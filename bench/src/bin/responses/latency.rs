@@ -22,10 +22,11 @@ struct Times {
 }
 
 /// Addresses that nobody has blocked yet: a range for benchmarks (RFC 2544).
-struct Fresh(u32);
+#[derive(Default)]
+pub(crate) struct Fresh(u32);
 
 impl Fresh {
-    fn next(&mut self) -> IpAddr {
+    pub(crate) fn next(&mut self) -> IpAddr {
         self.0 += 1;
         Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + self.0).into()
     }
@@ -83,8 +84,8 @@ pub(crate) fn measure() -> Result<(), Error> {
         .build()?;
     let data_dir = tempfile::tempdir()?;
     let mut backend = Backend::start(&runtime, data_dir.path())?;
-    let mut fresh = Fresh(0);
-    let mut apps = vec![App::start(&runtime, &backend)?];
+    let mut fresh = Fresh::default();
+    let mut apps = vec![App::start(&runtime, backend.address)?];
     println!("### From `POST /api/v1/actions` to the first 403\n");
     println!("| | since the POST was | p50 ms | p99 ms | max ms | bar, p99 ms | |");
     println!("|---|---|---:|---:|---:|---:|---|");
@@ -93,7 +94,7 @@ pub(crate) fn measure() -> Result<(), Error> {
     }
     row("one app", |_| trial(&mut backend, &mut apps, fresh.next()))?;
     while apps.len() < APPS {
-        apps.push(App::start(&runtime, &backend)?);
+        apps.push(App::start(&runtime, backend.address)?);
     }
     for _ in 0..WARM_UP {
         trial(&mut backend, &mut apps, fresh.next())?;

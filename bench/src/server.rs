@@ -1,6 +1,6 @@
-//! The server's process.
+//! `sqreen-server`, as `cargo build --release -p sqreen-server` made it, in a process of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,21 +8,41 @@ use std::time::Duration;
 
 use crate::Error;
 
-pub(crate) const TOKEN: &str = "ingest-secret";
+/// What its agents say.
+pub const TOKEN: &str = "ingest-secret";
 
 /// `sysconf(_SC_CLK_TCK)`, which Linux has the same everywhere.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-pub(crate) struct Server {
+fn program() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    root.join("target/release/sqreen-server")
+}
+
+/// Stores these playbooks, in the form of a file, where no server works yet.
+pub fn apply(playbooks: &str, data_dir: &Path) -> Result<(), Error> {
+    let mut file = tempfile::NamedTempFile::with_suffix(".toml")?;
+    file.write_all(playbooks.as_bytes())?;
+    let mut command = Command::new(program());
+    command.args(["playbooks", "apply"]).arg(file.path());
+    let applied = command.arg("--data-dir").arg(data_dir).output()?;
+    if applied.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&applied.stderr).into())
+}
+
+/// Ends with its owner.
+pub struct Server {
     child: Child,
-    pub(crate) address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl Server {
-    /// Starts the program that `cargo build --release -p sqreen-server` made.
-    pub(crate) fn start(data_dir: &Path) -> Result<Self, Error> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let program: PathBuf = root.join("target/release/sqreen-server");
+    /// Starts it on a port of its own.
+    pub fn start(data_dir: &Path) -> Result<Self, Error> {
+        let program = program();
         let mut child = Command::new(&program)
             .args(["--addr", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
@@ -43,7 +63,7 @@ impl Server {
     }
 
     /// A field of `/proc/PID/status`, in bytes.
-    pub(crate) fn memory(&self, field: &str) -> Result<u64, Error> {
+    pub fn memory(&self, field: &str) -> Result<u64, Error> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(field));
         let value = line.and_then(|line| line.split_whitespace().nth(1));
@@ -51,12 +71,12 @@ impl Server {
     }
 
     /// Seconds of CPU so far, of all its threads.
-    pub(crate) fn cpu(&self) -> Result<f64, Error> {
+    pub fn cpu(&self) -> Result<f64, Error> {
         Ok(Stat::read(&self.child.id().to_string())?.cpu)
     }
 
     /// SIGTERM; returns the seconds of CPU of its whole life.
-    pub(crate) fn end(mut self) -> Result<f64, Error> {
+    pub fn end(mut self) -> Result<f64, Error> {
         let id = self.child.id().to_string();
         Command::new("kill").args(["-s", "TERM", &id]).status()?;
         // Once it has ended, and until it is waited for, its figures are still there.
@@ -82,14 +102,14 @@ impl Drop for Server {
 }
 
 /// What `/proc/PID/stat` says.
-pub(crate) struct Stat {
+pub struct Stat {
     state: String,
     /// Seconds of CPU, of all threads.
-    pub(crate) cpu: f64,
+    pub cpu: f64,
 }
 
 impl Stat {
-    pub(crate) fn read(id: &str) -> Result<Self, Error> {
+    pub fn read(id: &str) -> Result<Self, Error> {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
         // The program's name, in brackets, may hold spaces.
         let (_, rest) = stat.rsplit_once(") ").ok_or("no stat")?;
