@@ -210,10 +210,9 @@ fn users(list: Vec<Value>) -> Result<Targets, FieldError> {
             "needs a user such as {\"email\": \"a@b.example\"}",
         ));
     }
-    let users = list
-        .into_iter()
-        .enumerate()
-        .map(|(place, value)| user(place, value));
+    let users = list.into_iter().enumerate().map(|(place, value)| {
+        user(value).map_err(|wrong| FieldError::element("users", place, wrong))
+    });
     let targets = Targets::users(users.collect::<Result<_, _>>()?);
     if targets.weight() > MAX_TARGET_BYTES {
         let wrong = format!(
@@ -225,26 +224,26 @@ fn users(list: Vec<Value>) -> Result<Targets, FieldError> {
     Ok(targets)
 }
 
-fn user(place: usize, value: Value) -> Result<User, FieldError> {
-    let wrong = |wrong: String| Err(FieldError::element("users", place, wrong));
+/// The identifiers of a user, or what is wrong with them.
+pub(crate) fn user(value: Value) -> Result<User, String> {
     let Value::Object(identifiers) = value else {
-        return wrong("not an object of identifiers".to_owned());
+        return Err("not an object of identifiers".to_owned());
     };
     if !(1..=MAX_IDENTIFIERS).contains(&identifiers.len()) {
-        return wrong(format!("not 1 to {MAX_IDENTIFIERS} identifiers"));
+        return Err(format!("not 1 to {MAX_IDENTIFIERS} identifiers"));
     }
     let mut user = User::new();
     for (name, value) in identifiers {
         if !(1..=MAX_IDENTIFIER_NAME).contains(&name.len()) {
-            return wrong(format!("a name is not 1 to {MAX_IDENTIFIER_NAME} bytes"));
+            return Err(format!("a name is not 1 to {MAX_IDENTIFIER_NAME} bytes"));
         }
         let Some(value) = identifier(&value) else {
-            return wrong(format!(
+            return Err(format!(
                 "{name:?} is neither a text, a number, true nor false"
             ));
         };
         if !(1..=MAX_IDENTIFIER_VALUE).contains(&value.len()) {
-            return wrong(format!("{name:?} is not 1 to {MAX_IDENTIFIER_VALUE} bytes"));
+            return Err(format!("{name:?} is not 1 to {MAX_IDENTIFIER_VALUE} bytes"));
         }
         user.insert(name, value);
     }

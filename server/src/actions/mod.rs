@@ -31,6 +31,8 @@ mod wire;
 pub(crate) use self::address::parse as parse_network;
 pub(crate) use self::critical::range as critical_range;
 pub(crate) use self::delivery::{Delivery, OpenStream};
-pub(crate) use self::draft::{NewAction, NewAllowed, SettingsChange, identifier, is_absolute};
+pub(crate) use self::draft::{
+    NewAction, NewAllowed, SettingsChange, identifier, is_absolute, user,
+};
 pub(crate) use self::service::{ActionError, ActionPage, Actions, News};
 pub(crate) use self::wire::{Audience, Pack, etag, wire};

@@ -263,6 +263,18 @@ impl Actions {
         ]
     }
 
+    /// As [`on`](Self::on), with all that is stored of them. Blocks.
+    pub(crate) fn met(
+        &self,
+        app: Option<&str>,
+        ip: Option<IpAddr>,
+        user: Option<&User>,
+    ) -> Result<Vec<ActionRecord>, StateError> {
+        let met = self.on(app, ip, user).concat();
+        let rows: Vec<_> = met.iter().map(|action| action.row).collect();
+        self.state.actions_of_rows(&rows)
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         lock(&self.live).settings
     }

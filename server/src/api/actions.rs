@@ -81,7 +81,7 @@ pub(super) fn routes() -> Vec<Described> {
 /// An action with every key.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Action")]
-struct ActionView {
+pub(super) struct ActionView {
     id: Id,
     #[schemars(extend("enum" = ["live", "lifted", "replaced", "expired"]))]
     state: &'static str,

@@ -50,7 +50,7 @@ pub(super) fn routes() -> Vec<Described> {
 /// An entry of the allow list with every key.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AllowEntry")]
-struct AllowView {
+pub(super) struct AllowView {
     id: Id,
     /// Addresses and networks.
     ips: Vec<String>,

@@ -7,6 +7,7 @@ mod audit;
 mod backtest;
 mod body;
 mod events;
+mod met;
 mod notifications;
 mod openapi;
 mod params;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Vec<Described> {
     routes.extend(events::routes());
     routes.extend(views::routes());
     routes.extend(actions::routes());
+    routes.extend(met::routes());
     routes.extend(allowlist::routes());
     routes.extend(playbooks::routes());
     routes.extend(backtest::routes());

@@ -76,7 +76,8 @@ impl Given {
         }
     }
 
-    fn time(&mut self, name: &str) -> Result<Option<i64>, Problem> {
+    /// Takes a time, in microseconds since the Unix epoch.
+    pub(super) fn time(&mut self, name: &str) -> Result<Option<i64>, Problem> {
         let time = self.text(name).map(|text| {
             parse_time(&text).ok_or_else(|| {
                 let detail =
@@ -183,17 +184,17 @@ pub(super) fn filter() -> Param {
 
 /// The parameters `from` and `to`.
 pub(super) fn range() -> [Param; 2] {
-    let about = |what| {
-        format!("{what}: an RFC 3339 time, or milliseconds since 1970, of the years 1000 to 9999")
-    };
-    let (from, to) = (
-        about("The beginning"),
-        about("The end, which is not in the range"),
-    );
     [
-        Param::text("from", &from, "2026-11-23T00:00:00Z"),
-        Param::text("to", &to, "1795564800000"),
+        time("from", "The beginning", "2026-11-23T00:00:00Z"),
+        time("to", "The end, which is not in the range", "1795564800000"),
     ]
+}
+
+/// A parameter that is a time.
+pub(super) fn time(name: &'static str, what: &str, example: &str) -> Param {
+    let about =
+        format!("{what}: an RFC 3339 time, or milliseconds since 1970, of the years 1000 to 9999");
+    Param::text(name, &about, example)
 }
 
 /// The parameter `limit`.

@@ -118,6 +118,11 @@ impl Reader {
     /// The form's field for [`csrf`](Self::csrf).
     pub(crate) const CSRF: &str = "csrf";
 
+    /// Whether the reader may do what takes this role.
+    pub(crate) fn may(&self, role: Role) -> bool {
+        self.caller.role >= role
+    }
+
     pub(super) fn csrf_of(cookie: &str) -> Secret {
         Secret(digest(&["csrf", cookie]))
     }
@@ -129,7 +134,7 @@ impl Reader {
 }
 
 /// The route has no caller: its table of access and its handler disagree.
-const NONE: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+pub(super) const NONE: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = StatusCode;

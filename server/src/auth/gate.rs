@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Client, Reader};
+use super::{Client, Pass, Reader};
 use crate::api::{Params, Problem};
 use crate::routes::Needs;
 use crate::server::{App, Shared};
@@ -63,11 +63,12 @@ fn api(app: &Shared, role: Role, mut request: Request) -> Result<Request, Proble
     let client = app.client(request.extensions(), request.headers());
     let token = bearer(request.headers());
     let caller = token.and_then(|token| app.tokens.api(token, client));
-    let caller = caller.ok_or_else(Problem::unauthorized)?;
+    let (caller, revocation) = caller.ok_or_else(Problem::unauthorized)?;
     if caller.role < role {
         return Err(Problem::forbidden(role));
     }
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(Pass::Token(revocation));
     Ok(request)
 }
 
@@ -78,22 +79,23 @@ async fn page(app: &App, role: Role, request: Request) -> Result<Request, Respon
     let Some(reader) = reader(app, client, request.headers()) else {
         return Err(ui::signed_out(reads.then(|| request.uri())));
     };
-    if reader.caller.role < role {
-        return Err(ui::forbidden(role));
+    if !reader.may(role) {
+        return Err(ui::forbidden(role, &reader));
     }
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(reader.caller.clone());
     if reads {
+        parts.extensions.insert(Pass::Session(reader.session));
         parts.extensions.insert(reader);
         return Ok(Request::from_parts(parts, body));
     }
     // What is no form carries no token either.
     let form = Request::from_parts(parts.clone(), body);
     let fields = Form::<Params>::from_request(form, app).await;
-    let Form(fields) = fields.map_err(|_| ui::foreign())?;
+    let Form(fields) = fields.map_err(|_| ui::foreign(Some(&reader)))?;
     let token = fields.iter().find(|(name, _)| name == Reader::CSRF);
     if !token.is_some_and(|(_, token)| reader.has_sent(token)) {
-        return Err(ui::foreign());
+        return Err(ui::foreign(Some(&reader)));
     }
     parts.extensions.insert(Sent { reader, fields });
     Ok(Request::from_parts(parts, axum::body::Body::empty()))
@@ -105,7 +107,7 @@ pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
     if is_own(request.method(), request.headers()) {
         next.run(request).await
     } else {
-        ui::foreign()
+        ui::foreign(None)
     }
 }
 

@@ -6,6 +6,7 @@
 mod caller;
 mod client;
 mod gate;
+mod pass;
 mod passwords;
 mod people;
 mod signin;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use self::caller::{Caller, Reader};
 pub(crate) use self::client::Client;
 pub(crate) use self::gate::{Sent, check, cookie_name, reader, same_origin};
+pub(crate) use self::pass::Pass;
 pub(crate) use self::passwords::{HashError, check as check_password};
 pub(crate) use self::people::{MAX_NAME, People, PersonChange, PersonError, check_name};
 pub(crate) use self::signin::{Link, SignIn, SignInError, link, note_failure};

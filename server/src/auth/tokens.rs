@@ -121,10 +121,11 @@ impl Tokens {
         Some(live.grant.clone())
     }
 
-    /// Who calls the API with this token.
-    pub(crate) fn api(&self, token: &str, client: Client) -> Option<Caller> {
+    /// Who calls the API with this token, and until when they may.
+    pub(crate) fn api(&self, token: &str, client: Client) -> Option<(Caller, Revocation)> {
         let live = self.used(token, |kind| kind == TokenKind::Api)?;
-        Some(Caller::token(live.id, live.role?, client))
+        let caller = Caller::token(live.id, live.role?, client);
+        Some((caller, live.grant.revocation.clone()))
     }
 
     fn used(&self, token: &str, is_for: impl Fn(TokenKind) -> bool) -> Option<Arc<Live>> {

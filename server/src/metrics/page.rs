@@ -176,6 +176,11 @@ fn store(page: &mut Page, shared: &Shared) {
             stats.failed_seals,
         ),
         (
+            "cancelled_scans",
+            "Scans that ended early since nobody waited for them any longer.",
+            stats.cancelled_scans,
+        ),
+        (
             "expired_segments",
             "Segments deleted by retention.",
             stats.expired_segments,

@@ -260,6 +260,8 @@ pub struct StoreStats {
     pub stored_events: u64,
     /// Events left out, since their ids were stored already.
     pub duplicate_events: u64,
+    /// Scans that ended early, since nobody waited for them any longer.
+    pub cancelled_scans: u64,
     /// Segments deleted since they were too old, or all took too much.
     pub expired_segments: u64,
     /// The events in them.

@@ -4,10 +4,14 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::{page, signin};
+use super::page::{Here, refusal};
+use super::signin;
 use crate::api::Params;
 pub(super) use crate::auth::{Reader, Sent};
 use crate::state::Role;
+
+/// Where whoever is refused can go on.
+const EVENTS: &[(&str, &str)] = &[("/", "Events")];
 
 /// For a request without a session; `from` is the page that was asked for, to come back to.
 pub(crate) fn signed_out(from: Option<&Uri>) -> Response {
@@ -20,21 +24,23 @@ pub(crate) fn signed_out(from: Option<&Uri>) -> Response {
     (StatusCode::UNAUTHORIZED, form).into_response()
 }
 
-/// For someone who may not; whoever has this role may.
-pub(crate) fn forbidden(role: Role) -> Response {
+/// For a reader who may not; whoever has this role may.
+pub(crate) fn forbidden(role: Role, reader: &Reader) -> Response {
     let reason = format!(
-        "Your role does not allow this: it takes the role {}.",
-        role.name()
+        "This takes the role {}, and yours is {}. Nothing was changed; an admin can give you another role.",
+        role.name(),
+        reader.caller.role.name()
     );
-    let page = page::refusal("Not allowed", "", &reason, &[("/", "Events")]);
+    let page = refusal("Not allowed", Some(Here::new("", reader)), &reason, EVENTS);
     (StatusCode::FORBIDDEN, page).into_response()
 }
 
-/// For a form that comes from elsewhere.
-pub(crate) fn foreign() -> Response {
+/// For a form that comes from elsewhere; the reader's, if it is known whose session would send it.
+pub(crate) fn foreign(reader: Option<&Reader>) -> Response {
     let reason = "This form was not sent from a page of your session. Nothing was changed. Open the page again, and \
                   try again there.";
-    let page = page::refusal("Not sent from here", "", reason, &[("/", "Events")]);
+    let here = reader.map(|reader| Here::new("", reader));
+    let page = refusal("Not sent from here", here, reason, EVENTS);
     (StatusCode::FORBIDDEN, page).into_response()
 }
 

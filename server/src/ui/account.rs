@@ -88,7 +88,7 @@ fn markup(app: &App, reader: &Reader, wrong: Option<&str>) -> Markup {
         section aria-labelledby="you" {
             h2 #you { (reader.caller.name) }
             p { "Your role is " (reader.caller.role.name()) "." }
-            @if reader.caller.role == Role::Admin {
+            @if reader.may(Role::Admin) {
                 p { a href="/people" { "People" } " · " a href="/audit" { "Audit log" } }
             }
             form.inline method="post" action="/signout" { (csrf(reader)) button { "Sign out" } }
@@ -110,7 +110,7 @@ fn markup(app: &App, reader: &Reader, wrong: Option<&str>) -> Markup {
             (sessions(app, reader))
         }
     };
-    page::document("Account", Some(PATH), &content)
+    page::document("Account", Some(page::Here::new(PATH, reader)), &content)
 }
 
 fn sessions(app: &App, reader: &Reader) -> Markup {
@@ -128,7 +128,7 @@ fn row(session: &SessionRecord, reader: &Reader) -> Markup {
         tr {
             td data-label="Last used" { (time(session.used_at)) }
             td data-label="Began" { (time(session.created_at)) }
-            td data-label="From" { (session.ip.as_deref().unwrap_or("unknown")) }
+            td.whole data-label="From" { (session.ip.as_deref().unwrap_or("unknown")) }
             td data-label="Browser" { (session.browser) }
             td {
                 @if session.id == reader.session { span { "this one" } } @else {

@@ -1,4 +1,4 @@
-//! `GET /apps`: the applications, the agents that are connected, and the tokens by their names.
+//! `GET /apps`: the applications, the agents that are connected, and the tokens.
 
 use std::sync::Arc;
 
@@ -7,28 +7,44 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
+use super::access::Reader;
 use super::actions::table;
 use super::explorer::{link, test};
-use super::page::document;
+use super::page::{Here, document};
 use super::text::{counted, duration, grouped, short, time};
+use super::tokens;
 use crate::apps::{Application, Overview, overview};
 use crate::server::{App, blocking};
 use crate::sessions::Agent;
-use crate::state::TokenRecord;
+use crate::state::Role;
 use crate::store::{Dimension, Field};
 
-const PATH: &str = "/apps";
+pub(super) const PATH: &str = "/apps";
 /// The most rows of one table.
-const ROWS: usize = 500;
+pub(super) const ROWS: usize = 500;
 
-pub(super) async fn show(State(app): State<App>) -> Response {
-    let shared = Arc::clone(&app);
+pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
+    page(&app, &reader, StatusCode::OK, &tokens::Said::Nothing).await
+}
+
+/// The page, with what became of a form of it and the status that tells so.
+pub(super) async fn page(
+    app: &App,
+    reader: &Reader,
+    status: StatusCode,
+    said: &tokens::Said,
+) -> Response {
+    let shared = Arc::clone(app);
     let (status, content) = match blocking(move || overview(&shared)).await {
-        Ok(Ok(known)) => (StatusCode::OK, markup(&known)),
+        Ok(Ok(known)) => (status, markup(&known, reader, said)),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
     };
-    (status, document("Apps", Some(PATH), &content)).into_response()
+    (
+        status,
+        document("Apps", Some(Here::new(PATH, reader)), &content),
+    )
+        .into_response()
 }
 
 fn unread(error: &(dyn std::error::Error + 'static)) -> Markup {
@@ -36,17 +52,22 @@ fn unread(error: &(dyn std::error::Error + 'static)) -> Markup {
     html! { p role="alert" { "The applications cannot be read now. The server's log says why; try again." } }
 }
 
-fn markup(known: &Overview) -> Markup {
+fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
     let Overview {
         apps,
         agents,
-        tokens,
+        tokens: of_tokens,
     } = known;
     html! {
+        (tokens::made(said))
         section aria-labelledby="apps" {
             h2 #apps { "Apps" }
             @if apps.is_empty() {
-                p { "No app yet: an agent that logs in with the ingest token brings its app along." }
+                p {
+                    "No app yet: an agent that logs in brings its app along. Give your app "
+                    @if reader.may(Role::Admin) { a href="#make" { "a token" } } @else { "a token" }
+                    " as " code { "SQREEN_TOKEN" } "."
+                }
             } @else {
                 (table("Apps", &["App", "Agents connected", "Last heard", "Events of the last 24 h", "Newest of them"],
                     apps.iter().take(ROWS).map(|(name, app)| row(name, app))))
@@ -61,13 +82,7 @@ fn markup(known: &Overview) -> Markup {
                 @if agents.len() > ROWS { p.note { "And " (counted((agents.len() - ROWS) as u64, "agent")) " more, heard longer ago." } }
             }
         }
-        section aria-labelledby="tokens" {
-            h2 #tokens { "Tokens" }
-            p.note { "Made and revoked by " code { "sqreen-server token" } "; those of the configuration are not listed." }
-            @if tokens.is_empty() { p { "No token is stored." } } @else {
-                (table("Tokens", &["Name", "For", "Made", "Last used, to the hour", ""], tokens.iter().take(ROWS).map(token_row)))
-            }
-        }
+        (tokens::section(of_tokens, reader, said))
     }
 }
 
@@ -97,20 +112,6 @@ fn agent_row(agent: &Agent, silence: u64) -> Markup {
             td data-label="Environment" { @if let Some(environment) = &agent.environment { (short(environment)) } }
             td.number data-label="Process" { @if let Some(process) = agent.process { (process) } }
             td data-label="Heard" { (duration(silence)) " ago" }
-        }
-    }
-}
-
-fn token_row(token: &TokenRecord) -> Markup {
-    html! {
-        tr {
-            td data-label="Name" { @if token.comment.is_empty() { (token.id) } @else { (short(&token.comment)) } }
-            td data-label="For" {
-                span { (token.kind.name()) @if let Some(app) = &token.app { " " (short(app)) } }
-            }
-            td data-label="Made" { (time(token.created_at)) }
-            td data-label="Last used" { @match token.used_at { Some(used) => (time(used)), None => small { "never" } } }
-            td { @if let Some(revoked) = token.revoked_at { span { "revoked " (time(revoked)) } } }
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::access::value;
+use super::access::{Reader, value};
 use super::actions::table;
 use super::text::time;
 use super::{page, signin};
@@ -19,7 +19,11 @@ const PATH: &str = "/audit";
 const PAGE: usize = 100;
 
 /// `GET /audit?before=…`.
-pub(super) async fn show(State(app): State<App>, Query(params): Query<Params>) -> Response {
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
     let before = value(&params, "before").and_then(|text| text.parse().ok());
     let shared = Arc::clone(&app);
     match blocking(move || shared.state.audit(before, PAGE + 1)).await {
@@ -27,25 +31,25 @@ pub(super) async fn show(State(app): State<App>, Query(params): Query<Params>) -
             let more = entries.len() > PAGE;
             entries.truncate(PAGE);
             let next = entries.last().filter(|_| more).map(|entry| entry.row);
-            markup(&entries, next).into_response()
+            markup(&entries, next, &reader).into_response()
         }
         Ok(Err(error)) => signin::unavailable(&error),
         Err(error) => signin::unavailable(&error),
     }
 }
 
-fn markup(entries: &[AuditRecord], next: Option<i64>) -> Markup {
+fn markup(entries: &[AuditRecord], next: Option<i64>, reader: &Reader) -> Markup {
     let content = html! {
         section aria-labelledby="audit" {
             h2 #audit { "Audit log" }
-            p { "Entries are kept for 400 days, and the last 200,000 of them." }
+            p.note { "Entries are kept for 400 days, and the last 200,000 of them." }
             (table("Entries", &["Time", "Who", "What", "Of what", "Detail", "From"], entries.iter().map(row)))
             @if let Some(next) = next {
                 nav { a rel="next" href={ (PATH) "?before=" (next) } { "Older entries" } }
             }
         }
     };
-    page::document("Audit log", Some(PATH), &content)
+    page::document("Audit log", Some(page::Here::new(PATH, reader)), &content)
 }
 
 fn row(entry: &AuditRecord) -> Markup {
@@ -56,7 +60,7 @@ fn row(entry: &AuditRecord) -> Markup {
             td data-label="What" { (entry.event.replace('_', " ")) }
             td data-label="Of what" { (entry.subject.as_deref().unwrap_or_default()) }
             td data-label="Detail" { (entry.detail.as_deref().unwrap_or_default()) }
-            td data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
+            td.whole data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
         }
     }
 }

@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
+use super::access::Reader;
 use super::actions::table;
-use super::page::document;
+use super::page::{Here, document};
 use super::text::{grouped, share, short};
 use crate::ledger::LedgerRow;
 use crate::server::App;
@@ -71,8 +72,8 @@ pub(super) fn completeness(app: &App, apps: Option<&[String]>) -> Markup {
     }
 }
 
-pub(super) async fn show(State(app): State<App>) -> Response {
-    document("Delivery", Some(PATH), &markup(&app)).into_response()
+pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
+    document("Delivery", Some(Here::new(PATH, &reader)), &markup(&app)).into_response()
 }
 
 fn markup(app: &App) -> Markup {

@@ -13,7 +13,7 @@ use super::access::{Reader, value};
 use super::actions::Met;
 use super::actor::Actor;
 use super::explorer::{Terms, link as to, test, text};
-use super::page;
+use super::page::{self, Here};
 use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
@@ -39,10 +39,11 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Query(params): Query<Params>,
 ) -> Response {
+    let here = Here::new("/", &reader);
     let refuse = |status: StatusCode, reason: &str| {
         (
             status,
-            page::refusal("Event", "/", reason, &[("/", "Events")]),
+            page::refusal("Event", Some(here), reason, &[("/", "Events")]),
         )
             .into_response()
     };
@@ -107,7 +108,7 @@ fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup 
         (captured(&event))
         (raw(event))
     };
-    page::document(&title, Some("/"), &content)
+    page::document(&title, Some(Here::new("/", reader)), &content)
 }
 
 /// Ways to events that have something in common with this one.

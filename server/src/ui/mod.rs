@@ -18,6 +18,7 @@ mod playbooks;
 mod signin;
 mod slow;
 mod text;
+mod tokens;
 mod views;
 
 use axum::http::{HeaderName, HeaderValue, header};
@@ -45,7 +46,10 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/views/{id}/remove", ACT, views::remove_view),
         get("/delivery", READ, delivery::show),
         get("/apps", READ, apps::show),
+        post("/apps/tokens", MANAGE, tokens::make),
+        post("/apps/tokens/{id}/revoke", MANAGE, tokens::revoke),
         get("/actor", READ, actor::show),
+        get("/actor/live", READ, actor::live),
         get("/actions", READ, actions::show),
         post("/actions", ACT, actions::create),
         post("/actions/{id}/lift", ACT, actions::lift),

@@ -2,24 +2,41 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// The places that the navigation leads to.
-const PLACES: [(&str, &str); 7] = [
-    ("/", "Events"),
-    ("/actions", "Actions"),
-    ("/playbooks", "Playbooks"),
-    ("/delivery", "Delivery"),
-    ("/apps", "Apps"),
-    ("/notifications", "Notifications"),
-    ("/account", "Account"),
+use super::access::Reader;
+use crate::state::Role;
+
+/// The places that the navigation leads to, each with the role that it takes.
+const PLACES: [(&str, &str, Role); 7] = [
+    ("/", "Events", Role::Viewer),
+    ("/actions", "Actions", Role::Viewer),
+    ("/playbooks", "Playbooks", Role::Viewer),
+    ("/delivery", "Delivery", Role::Viewer),
+    ("/apps", "Apps", Role::Viewer),
+    ("/notifications", "Notifications", Role::Operator),
+    ("/account", "Account", Role::Viewer),
 ];
 
-/// A page; `here` is its place in the navigation, for those who signed in.
-pub(super) fn document(title: &str, here: Option<&str>, content: &Markup) -> Markup {
+/// Where a page is in the navigation of the one who reads it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Here<'a> {
+    path: &'a str,
+    reader: &'a Reader,
+}
+
+impl<'a> Here<'a> {
+    /// At this path; one that the navigation does not lead to is nowhere in it.
+    pub(super) fn new(path: &'a str, reader: &'a Reader) -> Self {
+        Self { path, reader }
+    }
+}
+
+/// A page; whoever has not signed in has no navigation.
+pub(super) fn document(title: &str, here: Option<Here<'_>>, content: &Markup) -> Markup {
     html! { (opening(title, here)) (content) (CLOSING) }
 }
 
 /// A page up to where its content begins.
-pub(super) fn opening(title: &str, here: Option<&str>) -> Markup {
+pub(super) fn opening(title: &str, here: Option<Here<'_>>) -> Markup {
     html! {
         (DOCTYPE)
         (PreEscaped("<html lang=\"en\">"))
@@ -36,8 +53,8 @@ pub(super) fn opening(title: &str, here: Option<&str>) -> Markup {
             h1 { a href="/" { "Event Explorer" } }
             @if let Some(here) = here {
                 nav aria-label="Pages" {
-                    @for (path, name) in PLACES {
-                        a href=(path) aria-current=[(path == here).then_some("page")] { (name) }
+                    @for (path, name, role) in PLACES {
+                        @if here.reader.may(role) { a href=(path) aria-current=[(path == here.path).then_some("page")] { (name) } }
                     }
                 }
             }
@@ -50,10 +67,15 @@ pub(super) fn opening(title: &str, here: Option<&str>) -> Markup {
 pub(super) const CLOSING: PreEscaped<&str> = PreEscaped("</main></body></html>");
 
 /// A page that says what is wrong, and where to go.
-pub(super) fn refusal(title: &str, here: &str, reason: &str, ways: &[(&str, &str)]) -> Markup {
+pub(super) fn refusal(
+    title: &str,
+    here: Option<Here<'_>>,
+    reason: &str,
+    ways: &[(&str, &str)],
+) -> Markup {
     document(
         title,
-        Some(here),
+        here,
         &html! {
             p role="alert" { (reason) }
             p { @for (href, name) in ways { a href=(href) { (name) } " " } }

@@ -130,13 +130,12 @@ fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
             form.signin method="post" action=(PATH) {
                 (csrf(reader))
                 label { "Name, an e-mail address or a login" input name="name" autocomplete="off" autocapitalize="none" required; }
-                label for="role" { "Role" }
-                (roles(Some("role"), "Role", Role::Viewer))
+                label { "Role" (roles("Role", Role::Viewer)) }
                 button { "Add" }
             }
         }
     };
-    page::document("People", Some(PATH), &content)
+    page::document("People", Some(page::Here::new(PATH, reader)), &content)
 }
 
 fn list(app: &App, reader: &Reader) -> Markup {
@@ -158,7 +157,7 @@ fn row(person: &PersonRecord, reader: &Reader) -> Markup {
             td data-label="Role" {
                 form.inline method="post" action=(path) {
                     (csrf(reader))
-                    (roles(None, &format!("Role of {}", person.name), person.role))
+                    (roles(&format!("Role of {}", person.name), person.role))
                     button.small { "Change" }
                 }
             }
@@ -181,9 +180,9 @@ fn row(person: &PersonRecord, reader: &Reader) -> Markup {
     }
 }
 
-fn roles(id: Option<&str>, name: &str, chosen: Role) -> Markup {
+fn roles(name: &str, chosen: Role) -> Markup {
     html! {
-        select id=[id] name="role" aria-label=(name) {
+        select name="role" aria-label=(name) {
             @for role in Role::ALL {
                 option value=(role.name()) selected[role == chosen] { (role.name()) }
             }

@@ -14,7 +14,7 @@ use futures_util::stream;
 use maud::{Markup, html};
 use tokio::time::timeout;
 
-use super::page;
+use super::page::{self, Here};
 use super::text::grouped;
 use crate::store::ScanMonitor;
 
@@ -79,7 +79,7 @@ type Content = Pin<Box<dyn Future<Output = (StatusCode, Markup)> + Send>>;
 /// answered 200 before it is known whether its scans fail; its text tells.
 pub(super) async fn answer<F>(
     title: &str,
-    here: &str,
+    here: Here<'_>,
     lead: &Markup,
     work: impl FnOnce(Arc<Scans>) -> F,
 ) -> Response

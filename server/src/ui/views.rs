@@ -13,11 +13,15 @@ use super::explorer::Listing;
 use super::page;
 use super::text::short;
 use crate::server::{App, blocking};
+use crate::state::Role;
 use crate::views::{self, MAX_NAME, ViewError};
+
+const MISSING: &str = "There is no view of this id.";
 
 /// The saved views, and the form that saves the page.
 pub(super) fn menu(listing: &Listing<'_>) -> Markup {
     let (here, reader) = (listing.place.with(&[]), listing.reader);
+    let saves = reader.may(Role::Operator);
     html! {
         details.views {
             summary { "Views" }
@@ -27,16 +31,18 @@ pub(super) fn menu(listing: &Listing<'_>) -> Markup {
                         @for view in listing.views {
                             li {
                                 a href=(view.place) aria-current=[(view.place == here).then_some("true")] { (short(&view.name)) }
-                                form.inline method="post" action={ "/views/" (view.id) "/remove" } {
-                                    (csrf(reader))
-                                    input type="hidden" name="back" value=(here);
-                                    button.small aria-label={ "Remove " (short(&view.name)) } { "Remove" }
+                                @if saves {
+                                    form.inline method="post" action={ "/views/" (view.id) "/remove" } {
+                                        (csrf(reader))
+                                        input type="hidden" name="back" value=(here);
+                                        button.small aria-label={ "Remove " (short(&view.name)) } { "Remove" }
+                                    }
                                 }
                             }
                         }
                     }
                 }
-                (save(reader, &here))
+                @if saves { (save(reader, &here)) } @else { p.note { "Operators save views." } }
             }
         }
     }
@@ -55,22 +61,23 @@ fn save(reader: &Reader, here: &str) -> Markup {
 
 /// `POST /views`.
 pub(super) async fn save_view(State(app): State<App>, sent: Sent) -> Response {
-    let text = |name| value(&sent.fields, name).unwrap_or_default().to_owned();
+    let Sent { reader, fields } = sent;
+    let text = |name| value(&fields, name).unwrap_or_default().to_owned();
     let (name, place) = (text("name"), text("place"));
     let back = local(&place).unwrap_or("/").to_owned();
-    let (shared, by) = (Arc::clone(&app), sent.reader.caller);
+    let (shared, by) = (Arc::clone(&app), reader.caller.clone());
     let saved = blocking(move || views::save(&*shared.state, &name, &place, &by)).await;
     let error = match saved {
         Ok(Ok(_)) => return Redirect::to(&back).into_response(),
         Ok(Err(error)) => error,
-        Err(error) => return unavailable(&error, &back),
+        Err(error) => return unavailable(&reader, &error, &back),
     };
     let status = match &error {
         ViewError::Field(_) => StatusCode::BAD_REQUEST,
         ViewError::Taken | ViewError::Full => StatusCode::CONFLICT,
-        ViewError::State(error) => return unavailable(error, &back),
+        ViewError::State(error) => return unavailable(&reader, error, &back),
     };
-    refuse(status, &error.to_string(), &back)
+    refuse(&reader, status, &error.to_string(), &back)
 }
 
 /// `POST /views/{id}/remove`.
@@ -79,30 +86,33 @@ pub(super) async fn remove_view(
     Path(id): Path<String>,
     sent: Sent,
 ) -> Response {
-    let back = value(&sent.fields, "back").and_then(local).unwrap_or("/");
+    let Sent { reader, fields } = sent;
+    let back = value(&fields, "back").and_then(local).unwrap_or("/");
     let Ok(id) = id.parse() else {
-        return refuse(StatusCode::NOT_FOUND, "There is no view of this id.", back);
+        return refuse(&reader, StatusCode::NOT_FOUND, MISSING, back);
     };
-    let (shared, by) = (Arc::clone(&app), sent.reader.caller);
+    let (shared, by) = (Arc::clone(&app), reader.caller.clone());
     match blocking(move || views::remove(&*shared.state, id, &by)).await {
         Ok(Ok(Some(_))) => Redirect::to(back).into_response(),
-        Ok(Ok(None)) => refuse(StatusCode::NOT_FOUND, "There is no view of this id.", back),
-        Ok(Err(error)) => unavailable(&error, back),
-        Err(error) => unavailable(&error, back),
+        Ok(Ok(None)) => refuse(&reader, StatusCode::NOT_FOUND, MISSING, back),
+        Ok(Err(error)) => unavailable(&reader, &error, back),
+        Err(error) => unavailable(&reader, &error, back),
     }
 }
 
-fn refuse(status: StatusCode, reason: &str, back: &str) -> Response {
+fn refuse(reader: &Reader, status: StatusCode, reason: &str, back: &str) -> Response {
+    let here = Some(page::Here::new("/", reader));
     (
         status,
-        page::refusal("View", "/", reason, &[(back, "Back to the events")]),
+        page::refusal("View", here, reason, &[(back, "Back to the events")]),
     )
         .into_response()
 }
 
-fn unavailable(error: &dyn std::error::Error, back: &str) -> Response {
+fn unavailable(reader: &Reader, error: &dyn std::error::Error, back: &str) -> Response {
     tracing::error!(%error, "state store not usable");
     refuse(
+        reader,
         StatusCode::SERVICE_UNAVAILABLE,
         "The state store cannot be used now. Try again.",
         back,

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sqreen_server::Server;
 
-use super::client::{API, Client, Running};
+use super::client::{API, Client, Running, block, record, uuid};
+use super::events::encoded;
 
 #[tokio::test]
 async fn the_description_tells_every_route_of_the_api_and_no_other() {
@@ -167,6 +168,83 @@ async fn applications_tell_the_agents_that_are_connected() {
     let app = &apps["apps"][0];
     assert_eq!((&app["name"], &app["agents"]), (&json!("shop"), &json!(1)));
     assert_eq!(apps["agents"][0]["app"], "shop", "{apps}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_is_found_by_its_id_and_time() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let session = client.login("shop").await;
+    let events = json!([record(&[(&uuid(1), "a"), (&uuid(2), "b")])]);
+    client.batch(&session, events).await;
+    let listed = client.events("").await;
+    assert_eq!(listed.len(), 2);
+    for listed in listed {
+        let [id, time] = ["id", "time"].map(|name| listed[name].as_str().unwrap());
+        let one = |query: String| {
+            let path = format!("/api/v1/events/{id}{query}");
+            async move { client.call("GET", &path, &Value::Null).await }
+        };
+        assert_eq!(one(format!("?time={time}")).await, (200, listed.clone()));
+        assert_eq!(one("?time=2018-03-15T00:00:00Z".to_owned()).await.0, 404);
+        for query in ["", "?time=noon"] {
+            let (status, problem) = one(query.to_owned()).await;
+            assert_eq!((status, &problem["field"]), (400, &json!("time")));
+        }
+    }
+    let odd = client.call("GET", "/api/v1/events/odd?time=1521124920000", &Value::Null);
+    assert_eq!(odd.await.0, 404);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_address_and_a_user_meet_is_told() {
+    let running = Running::start().await;
+    let client = &running.client;
+    let network = client.act(&block(&["203.0.113.0/24"])).await;
+    let mut own = block(&["203.0.113.7"]);
+    own["app"] = json!("shop");
+    let address = client.act(&own).await;
+    let ann = json!({"email": "ann@example.com"});
+    let user = json!({"action": "block_user", "users": [ann]});
+    let user = client.act(&user).await;
+    let entry = json!({"ips": ["203.0.113.8/31"]});
+    let (status, entry) = client.call("POST", "/api/v1/allowlist", &entry).await;
+    assert_eq!(status, 201, "{entry}");
+
+    let met = |query: String| async move {
+        let path = format!("/api/v1/actions/met?{query}");
+        client.call("GET", &path, &Value::Null).await
+    };
+    let ann = format!("user={}", encoded(&ann.to_string()));
+    for (query, actions, allowed) in [
+        ("ip=203.0.113.7", json!([address, network]), json!([])),
+        ("ip=203.0.113.7&app=blog", json!([network]), json!([])),
+        ("ip=::ffff:203.0.113.9", json!([network]), json!([entry])),
+        ("ip=2001:db8::1", json!([]), json!([])),
+        (&ann, json!([user]), json!([])),
+        (
+            &format!("ip=203.0.113.1&{ann}"),
+            json!([network, user]),
+            json!([]),
+        ),
+        ("user=%7B%22id%22%3A%221%22%7D", json!([]), json!([])),
+    ] {
+        let told = json!({"actions": actions, "allowed": allowed});
+        assert_eq!(met(query.to_owned()).await, (200, told), "{query}");
+    }
+    for (query, field) in [
+        ("", "ip"),
+        ("app=shop", "ip"),
+        ("ip=203.0.113.0/24", "ip"),
+        ("user=ann", "user"),
+        ("user=%5B%5D", "user"),
+        ("user=%7B%7D", "user"),
+    ] {
+        let (status, problem) = met(query.to_owned()).await;
+        assert_eq!((status, &problem["field"]), (400, &json!(field)), "{query}");
+    }
     running.stop().await;
 }
 

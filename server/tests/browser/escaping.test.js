@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
 import { signIn, visit } from "./lib/browser.js";
+import { assertClean, assertShown, foreign, text } from "./lib/foreign.js";
 import { PAYLOADS, asText, cut } from "./lib/payloads.js";
 import { startServer } from "./lib/programs.js";
 
@@ -62,39 +63,6 @@ async function watch(text) {
   const trigger = { event: [cut(text, 256)], where: `path:"${cut(text, 500).replace(/["\\]/g, "\\$&")}"`, apps: [cut(text, 256)] };
   const rule = { trigger, actor: "ip", at_least: 1, period: "5min", stage: "shadow" };
   await server.api("PUT", `playbooks/${slug}`, { ...rule, name: cut(text, 128), description: cut(text, 4_000) });
-}
-
-/** In the page: what no page has unless something was let in. */
-function foreign() {
-  const elements = "script:not([src^='/assets/']), iframe, object, embed, base, meta[http-equiv], style, template, " +
-    "link:not([href^='/assets/'], [href='data:,']), video, marquee, math, plaintext, animate, foreignObject, img, " +
-    "input[autofocus], form:not([action^='/']), a:not([href^='/'], [href^='#'])";
-  const found = [...document.querySelectorAll(elements)].map((element) => element.outerHTML);
-  for (const element of document.querySelectorAll("*")) {
-    const handlers = element.getAttributeNames().filter((name) => name.startsWith("on"));
-    const leaves = ["href", "src", "action", "formaction"].filter((name) => {
-      const link = element.getAttribute(name);
-      return link && link !== "data:," && new URL(link, location).origin !== location.origin;
-    });
-    if (handlers.length + leaves.length > 0) found.push(element.outerHTML);
-  }
-  return found.map((html) => html.slice(0, 300));
-}
-
-async function assertClean(page, path) {
-  await page.goto(path);
-  assert.deepEqual(await page.evaluate(foreign), [], path.slice(0, 300));
-}
-
-/** Everything that a page says. */
-const text = (page) => page.locator("main").evaluate((main) => main.textContent);
-
-/** The start of each text is shown as it is. */
-function assertShown(shown, bytes) {
-  for (const payload of PAYLOADS) {
-    const start = asText(cut(payload, bytes));
-    assert.ok(shown.includes(start), `not shown: ${JSON.stringify(start)}`);
-  }
 }
 
 const query = (params) => new URLSearchParams(params).toString();
@@ -157,6 +125,7 @@ for (const [by, bytes] of [["name", MAX_NAME], ["hostname", 200], ["path", 200],
       const value = page.locator(".groups .v").first();
       const shown = (await value.innerText()).slice(0, bytes);
       await value.click();
+      await page.waitForURL(/filter=/);
       assert.ok((await text(page)).includes(shown), shown);
       assert.deepEqual(await page.evaluate(foreign), []);
     });

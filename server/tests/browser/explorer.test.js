@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
-import { signIn, visit } from "./lib/browser.js";
+import { PASSWORD, signIn, visit } from "./lib/browser.js";
 import { tabTo } from "./lib/checks.js";
 import { startServer, until } from "./lib/programs.js";
 
@@ -286,6 +286,53 @@ test("the list goes on by itself, and waits while it is paused", async () => {
     await page.getByRole("button", { name: "Resume" }).click();
     await page.getByText("live, 3 new").waitFor();
     assert.deepEqual(await listed(page), ["a.fourth 200", "a.third 200", "a.second 200", "a.first 200"]);
+  });
+});
+
+test("what was stored since the page was made, or while the stream was cut off, is in the live list", async () => {
+  await visit(server, { state }, async (page, visit) => {
+    const gap = await Agent.login(server, "gap");
+    const send = (...names) => gap.send(...names.map((name) => record(name)));
+    await send("g.first");
+    await page.goto("/?filter=app:gap&limit=2&last=1h");
+    await send("g.second");
+    await page.getByRole("button", { name: "Live" }).click();
+    await page.getByText("live, 1 new").waitFor();
+    assert.deepEqual(await listed(page), ["g.second 200", "g.first 200"]);
+    await send("g.third");
+    await page.getByText("live, 2 new").waitFor();
+    assert.deepEqual(await listed(page), ["g.third 200", "g.second 200", "g.first 200"]);
+
+    await page.goto("/?filter=app:gap&limit=2&last=1h");
+    await send("g.fourth", "g.fifth");
+    await page.getByRole("button", { name: "Live" }).click();
+    await page.getByText("More events came meanwhile than a page takes: refresh to see all.").waitFor();
+    await send("g.sixth");
+    await page.getByText("live, 3 new – More events came meanwhile").waitFor();
+    await page.goto("/actor?ip=198.51.100.7&app=gap");
+    await page.getByRole("button", { name: "Live" }).click();
+    await page.getByText("live, 0 new").waitFor();
+    await send("g.seventh");
+    await page.getByText("live, 1 new").waitFor();
+    assert.equal((await listed(page))[0], "g.seventh 200");
+  });
+});
+
+test("the live list ends with the session", async () => {
+  await server.addPerson("leaver@example.com", "viewer", PASSWORD);
+  await visit(server, {}, async (page, visit) => {
+    visit.expect("answer: / 401");
+    await page.goto("/");
+    await page.getByLabel("Name").fill("leaver@example.com");
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Live" }).click();
+    await page.getByText("live, 0 new").waitFor();
+    visit.expect("answer: /live 401");
+    const { people } = await server.api("GET", "people");
+    const { id } = people.find(({ name }) => name === "leaver@example.com");
+    await server.api("PATCH", `people/${id}`, { disabled: true });
+    await page.getByText("The server has ended it. Try again, or refresh to sign in.").waitFor();
   });
 });
 

@@ -49,3 +49,43 @@ test("scrolling leads through all events, newest first", async () => {
     await page.waitForURL((url) => url.searchParams.get("filter") === "ip:198.51.100.7 app:shop");
   });
 });
+
+/** Ways in which the next page does not come, each with what the visit is to expect. */
+const FAILURES = {
+  fails: (route, visit) => {
+    visit.expect("answer: / 503");
+    return route.fulfill({ status: 503, body: "" });
+  },
+  // As a page does that took long, and was answered 200 before.
+  "fails late": (route) => {
+    const body = '<main><p role="alert">The event store cannot be read now.</p></main>';
+    return route.fulfill({ contentType: "text/html", body });
+  },
+  "is cut off": (route, visit) => {
+    visit.expect("console: Failed to load resource: net::ERR_CONNECTION_RESET");
+    visit.expect(`request: ${route.request().url()} failed: net::ERR_CONNECTION_RESET`);
+    return route.abort("connectionreset");
+  },
+};
+
+for (const [what, fail] of Object.entries(FAILURES)) {
+  test(`a next page that ${what} is no end of the list, and can be had again`, async () => {
+    await visit(server, { state }, async (page, visit) => {
+      await page.route(/cursor=/, (route) => fail(route, visit));
+      await page.goto("/?filter=ip:198.51.100.7");
+      const before = await seen(page);
+      assert.deepEqual(before, names.slice(0, before.length));
+      await older(page).scrollIntoViewIfNeeded();
+      const told = page.getByRole("navigation", { name: "More" });
+      await told.getByText("They could not be read.").waitFor();
+      assert.deepEqual(await seen(page), before);
+      await visit.picture(page, `paging-${what.replaceAll(" ", "-")}`);
+      await page.unroute(/cursor=/);
+      await told.getByRole("button", { name: "Try again" }).click();
+      await until("the next page is there", async () => (await seen(page)).length > before.length);
+      const after = await seen(page);
+      assert.deepEqual(after, names.slice(0, after.length));
+      assert.equal(await page.getByText("They could not be read.").count(), 0);
+    });
+  });
+}

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
-import { signIn, visit } from "./lib/browser.js";
+import { LOOKS, PASSWORD, signIn, visit } from "./lib/browser.js";
 import { assertAccessible, assertFits } from "./lib/checks.js";
 import { startServer, until } from "./lib/programs.js";
 
@@ -78,7 +78,7 @@ for (const script of [true, false]) {
       await look("run");
 
       await page.goto(`/actor?ip=${second}`);
-      await page.getByRole("region", { name: "Playbooks that fired" }).getByText("did it").waitFor();
+      await page.getByRole("region", { name: "Playbooks that fired" }).getByText("acted").waitFor();
       await page.goto(`/runs?playbook=${slug}&outcome=enforced`);
       await page.getByRole("region", { name: "Runs" }).last().getByRole("link").first().click();
       await page.getByRole("button", { name: "Undo" }).click();
@@ -92,6 +92,43 @@ for (const script of [true, false]) {
     });
   });
 }
+
+test("all that a playbook did is lifted at once, by those who may", async () => {
+  const rule = { trigger: { event: "coupon.tried" }, actor: "ip", at_least: 2, period: "5min", stage: "enforce" };
+  await server.api("PUT", "playbooks/coupons", { ...rule, responses: [{ action: "block_ip", duration: ["1h"] }] });
+  const tried = ["203.0.113.20", "203.0.113.21"].flatMap((ip) => [ip, ip]);
+  await agent.send(...tried.map((ip) => record("coupon.tried", { client_ip: ip })));
+  await until("both are blocked", async () => (await server.api("GET", "actions")).actions.length === 2);
+  await server.addPerson("vic@example.com", "viewer", PASSWORD);
+  for (const look of LOOKS) {
+    await visit(server, look, async (page, visit) => {
+      visit.expect("answer: /playbooks/coupons 401");
+      await page.goto("/playbooks/coupons");
+      await page.getByLabel("Name").fill("vic@example.com");
+      await page.getByLabel("Password").fill(PASSWORD);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByText("2 actions of it are in force.").waitFor();
+      assert.equal(await page.getByRole("button").count(), 0, "a viewer has nothing to press");
+      await visit.picture(page, "playbooks-viewer");
+      await assertFits(page);
+      await assertAccessible(page);
+    });
+    await visit(server, { ...look, state }, async (page, visit) => {
+      await page.goto("/playbooks/coupons");
+      await visit.picture(page, "playbooks-in-force");
+      await assertFits(page);
+      await assertAccessible(page);
+    });
+  }
+  await visit(server, { state }, async (page) => {
+    await page.goto("/playbooks/coupons");
+    await page.getByRole("button", { name: "Lift everything it did" }).click();
+    await page.getByText("Nothing that it did is in force.").waitFor();
+    assert.equal(await page.getByRole("region", { name: "Runs", exact: true }).getByText("undone").count(), 2);
+    assert.deepEqual((await server.api("GET", "actions")).actions, []);
+  });
+  await server.api("DELETE", "playbooks/coupons");
+});
 
 test("a template is the start of a playbook, with its tests", async () => {
   await visit(server, { state }, async (page, visit) => {

@@ -60,7 +60,7 @@ test("someone who is added chooses a password, and sees what their role allows",
     await events(page).waitFor();
     visit.expect("answer: /people 403");
     await page.goto("/people");
-    await page.getByText("it takes the role admin").waitFor();
+    await page.getByText("This takes the role admin").waitFor();
   });
 });
 

@@ -63,13 +63,15 @@ api("POST", f"notifications/destinations/{sink['id']}/test")
 delivery = api("GET", "notifications/deliveries")["deliveries"][0]["id"]
 replay()
 run = first_run()
-event = api("GET", "events?limit=1")["events"][0]["id"]
+event = api("GET", "events?limit=1")["events"][0]
 
-for path, name, value in [
-    ("runs/{id}", "id", run),
-    ("runs/{id}/undo", "id", run),
-    ("playbooks/{slug}/undo", "slug", "filled"),
-    ("playbooks/{slug}/versions", "slug", "filled"),
-    ("notifications/deliveries/{id}/replay", "id", delivery),
+for path, parameters in [
+    ("events/{event}", {"path.event": event["id"], "query.time": event["time"]}),
+    ("runs/{id}", {"path.id": run}),
+    ("runs/{id}/undo", {"path.id": run}),
+    ("playbooks/{slug}/undo", {"path.slug": "filled"}),
+    ("playbooks/{slug}/versions", {"path.slug": "filled"}),
+    ("notifications/deliveries/{id}/replay", {"path.id": delivery}),
 ]:
-    print(f'[[operations]]\ninclude-path = "/api/v1/{path}"\nparameters = {{ "path.{name}" = "{value}" }}\n')
+    values = ", ".join(f'"{name}" = "{value}"' for name, value in parameters.items())
+    print(f'[[operations]]\ninclude-path = "/api/v1/{path}"\nparameters = {{ {values} }}\n')

@@ -1,6 +1,7 @@
 //! Journals become segments: where the rows are makes no difference.
 
-use std::fs;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use sqreen_server::store::{Dimension, EmbeddedStore, EventStore, Filter, StoreOptions, Verdict};
 
@@ -214,4 +215,28 @@ fn a_failed_seal_keeps_the_rows_and_is_tried_again() {
     store.seal().unwrap();
     assert_eq!((store.stats().segments, store.stats().hot_rows), (2, 0));
     assert_eq!(all(&store), newest_first(events(0..110)));
+}
+
+#[test]
+fn rows_that_became_enough_during_a_seal_are_sealed_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(dir.path(), StoreOptions::new().seal_rows(50)).unwrap();
+    // A folder stands where the segment is to be written.
+    let obstacle = dir.path().join("segments/00000001.parquet.tmp");
+    fs::create_dir(&obstacle).unwrap();
+    append_new(&store, events(0..50));
+    append_new(&store, events(50..100));
+    assert_eq!((store.stats().segments, store.stats().hot_rows), (0, 100));
+    fs::remove_dir(obstacle).unwrap();
+    let began = Instant::now();
+    while store.stats().segments < 2 {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{:?}",
+            store.stats()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(store.stats().hot_rows, 0);
+    assert_eq!(all(&store), newest_first(events(0..100)));
 }

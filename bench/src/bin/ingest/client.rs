@@ -56,6 +56,16 @@ impl Client {
             .to_owned())
     }
 
+    /// Gets, and returns the body of the answer, which is a 200.
+    pub(crate) fn get(&mut self, path: &str, token: &str) -> Result<&[u8], Error> {
+        self.request.clear();
+        write!(
+            self.request,
+            "GET {path} HTTP/1.1\r\nhost: backend\r\nauthorization: Bearer {token}\r\n\r\n"
+        )?;
+        self.exchange(path)
+    }
+
     /// Posts, and returns the body of the answer, which is a 200.
     pub(crate) fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> Result<&[u8], Error> {
         self.request.clear();
@@ -66,6 +76,10 @@ impl Client {
             body.len()
         )?;
         self.request.extend_from_slice(body);
+        self.exchange(path)
+    }
+
+    fn exchange(&mut self, path: &str) -> Result<&[u8], Error> {
         self.stream.get_mut().write_all(&self.request)?;
         self.read_line()?;
         let status: u16 = self.line.split(' ').nth(1).ok_or("no status")?.parse()?;

@@ -1,6 +1,6 @@
 //! Ingest: what it costs the server to take events in durably, and how long a batch waits for its
-//! answer. The server is `sqreen-server` as released, in a process of its own. With `--playbooks N` it
-//! runs with so many enforced playbooks and without, in turns.
+//! answer. The server is `sqreen-server` as released, in a process of its own.
+//! `--playbooks N` tells instead by how much that many enforced playbooks slow it.
 
 mod batches;
 mod client;
@@ -8,10 +8,11 @@ mod playbooks;
 mod report;
 mod resident;
 mod run;
+mod server;
 
 use std::path::PathBuf;
 
-pub(crate) use sqreen_bench::{Error, server};
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Error> {
     let mut args = std::env::args().skip(1);
@@ -25,6 +26,8 @@ fn main() -> Result<(), Error> {
             let count = args.next().ok_or("--playbooks: needs a number")?;
             playbooks::measure(count.parse()?)
         }
-        Some(other) => Err(format!("{other}: expected --data-dir or --playbooks").into()),
+        Some(other) => {
+            Err(format!("{other}: the only arguments are --data-dir and --playbooks").into())
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn head() {
 }
 
 pub(crate) fn row(name: &str, runs: &[Figures]) {
-    let of = |figure: &dyn Fn(&Figures) -> f64| median(runs, figure);
+    let of = |figure: &dyn Fn(&Figures) -> f64| quantile(runs.iter().map(figure).collect(), 0.5);
     let latency = |part| of(&|run| quantile(run.latencies.clone(), part) * 1e3);
     let worst = runs
         .iter()
@@ -57,8 +57,8 @@ pub(crate) fn met(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }
 
-pub(crate) fn median(runs: &[Figures], figure: impl Fn(&Figures) -> f64) -> f64 {
-    quantile(runs.iter().map(figure).collect(), 0.5)
+pub(crate) fn median(samples: Vec<f64>) -> f64 {
+    quantile(samples, 0.5)
 }
 
 /// The sample below or at which this part of all samples lies.

@@ -72,7 +72,7 @@ pub(crate) fn measure() -> Result<(), Error> {
     Ok(())
 }
 
-/// One run, with the playbooks of a file if there are any.
+/// One run; `playbooks` is a file of them, which are applied before.
 pub(crate) fn run(
     load: &Load,
     bodies: &[Vec<u8>],
@@ -82,14 +82,18 @@ pub(crate) fn run(
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     std::fs::create_dir_all(&parent)?;
     let dir = tempfile::tempdir_in(parent)?;
-    if let Some(playbooks) = playbooks {
-        server::apply(playbooks, dir.path())?;
+    if let Some(text) = playbooks {
+        server::apply(text, dir.path())?;
     }
     let server = Server::start(dir.path())?;
     let before = server.cpu()?;
     let start = Instant::now();
     let latencies = send(load, bodies, &server)?;
     let seconds = start.elapsed().as_secs_f64();
+    if playbooks.is_some() {
+        // They are evaluated beside the answers: all of it is to be counted.
+        server.await_metric("sqreen_playbooks_events_total", EVENTS as u64)?;
+    }
     let peak = server.memory("VmHWM")?;
     let cpu = server.end()? - before;
     // What was not sealed yet is sealed here, so that every event has cost what it costs in the end.

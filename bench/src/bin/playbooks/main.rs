@@ -3,7 +3,7 @@
 //! Prints a table of Markdown. Each row is a process of its own: its thread makes events, then feeds them to an engine
 //! that remembers a million actors. The time is the processor's that the thread took to feed them.
 //!
-//! `playbooks backtest DIR` measures backtests over the events that `queries build DIR ROWS` stored.
+//! `playbooks backtest DIR` tells what backtests cost instead, over a store that `queries build DIR ROWS` filled.
 
 mod backtest;
 mod workload;
@@ -36,59 +36,56 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        [] => {
-            println!(
-                "| playbooks | each event concerns | live actors | events/s per core, median (worst) | firings \
-                 | bytes per actor, resident | counted | bar |\n|---:|---:|---:|---:|---:|---:|---:|---|"
-            );
-            for (playbooks, names) in WORKLOADS {
-                row(&["engine", &playbooks.to_string(), &names.to_string()]);
-            }
-        }
+        [] => engine(),
         ["engine", playbooks, names] => {
-            let number = |text: &str| text.parse().expect("it is a number");
+            let number = |text: &str| text.parse().expect("a number");
             measure(Workload::new(number(playbooks), number(names)));
         }
-        ["backtest", dir] => {
-            backtest::head();
-            for slug in backtest::names() {
-                row(&["backtest", dir, &slug]);
-            }
-        }
-        ["backtest", dir, slug] => backtest::measure(dir.as_ref(), slug),
-        _ => panic!("the only arguments are: backtest DIR"),
+        ["backtest", dir] => backtest::measure(dir.as_ref()),
+        ["backtest", dir, slug] => backtest::row(dir.as_ref(), slug),
+        _ => panic!("usage: playbooks [backtest DIR]"),
     }
 }
 
-/// Has a process of its own print a row.
-fn row(arguments: &[&str]) {
+fn engine() {
+    println!(
+        "| playbooks | each event concerns | live actors | events/s per core, median (worst) | firings \
+         | bytes per actor, resident | counted | bar |\n|---:|---:|---:|---:|---:|---:|---:|---|"
+    );
     let program = std::env::current_exe().expect("the program is a file");
-    let mut child = Command::new(program);
-    let status = child.args(arguments).stdin(Stdio::null()).status();
-    assert!(status.is_ok_and(|status| status.success()), "a row failed");
+    for (playbooks, names) in WORKLOADS {
+        let mut child = Command::new(&program);
+        child.args([
+            "engine".to_owned(),
+            playbooks.to_string(),
+            names.to_string(),
+        ]);
+        let status = child.stdin(Stdio::null()).status();
+        assert!(status.is_ok_and(|status| status.success()), "a row failed");
+    }
 }
 
 /// Prints a row.
 fn measure(mut workload: Workload) {
     let mut chunk = Vec::with_capacity(CHUNK);
     workload.fill(&mut chunk, CHUNK);
-    let before = resident();
+    let before = memory("VmRSS:");
     let mut engine = Engine::new(Limits::default(), [7; 16]);
     engine.set(workload.playbooks());
     for _ in 0..WARM {
         workload.fill(&mut chunk, CHUNK);
         feed(&mut engine, &chunk);
     }
-    let (after, stats) = (resident(), engine.stats());
+    let (after, stats) = (memory("VmRSS:"), engine.stats());
     assert_eq!(stats.evicted, 0, "the actors are live");
     let mut speeds: Vec<f64> = (0..RUNS)
         .map(|_| {
             let mut seconds = 0.0;
             for _ in 0..MEASURED {
                 workload.fill(&mut chunk, CHUNK);
-                let began = processor_seconds();
+                let began = processor_seconds("thread-self");
                 feed(&mut engine, &chunk);
-                seconds += processor_seconds() - began;
+                seconds += processor_seconds("thread-self") - began;
             }
             (MEASURED * CHUNK) as f64 / seconds
         })
@@ -120,9 +117,9 @@ fn feed(engine: &mut Engine, events: &[StoredEvent]) {
     }
 }
 
-/// What the thread has taken of the processor.
-fn processor_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("it is Linux");
+/// What this thread, or the process where it is `self`, has taken of the processor.
+fn processor_seconds(whose: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{whose}/schedstat")).expect("it is Linux");
     let nanoseconds = text
         .split(' ')
         .next()
@@ -130,15 +127,10 @@ fn processor_seconds() -> f64 {
     nanoseconds.expect("it tells the time") as f64 / 1e9
 }
 
-/// Bytes of this process that are in memory.
-fn resident() -> u64 {
-    kilobytes("VmRSS:") * 1024
-}
-
-/// A field of `/proc/self/status`.
-fn kilobytes(field: &str) -> u64 {
+/// A field of `/proc/self/status`, in bytes.
+fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("it is Linux");
     let line = status.lines().find_map(|line| line.strip_prefix(field));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-    kilobytes.expect("it tells the memory")
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.expect("it tells the memory") * 1024
 }

@@ -4,11 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::serve::ListenerExt as _;
-use sqreen::{Config, Sqreen, SqreenCtx, UserIdentifiers};
-use sqreen_bench::server::TOKEN;
+use sqreen::{Config, Sqreen};
 use sqreen_server::{Server, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -16,17 +14,18 @@ use tokio::runtime::Runtime;
 use crate::Error;
 use crate::client::Client;
 
+const INGEST_TOKEN: &str = "ingest-secret";
 const API_TOKEN: &str = "api-secret";
 
 pub(crate) struct Backend {
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     client: Client,
 }
 
 impl Backend {
     pub(crate) fn start(runtime: &Runtime, data_dir: &Path) -> Result<Self, Error> {
         let config = ServerConfig::new(data_dir)
-            .ingest_token(TOKEN)
+            .ingest_token(INGEST_TOKEN)
             .api_token(API_TOKEN);
         let (server, listener) = runtime.block_on(async {
             let server = Server::start(config).await?;
@@ -65,18 +64,16 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Starts one that is connected to the backend at this address.
-    pub(crate) fn start(runtime: &Runtime, backend: SocketAddr) -> Result<Self, Error> {
+    pub(crate) fn start(runtime: &Runtime, backend: &Backend) -> Result<Self, Error> {
         let config = Config::builder()
-            .token(TOKEN)
+            .token(INGEST_TOKEN)
             .app_name("shop")
-            .url(format!("http://{backend}"))
+            .url(format!("http://{}", backend.address))
             .trusted_proxies(["127.0.0.1"])
             .build()?;
         let sqreen = Sqreen::new(config)?;
         let router = Router::new()
             .route("/", get(async || "content"))
-            .route("/login", post(wrong_password))
             .layer(sqreen.layer());
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
@@ -98,24 +95,8 @@ impl App {
         }
     }
 
-    /// Signs in from this address with a wrong password, and returns once that is answered.
-    pub(crate) fn fail_login(&mut self, ip: IpAddr) -> Result<(), Error> {
-        let request = format!(
-            "POST /login HTTP/1.1\r\nhost: shop\r\nx-forwarded-for: {ip}\r\ncontent-length: 0\r\n\r\n"
-        );
-        match self.client.exchange(&request)? {
-            401 => Ok(()),
-            status => Err(format!("POST /login was answered {status}").into()),
-        }
-    }
-
     /// Stops its agent, which sends what is left.
     pub(crate) fn stop(self, runtime: &Runtime) {
         runtime.block_on(self.sqreen.shutdown());
     }
-}
-
-async fn wrong_password(sqreen: SqreenCtx) -> StatusCode {
-    sqreen.auth_track(false, UserIdentifiers::new("email", "ann@shop.example"));
-    StatusCode::UNAUTHORIZED
 }

@@ -22,8 +22,7 @@ struct Times {
 }
 
 /// Addresses that nobody has blocked yet: a range for benchmarks (RFC 2544).
-#[derive(Default)]
-pub(crate) struct Fresh(u32);
+pub(crate) struct Fresh(pub(crate) u32);
 
 impl Fresh {
     pub(crate) fn next(&mut self) -> IpAddr {
@@ -84,8 +83,8 @@ pub(crate) fn measure() -> Result<(), Error> {
         .build()?;
     let data_dir = tempfile::tempdir()?;
     let mut backend = Backend::start(&runtime, data_dir.path())?;
-    let mut fresh = Fresh::default();
-    let mut apps = vec![App::start(&runtime, backend.address)?];
+    let mut fresh = Fresh(0);
+    let mut apps = vec![App::start(&runtime, &backend)?];
     println!("### From `POST /api/v1/actions` to the first 403\n");
     println!("| | since the POST was | p50 ms | p99 ms | max ms | bar, p99 ms | |");
     println!("|---|---|---:|---:|---:|---:|---|");
@@ -94,7 +93,7 @@ pub(crate) fn measure() -> Result<(), Error> {
     }
     row("one app", |_| trial(&mut backend, &mut apps, fresh.next()))?;
     while apps.len() < APPS {
-        apps.push(App::start(&runtime, backend.address)?);
+        apps.push(App::start(&runtime, &backend)?);
     }
     for _ in 0..WARM_UP {
         trial(&mut backend, &mut apps, fresh.next())?;

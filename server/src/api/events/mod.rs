@@ -1,12 +1,13 @@
-//! `/api/v1/events`: pages, counts, searches, the live stream and exports.
+//! `/api/v1/events`: pages, counts, searches, the live stream, exports, and events one by one.
 //!
-//! All take `filter`, in the language of [`Filter`](crate::store::Filter), and, but for the live stream, `from` and
+//! All but the last take `filter`, in the language of [`Filter`](crate::store::Filter), and, but for the live stream, `from` and
 //! `to`: RFC 3339 times or milliseconds since 1970, `to` exclusive.
 
 mod counts;
 mod csv;
 mod export;
 mod live;
+mod one;
 mod page;
 mod scan;
 mod search;
@@ -79,6 +80,13 @@ pub(super) fn routes() -> Vec<Described> {
                     "Server-sent events: `found` with an `Event`; `missed` with the number of `events` that were stored \
                      while the reader was too slow, `null` if it is not known",
                 ),
+        ),
+        get("/api/v1/events/{event}", READ, one::show).described(
+            operation("getEvent", "One event")
+                .query([
+                    params::time("time", "Its time", "2026-11-23T00:00:00.000001Z").required(),
+                ])
+                .answer::<EventView>(200, "The event"),
         ),
         get("/api/v1/events/export", READ, export::export).described(
             operation("exportEvents", "All events that are meant, as a file")

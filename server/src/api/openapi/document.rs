@@ -8,6 +8,7 @@ use super::super::problem::ProblemView;
 use super::operation::{Answer, Described, Operation, Param, Tag};
 use crate::routes::{Needs, Route};
 use crate::state::{Id, Role};
+use crate::store::EventId;
 
 /// The name of the security scheme.
 const TOKEN: &str = "token";
@@ -110,18 +111,24 @@ fn operation(generators: &mut Generators, route: Route, operation: &Operation) -
     described
 }
 
-/// The parameters in braces: ids, and slugs of playbooks.
+/// The parameters in braces: ids, those of events among them, and slugs of playbooks.
 fn path_parameters(generators: &mut Generators, path: &str) -> Vec<Value> {
     let names = path.split('/').filter_map(|segment| {
         let name = segment.strip_prefix('{')?;
         name.strip_suffix('}')
     });
     let schema = Id::json_schema(&mut generators.requests);
+    let event = EventId::json_schema(&mut generators.requests);
     let parameter = |name: &str| match name {
         "slug" => json!({
             "name": name, "in": "path", "required": true, "example": "credential-stuffing",
             "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"},
             "description": "The slug of a playbook",
+        }),
+        "event" => json!({
+            "name": name, "in": "path", "required": true, "example": "00000000-0000-4000-8000-000000000001",
+            "schema": event,
+            "description": "The `id` of an event",
         }),
         _ => json!({
             "name": name, "in": "path", "required": true, "schema": schema, "example": "0123456789abcdef",

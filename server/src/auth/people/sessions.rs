@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::{HOUR, People, SECOND, caller, now};
+use super::{HOUR, Known, People, SECOND, caller, now};
 use crate::auth::{Client, Reader, Secret, TokenHash, random_hex};
 use crate::state::{Event, Id, PersonRecord, SessionRecord, StateError};
 
@@ -37,6 +37,15 @@ impl Live {
 
     fn is_live(&self, now: i64) -> bool {
         self.record.created_at > now - LONGEST && self.used_at.load(Ordering::Relaxed) > now - IDLE
+    }
+}
+
+impl Known {
+    /// Whose session it is, if it lets them in.
+    fn admits(&self, session: &Live, now: i64) -> Option<&PersonRecord> {
+        let mut people = self.people.iter();
+        let person = people.find(|person| person.id == session.record.person)?;
+        (session.is_live(now) && person.disabled_at.is_none()).then_some(person)
     }
 }
 
@@ -80,11 +89,7 @@ impl People {
         let now = now();
         let known = self.known();
         let session = known.sessions.get(&TokenHash::of(cookie).0)?;
-        let mut people = known.people.iter();
-        let person = people.find(|person| person.id == session.record.person)?;
-        if !session.is_live(now) || person.disabled_at.is_some() {
-            return None;
-        }
+        let person = known.admits(session, now)?;
         session.used_at.store(now, Ordering::Relaxed);
         Some(Reader {
             caller: caller(person, client),
@@ -92,6 +97,14 @@ impl People {
             session: session.record.id,
             csrf: Reader::csrf_of(cookie),
         })
+    }
+
+    /// Whether there is such a session, of someone who may have it. This is no use of it.
+    pub(crate) fn is_live(&self, session: Id) -> bool {
+        let known = self.known();
+        let mut sessions = known.sessions.values();
+        let found = sessions.find(|live| live.record.id == session);
+        found.is_some_and(|live| known.admits(live, now()).is_some())
     }
 
     /// The sessions of a person, the last used first.

@@ -35,6 +35,8 @@ pub(super) type SealReply = std::sync::mpsc::Sender<Result<u64, StoreError>>;
 pub(super) enum Work {
     Commit(Vec<Append>),
     Seal(SealReply),
+    /// The sealer has time for more.
+    SealerIsFree,
     Stop,
 }
 
@@ -43,6 +45,7 @@ struct Waiting {
     appends: VecDeque<Append>,
     bytes: usize,
     seals: VecDeque<SealReply>,
+    sealer_is_free: bool,
     closed: bool,
 }
 
@@ -81,6 +84,12 @@ impl Queue {
         waiting.seals.push_back(reply);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// Tells the writer that the sealer has time for more: rows that became enough meanwhile may be the last for long.
+    pub(super) fn sealer_is_free(&self) {
+        self.lock().sealer_is_free = true;
+        self.changed.notify_one();
     }
 
     /// Lets nothing more in. What waits is still done.
@@ -124,6 +133,9 @@ impl Queue {
             }
             if waiting.closed {
                 return Work::Stop;
+            }
+            if std::mem::take(&mut waiting.sealer_is_free) {
+                return Work::SealerIsFree;
             }
             waiting = self
                 .changed

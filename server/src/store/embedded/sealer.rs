@@ -49,6 +49,7 @@ pub(super) fn run(shared: &Shared, options: &StoreOptions) {
                 retry = FIRST_RETRY;
                 shared.seals().parts.pop_front();
                 shared.seals_changed.notify_all();
+                shared.queue.sealer_is_free();
             }
             Err(error) => {
                 let reason = std::error::Error::source(&error)

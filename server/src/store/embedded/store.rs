@@ -189,12 +189,22 @@ impl EmbeddedStore {
         loop {
             match scan(&self.shared.view()) {
                 Ok(answer) => return Ok(answer),
-                Err(ScanError::Store(error)) => return Err(error),
+                Err(ScanError::Store(error)) => {
+                    if matches!(error, StoreError::Cancelled) {
+                        self.count_cancelled();
+                    }
+                    return Err(error);
+                }
                 Err(ScanError::Damaged(segment, reason)) => {
                     self.shared.set_aside(&segment, &reason);
                 }
             }
         }
+    }
+
+    fn count_cancelled(&self) {
+        let counters = &self.shared.counters;
+        counters.cancelled_scans.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends the threads; `abandon` leaves the journals that wait to the next start.
@@ -238,7 +248,12 @@ impl EventStore for EmbeddedStore {
     ) -> Result<Searched, StoreError> {
         query.validate()?;
         let mut search = Search::new(query, monitor);
-        self.scan(|view| scan::search(view, &mut search, sink, &self.shared.recent))
+        let searched =
+            self.scan(|view| scan::search(view, &mut search, sink, &self.shared.recent))?;
+        if searched.cancelled {
+            self.count_cancelled();
+        }
+        Ok(searched)
     }
 
     fn scan_rows(
@@ -256,7 +271,11 @@ impl EventStore for EmbeddedStore {
             monitor,
             last: None,
         };
-        self.scan(|view| scan::rows(view, &mut rows, sink))
+        let ended = self.scan(|view| scan::rows(view, &mut rows, sink))?;
+        if !ended {
+            self.count_cancelled();
+        }
+        Ok(ended)
     }
 
     fn histogram(

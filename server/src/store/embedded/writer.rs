@@ -51,6 +51,7 @@ impl Writer {
                     // Whoever asked may have gone.
                     drop(reply.send(sealed));
                 }
+                Work::SealerIsFree => self.seal_if_due(),
                 Work::Stop => return,
             }
         }

@@ -10,7 +10,7 @@ use super::super::explorer::link;
 use super::form::lines;
 use super::tables::{entry, left, lift, table, targets};
 use crate::server::App;
-use crate::state::{Action, Targets, network};
+use crate::state::{Action, Role, Targets, network};
 use crate::store::StoredEvent;
 
 /// The actions that the client and the user of one event meet now.
@@ -69,7 +69,7 @@ fn choices(
         return html! {};
     };
     html! {
-        @if met.is_empty() {
+        @if met.is_empty() && reader.may(Role::Operator) {
             (block(actor, Some(app), back))
         }
         @for action in met {
@@ -121,7 +121,7 @@ pub(crate) fn standing(
                 p { "Never stopped: " a href="/actions#allowlist" { (network(net)) " is on the allow list" } "." }
             }
         }
-        @if !stopped { p { (block(actor, within, back)) } }
+        @if !stopped && reader.may(Role::Operator) { p { (block(actor, within, back)) } }
     }
 }
 

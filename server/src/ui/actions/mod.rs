@@ -97,11 +97,11 @@ where
     F: FnOnce(&App, Id) -> Result<bool, StateError> + Send + 'static,
 {
     let Ok(id) = id.parse() else {
-        return (StatusCode::NOT_FOUND, page::missing()).into_response();
+        return (StatusCode::NOT_FOUND, page::missing(&sent.reader)).into_response();
     };
     let shared = Arc::clone(app);
     match blocking(move || end(&shared, id)).await {
-        Ok(Ok(false)) => (StatusCode::NOT_FOUND, page::missing()).into_response(),
+        Ok(Ok(false)) => (StatusCode::NOT_FOUND, page::missing(&sent.reader)).into_response(),
         ended => {
             let ended = ended.map(|ended| ended.map_err(ActionError::State));
             done(app, sent, form, ended).await

@@ -3,12 +3,13 @@
 use maud::{Markup, html};
 
 use super::super::access::{Reader, csrf, value};
-use super::super::page::document;
+use super::super::page::{Here, document};
 use super::form::{DURATIONS, Name, local};
 use super::{Refused, tables};
 use crate::actions::ActionPage;
 use crate::api::Params;
 use crate::server::App;
+use crate::state::Role;
 
 /// What a page is made of.
 #[derive(Debug)]
@@ -25,9 +26,10 @@ pub(super) struct Shown<'a> {
 impl Shown<'_> {
     pub(super) fn markup(&self) -> Markup {
         let settings = self.app.actions.settings();
+        let acts = self.reader.may(Role::Operator);
         let content = html! {
             (banner(self.app))
-            div.forms { (self.block_ip()) (self.block_user()) }
+            @if acts { div.forms { (self.block_ip()) (self.block_user()) } }
             section aria-labelledby="live" {
                 h2 #live { "In force" }
                 (self.alert(Name::Live))
@@ -38,7 +40,7 @@ impl Shown<'_> {
             }
             section aria-labelledby="allowlist" {
                 h2 #allowlist { "Allow list" }
-                (self.allow())
+                @if acts { (self.allow()) }
                 (tables::allowed(&self.app.actions.allowed(), self.reader))
             }
             section aria-labelledby="dry-run" {
@@ -54,7 +56,11 @@ impl Shown<'_> {
                 @if let Some((_, past)) = &self.pages { (tables::past(past)) }
             }
         };
-        document("Actions", Some("/actions"), &content)
+        document(
+            "Actions",
+            Some(Here::new("/actions", self.reader)),
+            &content,
+        )
     }
 
     fn block_ip(&self) -> Markup {
@@ -143,11 +149,13 @@ impl Shown<'_> {
             ("on", "Report only, stop nothing")
         };
         html! {
-            form.row method="post" action="/actions/settings" {
-                p { @if on { "No app enforces an action now." } @else { "Apps enforce the actions in force." } }
-                input type="hidden" name="dry_run" value=(other);
-                (csrf(self.reader))
-                button { (name) }
+            p { @if on { "No app enforces an action now." } @else { "Apps enforce the actions in force." } }
+            @if self.reader.may(Role::Admin) {
+                form.inline method="post" action="/actions/settings" {
+                    input type="hidden" name="dry_run" value=(other);
+                    (csrf(self.reader))
+                    button.second { (name) }
+                }
             }
             (self.alert(Name::Settings))
         }
@@ -191,10 +199,10 @@ pub(in super::super) fn banner(app: &App) -> Markup {
 }
 
 /// For an id that there is none of.
-pub(super) fn missing() -> Markup {
+pub(super) fn missing(reader: &Reader) -> Markup {
     document(
         "Not found",
-        Some("/actions"),
+        Some(Here::new("/actions", reader)),
         &html! {
             p role="alert" { "There is none of this id." }
             p { a href="/actions" { "Actions" } }

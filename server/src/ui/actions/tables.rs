@@ -8,7 +8,7 @@ use super::super::actor::Actor;
 use super::super::explorer::link;
 use crate::actions::ActionPage;
 use crate::server::App;
-use crate::state::{Action, ActionCursor, ActionRecord, AllowEntry, Id, Targets, network};
+use crate::state::{Action, ActionCursor, ActionRecord, AllowEntry, Id, Role, Targets, network};
 
 /// The most agents that are listed.
 const AGENTS: usize = 100;
@@ -71,9 +71,11 @@ pub(super) fn allowed(entries: &[AllowEntry], reader: &Reader) -> Markup {
                 td data-label="Why" { (entry.comment) }
                 td data-label="Since" { (moment(entry.created_at)) " by " (entry.created_by) }
                 td {
-                    form.inline method="post" action={ "/actions/allowlist/" (entry.id) "/remove" } {
-                        (csrf(reader))
-                        button.small { "Remove" }
+                    @if reader.may(Role::Operator) {
+                        form.inline method="post" action={ "/actions/allowlist/" (entry.id) "/remove" } {
+                            (csrf(reader))
+                            button.small { "Remove" }
+                        }
                     }
                 }
             }
@@ -193,13 +195,15 @@ pub(in super::super) fn entry(action: &Action) -> String {
     format!("{page}#a-{}", action.id)
 }
 
-/// A form that lifts an action; an empty `back` leads to the actions.
+/// A form that lifts an action, for those who may; an empty `back` leads to the actions.
 pub(super) fn lift(id: Id, name: &str, reader: &Reader, back: &str) -> Markup {
     html! {
-        form.inline method="post" action={ "/actions/" (id) "/lift" } {
-            (csrf(reader))
-            @if !back.is_empty() { input type="hidden" name="back" value=(back); }
-            button.small { (name) }
+        @if reader.may(Role::Operator) {
+            form.inline method="post" action={ "/actions/" (id) "/lift" } {
+                (csrf(reader))
+                @if !back.is_empty() { input type="hidden" name="back" value=(back); }
+                button.small { (name) }
+            }
         }
     }
 }

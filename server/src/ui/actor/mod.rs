@@ -18,9 +18,11 @@ pub(super) use self::identity::Actor;
 use self::past::Past;
 use super::access::Reader;
 use super::explorer::{self, Asked, Listing, Place};
+use super::page::{Here, refusal};
 use super::slow::{self, Scans, Stage};
-use super::{actions, page, playbooks};
+use super::{actions, playbooks};
 use crate::api::{Params, Problem};
+use crate::auth::Pass;
 use crate::fields::FieldError;
 use crate::server::{App, blocking};
 use crate::store::{Dimension, Field, Filter};
@@ -34,13 +36,14 @@ pub(super) async fn show(
 ) -> Response {
     let (actor, rest) = match Actor::parse(&params) {
         Ok(parsed) => parsed,
-        Err(error) => return (StatusCode::BAD_REQUEST, nobody(&error)).into_response(),
+        Err(error) => return (StatusCode::BAD_REQUEST, nobody(&error, &reader)).into_response(),
     };
     let place = Place::new(PATH, actor.params(), &rest);
     let asked = asked(&actor, &place);
     let steering = explorer::steering(&place, &[("app", "App")], asked.as_ref().err());
     let (title, lead) = (actor.to_string(), lead(&app, &actor, &place, &reader));
     let above = lead.0.len();
+    let owned = reader.clone();
     let work = |scans| async move {
         let reading = explorer::read(&app, asked, &scans).await;
         let past = match &reading {
@@ -55,7 +58,7 @@ pub(super) async fn show(
             (steering)
         };
         let listing = Listing {
-            reader: &reader,
+            reader: &owned,
             place: &place,
             views: &views,
             besides: above + about.0.len(),
@@ -67,7 +70,23 @@ pub(super) async fn show(
         };
         (explorer::status(&reading), content)
     };
-    slow::answer(&title, PATH, &lead, work).await
+    slow::answer(&title, Here::new(PATH, &reader), &lead, work).await
+}
+
+/// `GET /actor/live`: the stream of the actor's page of these parameters.
+pub(super) async fn live(
+    State(app): State<App>,
+    pass: Pass,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    match Actor::parse(&params) {
+        Ok((actor, rest)) => {
+            let place = Place::new(PATH, actor.params(), &rest);
+            explorer::follow(&app, pass, reader, &place, asked(&actor, &place))
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 /// The actor's events, of one application or of all.
@@ -134,6 +153,7 @@ fn name(actor: &Actor) -> Markup {
 }
 
 /// For parameters that name no actor.
-fn nobody(error: &FieldError) -> Markup {
-    page::refusal("Actor", PATH, &error.to_string(), &[("/", "Events")])
+fn nobody(error: &FieldError, reader: &Reader) -> Markup {
+    let here = Some(Here::new(PATH, reader));
+    refusal("Actor", here, &error.to_string(), &[("/", "Events")])
 }

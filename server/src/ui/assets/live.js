@@ -1,4 +1,5 @@
-// The list goes on by itself: events come as they are stored, until someone pauses it.
+// The list goes on by itself: events come as they are stored, until someone pauses it. The stream begins with the page
+// as it is by then, so that nothing is missing that was stored since the page was made, or while the stream was cut off.
 
 /** The most rows of a list that goes on by itself. */
 const ROWS = 300;
@@ -18,6 +19,10 @@ export function live() {
   let open = false;
   let paused = false;
   let came = 0;
+  /** Whether the stream began with something that the list has: then nothing is between the two. */
+  let joined = false;
+  /** What the list lacks, if it lacks something. */
+  let lack = "";
   show();
 
   button.addEventListener("click", () => {
@@ -31,26 +36,51 @@ export function live() {
   function start() {
     stream = new EventSource(place.dataset.live);
     stream.addEventListener("found", ({ data }) => {
+      const row = read(JSON.parse(data));
+      if (has(row)) {
+        joined = true;
+        return;
+      }
       came++;
-      held.push(JSON.parse(data));
+      held.push(row);
       if (held.length > ROWS) held.shift();
       if (!paused) flush();
       show();
     });
+    stream.addEventListener("caught_up", ({ data }) => {
+      if (JSON.parse(data).more && !joined) lack = "More events came meanwhile than a page takes: refresh to see all.";
+      show();
+    });
     stream.addEventListener("missed", ({ data }) => {
       const { events } = JSON.parse(data);
-      show(`Some events came too fast to be shown${events ? ` (${events} stored)` : ""}: refresh to see all.`);
+      lack = `Some events came too fast to be shown${events ? ` (${events} stored)` : ""}: refresh to see all.`;
+      show();
     });
     stream.addEventListener("open", () => {
       open = true;
+      joined = false;
       show();
     });
     stream.addEventListener("error", () => {
       open = false;
       const over = stream.readyState === EventSource.CLOSED;
       if (over) stream = undefined;
-      show(over ? "The server has ended it. Try again." : "Connecting again …");
+      show(over ? "The server has ended it. Try again, or refresh to sign in." : "Connecting again …");
     });
+  }
+
+  /** Rows are made and escaped by the server, as those of the page are. */
+  function read(row) {
+    const template = document.createElement("template");
+    template.innerHTML = row;
+    return template.content.firstElementChild;
+  }
+
+  /** Whether the event of a row is in the list, or will be. */
+  function has(row) {
+    const link = (of) => of.querySelector("a.detail").getAttribute("href");
+    const sought = link(row);
+    return [...document.querySelectorAll("#events > tr"), ...held].some((other) => link(other) === sought);
   }
 
   function resume() {
@@ -62,12 +92,10 @@ export function live() {
     const rows = document.querySelector("#events");
     // Without a list yet, the page is made anew with one.
     if (!rows) return location.reload();
-    const read = document.createElement("template");
-    // Rows are made and escaped by the server, as those of the page are.
-    read.innerHTML = held.reverse().join("");
-    held = [];
-    for (const row of read.content.children) row.className = "new";
-    rows.prepend(read.content);
+    for (const row of held.splice(0)) {
+      row.className = "new";
+      rows.prepend(row);
+    }
     while (rows.children.length > ROWS) rows.lastElementChild.remove();
   }
 
@@ -76,6 +104,6 @@ export function live() {
     const waiting = paused && held.length > 0 ? `${held.length} waiting` : "";
     const going = open ? `live, ${came} new` : "connecting …";
     const state = !stream ? "" : paused ? `paused ${waiting}` : going;
-    told.textContent = text ?? state;
+    told.textContent = [text ?? state, lack].filter(Boolean).join(" – ");
   }
 }

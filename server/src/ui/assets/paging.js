@@ -21,8 +21,9 @@ export function paging() {
     way.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(next.href);
-      if (!answer.ok) throw new Error(String(answer.status));
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // A page that took long is answered 200 before it is known whether it fails; it says so.
+      if (!answer.ok || page.querySelector("main [role=alert]")) throw new Error(String(answer.status));
       rows.append(...page.querySelectorAll("#events > tr"));
       const further = page.querySelector("nav.pages");
       if (further) way.replaceWith(further);
@@ -30,8 +31,23 @@ export function paging() {
       reading = false;
       watch();
     } catch {
-      // The link is still there, and says by itself what is wrong.
-      way.removeAttribute("aria-busy");
+      failed(way);
     }
+  }
+
+  /** The link is still there, and says by itself what is wrong. */
+  function failed(way) {
+    reading = false;
+    way.removeAttribute("aria-busy");
+    if (way.querySelector("[role=status]")) return;
+    const told = document.createElement("span");
+    told.setAttribute("role", "status");
+    told.textContent = "They could not be read. ";
+    const again = document.createElement("button");
+    again.type = "button";
+    again.className = "small";
+    again.textContent = "Try again";
+    again.addEventListener("click", more);
+    way.append(" ", told, again);
   }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Asked, PATH, Place, Terms, list, test};
 use crate::api::{self, Given, Params, Problem};
+use crate::auth::Pass;
 use crate::server::{App, scanning};
 use crate::store::{Check, Field, Filter, GroupQuery, Groups, JsonField, Test, TimeRange};
 use crate::ui::access::Reader;
@@ -33,25 +34,37 @@ pub(crate) async fn export(
     }
 }
 
-/// `GET /live?filter=…`: the rows of events as they are stored, as `found`; `missed` is that of the API.
+/// `GET /live?filter=…`: the rows of the page of these parameters, and those of events as they are stored, as `found`;
+/// what else it tells is in the API's stream.
 pub(crate) async fn live(
     State(app): State<App>,
+    pass: Pass,
     reader: Reader,
     Query(params): Query<Params>,
 ) -> Response {
     let place = Place::new(PATH, Params::new(), &params);
+    let asked = Asked::read(&place, Filter::default());
+    follow(&app, pass, reader, &place, asked)
+}
+
+/// The stream of a page that lists events.
+pub(in crate::ui) fn follow(
+    app: &App,
+    pass: Pass,
+    reader: Reader,
+    place: &Place,
+    asked: Result<Asked, Problem>,
+) -> Response {
     let follow = |asked: Asked| {
-        let (terms, back) = (Terms::new(&place, &asked), place.here());
-        let shared = Arc::clone(&app);
-        api::live(&app, asked.filter, move |event| {
+        let (terms, back) = (Terms::new(place, &asked), place.here());
+        let (past, shared) = (asked.events(), Arc::clone(app));
+        api::live(app, pass, asked.filter, Some(past), move |event| {
             let met = Met::by(&shared, &event);
             let row = list::row(&event, &met, &terms, &reader, &back);
             api::sse_event("found", &row.into_string())
         })
     };
-    Asked::read(&place, Filter::default())
-        .and_then(follow)
-        .into_response()
+    asked.and_then(follow).into_response()
 }
 
 /// `GET /complete?field=ip&start=203.`: frequent values of the field in the last day that start so.

@@ -18,13 +18,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 pub(super) use self::asked::Asked;
-pub(super) use self::feed::{complete, export, live};
+pub(super) use self::feed::{complete, export, follow, live};
 pub(super) use self::form::steering;
 pub(super) use self::page::page as markup;
 pub(super) use self::place::{Place, given, link};
 pub(super) use self::terms::{Terms, test, text};
 use super::access::Reader;
 use super::actions::Met;
+use super::page::Here;
 use super::slow::{self, Scans, Stage};
 use crate::api::{Params, Problem};
 use crate::server::{App, blocking};
@@ -90,19 +91,20 @@ pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Respons
     let place = Place::new(PATH, Params::new(), params);
     let asked = Asked::read(&place, Filter::default());
     let lead = form::steering(&place, &[], asked.as_ref().err());
-    let (app, reader, besides) = (Arc::clone(app), reader.clone(), lead.0.len());
+    let (app, owned, besides) = (Arc::clone(app), reader.clone(), lead.0.len());
     let work = |scans| async move {
         let reading = read(&app, asked, &scans).await;
         let views = views(&app).await;
         let listing = Listing {
-            reader: &reader,
+            reader: &owned,
             place: &place,
             views: &views,
             besides,
         };
         (status(&reading), page::explorer(&app, &listing, &reading))
     };
-    slow::answer("Event Explorer", PATH, &lead, work).await
+    let here = Here::new(PATH, reader);
+    slow::answer("Event Explorer", here, &lead, work).await
 }
 
 /// The saved views; none if they cannot be read, so that events can be looked at nevertheless.

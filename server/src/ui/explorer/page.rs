@@ -90,8 +90,7 @@ fn events(
 
 /// What can be done with what is shown.
 fn tools(place: &Place, asked: &Asked, shown: usize, more: bool, views: &Markup) -> Markup {
-    let followed =
-        place.own().is_empty() && place.value("cursor").is_empty() && place.value("to").is_empty();
+    let followed = place.value("cursor").is_empty() && place.value("to").is_empty();
     html! {
         div.tools {
             h2 { (counted(shown as u64, "event")) @if more { ", newest first" } }
@@ -110,10 +109,8 @@ fn tools(place: &Place, asked: &Asked, shown: usize, more: bool, views: &Markup)
 
 /// Where the events of the page come as they are stored.
 fn live(place: &Place) -> String {
-    super::link(
-        "/live",
-        place.along(&["last", "from", "to", "by", "group", "limit"]),
-    )
+    let path = format!("{}/live", place.path().trim_end_matches('/'));
+    super::link(&path, place.along(&[]))
 }
 
 /// The file of all that the page is about.

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use self::page::{Said, Shown};
 use super::access::{Reader, Sent, value};
+use super::page::Here;
 use super::{page as pages, signin};
 use crate::api::Params;
 use crate::notify::{Draft, Notifier, NotifyError};
@@ -32,7 +33,12 @@ pub(super) async fn show(
 }
 
 /// `GET /notifications/deliveries/{id}`.
-pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>) -> Response {
+pub(super) async fn delivery(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    reader: Reader,
+) -> Response {
+    let here = Some(Here::new(PATH, &reader));
     let shared = Arc::clone(&app);
     let read = move || {
         let id = id.parse().map_err(|_| NotifyError::Unknown)?;
@@ -41,13 +47,13 @@ pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>) -> 
     match blocking(read).await.map_err(NotifyError::from).flatten() {
         Ok((delivery, notices)) => {
             let content = page::delivery(&delivery, &notices);
-            pages::document("Delivery", Some(PATH), &content).into_response()
+            pages::document("Delivery", here, &content).into_response()
         }
         Err(NotifyError::State(error)) => signin::unavailable(&error),
         Err(NotifyError::Internal(error)) => signin::unavailable(&error),
         Err(_) => {
             let reason = "There is none of this id any more.";
-            let page = pages::refusal("Delivery", PATH, reason, &[(PATH, "Notifications")]);
+            let page = pages::refusal("Delivery", here, reason, &[(PATH, "Notifications")]);
             (StatusCode::NOT_FOUND, page).into_response()
         }
     }
@@ -178,5 +184,10 @@ async fn page(
         destinations,
         deliveries,
     };
-    pages::document("Notifications", Some(PATH), &shown.markup()).into_response()
+    pages::document(
+        "Notifications",
+        Some(Here::new(PATH, reader)),
+        &shown.markup(),
+    )
+    .into_response()
 }

@@ -36,12 +36,16 @@ pub(super) struct Shown<'a> {
 
 impl Shown<'_> {
     pub(super) fn markup(&self) -> Markup {
-        let admin = self.reader.caller.role == Role::Admin;
+        let admin = self.reader.may(Role::Admin);
         html! {
             (self.said())
             section aria-labelledby="destinations" {
                 h2 #destinations { "Destinations" }
-                @if self.destinations.is_empty() { p { "Nobody is told yet." } } @else {
+                @if self.destinations.is_empty() { p {
+                    "Nobody is told yet. "
+                    @if admin { "Add a webhook, Slack or e-mail below: it is told whenever a playbook fires." }
+                    @else { "An admin can add a webhook, Slack or e-mail, which are told whenever a playbook fires." }
+                } } @else {
                     (table("Destinations", &["Name", "Kind", "Where", "Told of", ""],
                         self.destinations.iter().map(|destination| self.destination(destination, admin))))
                 }
@@ -50,7 +54,7 @@ impl Shown<'_> {
             section aria-labelledby="deliveries" {
                 h2 #deliveries { "Deliveries" }
                 p.note { "What was delivered stays for 7 days, what was given up for 30. Notices of one playbook within a minute are one delivery." }
-                @if self.deliveries.is_empty() { p { "Nothing was told yet." } } @else {
+                @if self.deliveries.is_empty() { p { "Nothing was told yet. " a href="/runs" { "See which playbooks fired" } "." } } @else {
                     (table("Deliveries", &["Began", "To", "Of", "Status", "Tries", "Answer", ""],
                         self.deliveries.iter().map(|delivery| self.delivery(delivery))))
                 }
@@ -208,14 +212,16 @@ pub(super) fn delivery(delivery: &Delivery, notices: &[(String, Notice)]) -> Mar
     };
     html! {
         section aria-labelledby="delivery" {
-            h2 #delivery { "Delivery of " (counted(delivery.notices.into(), "notice")) }
+            div.tools {
+                h2 #delivery { "Delivery of " (counted(delivery.notices.into(), "notice")) }
+                a href=(PATH) { "All notifications" }
+            }
             p {
                 "Began " (time(delivery.opened_at)) ", " (delivery.status.name()) " after "
                 (counted(delivery.attempts.into(), "attempt")) ". "
                 @if let Some(answer) = &delivery.answer { "The last one: " (short(answer)) "." }
             }
             (table("Notices", &["Time", "What", "More"], notices.iter().map(row)))
-            p { a href=(PATH) { "Notifications" } }
         }
     }
 }

@@ -9,9 +9,9 @@ use maud::Markup;
 use serde_json::{Map, Value, json};
 
 use super::super::access::{Reader, Sent, value};
-use super::super::{page, signin};
+use super::super::signin;
 use super::editor::{Conflict, Editor};
-use super::{PATH, document, fields, path, preview, read, unknown};
+use super::{document, fields, path, preview, read, unknown};
 use crate::api::Params;
 use crate::fields::{FieldError, Fields};
 use crate::playbooks::file::{self, PlaybookTest};
@@ -83,7 +83,7 @@ fn editor(
         conflict: said.conflict,
         preview: said.preview,
     };
-    document("Playbook", &editor.markup())
+    document("Playbook", reader, &editor.markup())
 }
 
 /// `GET /playbooks/new?template=…`.
@@ -104,7 +104,7 @@ pub(in super::super) async fn new(
         given.push(("template".to_owned(), template.to_owned()));
     }
     given.push(("keep_tests".to_owned(), "yes".to_owned()));
-    let subject = Subject::new(&app, None, &given).ok_or_else(unknown)?;
+    let subject = Subject::new(&app, None, &given).ok_or_else(|| unknown(&reader))?;
     Ok(editor(&reader, &subject, &given, 0, Said::default()).into_response())
 }
 
@@ -114,8 +114,9 @@ pub(in super::super) async fn edit(
     Path(slug): Path<String>,
     reader: Reader,
 ) -> Result<Response, Response> {
-    let subject = Subject::new(&app, Some(&slug), &Params::new()).ok_or_else(unknown)?;
-    let current = subject.current.as_ref().ok_or_else(unknown)?;
+    let subject =
+        Subject::new(&app, Some(&slug), &Params::new()).ok_or_else(|| unknown(&reader))?;
+    let current = subject.current.as_ref().ok_or_else(|| unknown(&reader))?;
     let mut given = fields::write(&write(&current.playbook, current.stage));
     given.push(("keep_tests".to_owned(), "yes".to_owned()));
     let version = current.record.version;
@@ -145,7 +146,7 @@ async fn take(app: &App, slug: Option<&str>, sent: &Sent) -> Result<Response, Re
     let subject = Subject::new(app, slug, given);
     let subject = subject
         .or_else(|| Subject::new(app, None, given))
-        .ok_or_else(unknown)?;
+        .ok_or_else(|| unknown(&sent.reader))?;
     let version = value(given, "version")
         .and_then(|text| text.parse().ok())
         .unwrap_or(0);
@@ -201,8 +202,7 @@ async fn take(app: &App, slug: Option<&str>, sent: &Sent) -> Result<Response, Re
         }
         Ok(Err(PlaybookError::Full)) => {
             let reason = "There are as many playbooks as there may be. Remove one first.";
-            let page = page::refusal("Playbook", PATH, reason, &[(PATH, "Playbooks")]);
-            Err((StatusCode::CONFLICT, page).into_response())
+            Err(super::refuse(&sent.reader, StatusCode::CONFLICT, reason))
         }
         Ok(Err(PlaybookError::State(error))) => Err(signin::unavailable(&error)),
         Err(error) => Err(signin::unavailable(&error)),

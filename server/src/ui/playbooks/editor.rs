@@ -176,7 +176,7 @@ impl Editor<'_> {
                 }
                 div.tools {
                     button name="do" value="save" { "Save" }
-                    button name="do" value="preview" { "Preview" }
+                    button.second name="do" value="preview" { "Preview" }
                     span.note { @if self.slug.is_some() { "It keeps its stage." } @else { "It begins as a draft, which does nothing." } }
                 }
             }

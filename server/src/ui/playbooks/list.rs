@@ -6,16 +6,16 @@ use super::super::access::Reader;
 use super::super::actions::table;
 use super::super::explorer::link;
 use super::super::text::{short, time};
-use super::{PATH, operates, path, words};
+use super::{PATH, path, words};
 use crate::playbooks::{Current, templates};
-use crate::state::RunCount;
+use crate::state::{Role, RunCount};
 
 pub(super) fn markup<'a>(
     all: impl ExactSizeIterator<Item = &'a Current>,
     counts: &[RunCount],
     reader: &Reader,
 ) -> Markup {
-    let edits = operates(reader);
+    let edits = reader.may(Role::Operator);
     html! {
         section aria-labelledby="playbooks" {
             div.tools {
@@ -45,7 +45,7 @@ fn row(current: &Current, counts: &[RunCount]) -> Markup {
             td data-label="Name" { a href=(path(&record.slug)) { (short(&playbook.name)) } }
             td data-label="Stage" {
                 span {
-                    (current.stage.name())
+                    (words::stage(current.stage))
                     @if let Some(tripped) = &record.tripped { br; strong.bad { "Put back: " (short(tripped)) } }
                 }
             }
@@ -82,13 +82,17 @@ fn starts() -> Markup {
             p.note { "Each says what your app must track for it." }
             @for family in families {
                 details.card {
-                    summary { (family) }
+                    @let of_family = || templates().iter().filter(|template| template.family == family);
+                    summary {
+                        strong { (family) } " "
+                        small { @for (place, template) in of_family().enumerate() { @if place > 0 { ", " } (template.entry.playbook.name) } }
+                    }
                     div.forms {
-                        @for template in templates().iter().filter(|template| template.family == family) {
+                        @for template in of_family() {
                             @let playbook = &template.entry.playbook;
                             section {
                                 h3 { (playbook.name) }
-                                @for line in playbook.description.lines() { p { (line) } }
+                                (words::description(&playbook.description))
                                 p.note { (words::rule(&playbook.rule)) }
                                 p { a href=(link(&format!("{PATH}/new"), [("template", playbook.slug.as_str())])) { "Use " (playbook.name) } }
                             }

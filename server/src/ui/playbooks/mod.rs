@@ -23,10 +23,11 @@ pub(super) use self::run::{show as run, undo as undo_run};
 pub(super) use self::runs::{of_actor, show as runs};
 use self::show::Shown;
 use super::access::{Reader, Sent, value};
-use super::{page, signin};
+use super::page::{self, Here};
+use super::signin;
 use crate::playbooks::Stage;
 use crate::server::{App, Shared, blocking};
-use crate::state::{Role, RunQuery, StateError};
+use crate::state::{RunQuery, StateError};
 
 const PATH: &str = "/playbooks";
 const DAY: i64 = 86_400_000_000;
@@ -39,18 +40,22 @@ fn path(slug: &str) -> String {
     format!("{PATH}/{slug}")
 }
 
-fn operates(reader: &Reader) -> bool {
-    reader.caller.role >= Role::Operator
+fn document(title: &str, reader: &Reader, content: &Markup) -> Markup {
+    page::document(title, Some(Here::new(PATH, reader)), content)
 }
 
-fn document(title: &str, content: &Markup) -> Markup {
-    page::document(title, Some(PATH), content)
+fn refuse(reader: &Reader, status: StatusCode, reason: &str) -> Response {
+    let here = Some(Here::new(PATH, reader));
+    let page = page::refusal("Playbook", here, reason, &[(PATH, "Playbooks")]);
+    (status, page).into_response()
 }
 
-fn unknown() -> Response {
-    let reason = "There is none of this name any more.";
-    let page = page::refusal("Playbook", PATH, reason, &[(PATH, "Playbooks")]);
-    (StatusCode::NOT_FOUND, page).into_response()
+fn unknown(reader: &Reader) -> Response {
+    refuse(
+        reader,
+        StatusCode::NOT_FOUND,
+        "There is none of this name any more.",
+    )
 }
 
 /// Does what blocks on the state store; its failure is an answer.
@@ -73,7 +78,7 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
     let counts = read(&app, move |shared| shared.state.count_runs(since)).await?;
     let (_, all) = app.playbooks.current();
     let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &reader);
-    Ok(document("Playbooks", &content).into_response())
+    Ok(document("Playbooks", &reader, &content).into_response())
 }
 
 /// `GET /playbooks/{slug}`.
@@ -82,15 +87,16 @@ pub(super) async fn one(
     Path(slug): Path<String>,
     reader: Reader,
 ) -> Result<Response, Response> {
-    let current = app.playbooks.get(&slug).ok_or_else(unknown)?;
-    let since = Timestamp::now().as_micros() - DAY;
-    let (counts, runs, versions) = read(&app, move |shared| {
+    let current = app.playbooks.get(&slug).ok_or_else(|| unknown(&reader))?;
+    let now = Timestamp::now().as_micros();
+    let (counts, live, runs, versions) = read(&app, move |shared| {
         let query = RunQuery {
             slug: Some(&slug),
             ..RunQuery::default()
         };
         Ok((
-            shared.state.count_runs(since)?,
+            shared.state.count_runs(now - DAY)?,
+            shared.state.live_actions_of(&slug, now)?.len(),
             shared.state.runs(query, RECENT)?,
             shared.playbooks.versions(&slug, VERSIONS)?,
         ))
@@ -100,10 +106,11 @@ pub(super) async fn one(
         reader: &reader,
         current: &current,
         counts,
+        live,
         runs,
         versions,
     };
-    Ok(document(&current.playbook.name, &shown.markup()).into_response())
+    Ok(document(&current.playbook.name, &reader, &shown.markup()).into_response())
 }
 
 /// `POST /playbooks/{slug}/stage` with `stage`.
@@ -114,14 +121,13 @@ pub(super) async fn stage(
 ) -> Result<Response, Response> {
     let Some(stage) = value(&sent.fields, "stage").and_then(Stage::of_name) else {
         let reason = "stage: none of draft, shadow, enforce";
-        let page = page::refusal("Playbook", PATH, reason, &[(PATH, "Playbooks")]);
-        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+        return Ok(refuse(&sent.reader, StatusCode::BAD_REQUEST, reason));
     };
-    let (back, by) = (path(&slug), sent.reader.caller);
+    let (back, by) = (path(&slug), sent.reader.caller.clone());
     let staged = read(&app, move |shared| {
         shared.playbooks.set_stage(&slug, stage, None, &by)
     });
-    staged.await?.ok_or_else(unknown)?;
+    staged.await?.ok_or_else(|| unknown(&sent.reader))?;
     Ok(Redirect::to(&back).into_response())
 }
 
@@ -131,7 +137,7 @@ pub(super) async fn undo(
     Path(slug): Path<String>,
     sent: Sent,
 ) -> Result<Response, Response> {
-    let (back, by) = (path(&slug), sent.reader.caller);
+    let (back, by) = (path(&slug), sent.reader.caller.clone());
     read(&app, move |shared| shared.responder().undo_all(&slug, &by)).await?;
     Ok(Redirect::to(&back).into_response())
 }
@@ -142,9 +148,9 @@ pub(super) async fn remove(
     Path(slug): Path<String>,
     sent: Sent,
 ) -> Result<Response, Response> {
-    let by = sent.reader.caller;
+    let by = sent.reader.caller.clone();
     match read(&app, move |shared| shared.playbooks.remove(&slug, &by)).await? {
         true => Ok(Redirect::to(PATH).into_response()),
-        false => Err(unknown()),
+        false => Err(unknown(&sent.reader)),
     }
 }

@@ -20,6 +20,8 @@ const HOUR: i64 = 3_600_000_000;
 const FIRINGS: usize = 20;
 /// Of the curve, in pixels.
 const HEIGHT: u64 = 120;
+/// Above it, for a number.
+const TOP: u64 = 16;
 
 /// Runs it over the hours that the form asks for.
 pub(super) async fn preview(app: &App, playbook: Playbook, given: &Params) -> Markup {
@@ -60,11 +62,13 @@ fn markup(found: &Backtest, playbook: &Playbook) -> Markup {
         }
         @if !found.curve.is_empty() { (curve(found, playbook)) }
         @if found.fired > 0 {
-            (table("What it would have done", &["When", "Actor", "Group"], firings().map(|firing| html! {
+            @let grouped = playbook.rule.group_by.is_some();
+            @let heads = if grouped { &["When", "Actor", "Group"][..] } else { &["When", "Actor"] };
+            (table("What it would have done", heads, firings().map(|firing| html! {
                 tr {
                     td data-label="When" { (time(firing.at)) }
                     td data-label="Actor" { (runs::actor(&show_actor(&firing.actor))) }
-                    td data-label="Group" { @if let Some(group) = &firing.group { (short(group)) } }
+                    @if grouped { td data-label="Group" { @if let Some(group) = &firing.group { (short(group)) } } }
                 }
             })))
             @if found.fired > FIRINGS as u64 { p.note { "The newest " (FIRINGS) " are shown." } }
@@ -99,14 +103,15 @@ fn curve(found: &Backtest, playbook: &Playbook) -> Markup {
     };
     html! {
         figure aria-label="Actors against the threshold" {
-            svg.curve aria-hidden="true" width="100%" height=(HEIGHT + 20) {
+            svg.curve aria-hidden="true" width="100%" height=(TOP + HEIGHT + 20) {
                 @for (place, point) in points.iter().enumerate() {
                     @let (x, width, height) = bar(place, point.actors);
-                    rect class=(if point.at_least == own { "c0" } else { "other" }) x=(x) y=(HEIGHT - height) width=(width) height=(height) {}
-                    text x=(x) y=(HEIGHT + 15) { (point.at_least) }
+                    rect class=(if point.at_least == own { "c0" } else { "other" }) x=(x) y=(TOP + HEIGHT - height) width=(width) height=(height) {}
+                    @if point.at_least == own || place == 0 { text x=(x) y=(TOP + HEIGHT - height - 4) { (grouped(point.actors)) } }
+                    text x=(x) y=(TOP + HEIGHT + 15) { (point.at_least) }
                 }
             }
-            figcaption { "Actors that a threshold would have caught; the playbook's own is in colour." }
+            figcaption { "Actors that a threshold would have caught; the playbook's own is in colour, with its number." }
         }
         details { summary { "The curve as a table" }
             (table("Actors against the threshold", &["At least", "Actors"], points.iter().map(|point| html! {

@@ -11,21 +11,24 @@ use sqreen::protocol::Timestamp;
 
 use super::super::access::{Reader, Sent, csrf};
 use super::super::actions::table;
+use super::super::actor::Actor;
+use super::super::page::{Here, refusal};
 use super::super::text::{SHOWN, counted, short, start, time};
-use super::super::{actions, event, page};
-use super::{document, operates, path, read, runs, words};
+use super::super::{actions, event};
+use super::{document, path, read, runs, words};
 use crate::playbooks::file::{self, Entry};
 use crate::playbooks::{event_places, read_json, responses, stored};
 use crate::server::App;
-use crate::state::{ActionRecord, Id, RunRecord, StateError};
+use crate::state::{ActionRecord, Id, Role, RunRecord, StateError};
 use crate::store::StoredEvent;
 
 /// The most events that are listed; a run has 1,000 at most.
 const EVENTS: usize = 100;
 
-fn unknown() -> Response {
+fn unknown(reader: &Reader) -> Response {
     let reason = "There is no run of this id any more.";
-    let page = page::refusal("Run", super::PATH, reason, &[("/runs", "Runs")]);
+    let here = Some(Here::new(super::PATH, reader));
+    let page = refusal("Run", here, reason, &[("/runs", "Runs")]);
     (StatusCode::NOT_FOUND, page).into_response()
 }
 
@@ -46,7 +49,7 @@ pub(in super::super) async fn show(
     Path(id): Path<String>,
     reader: Reader,
 ) -> Result<Response, Response> {
-    let id: Id = id.parse().map_err(|_| unknown())?;
+    let id: Id = id.parse().map_err(|_| unknown(&reader))?;
     let explained = read(&app, move |shared| {
         let Some(run) = shared.state.run(id)? else {
             return Ok(None);
@@ -79,8 +82,8 @@ pub(in super::super) async fn show(
             actions,
         }))
     });
-    let explained = explained.await?.ok_or_else(unknown)?;
-    Ok(document("Run", &explained.markup(&reader)).into_response())
+    let explained = explained.await?.ok_or_else(|| unknown(&reader))?;
+    Ok(document("Run", &reader, &explained.markup(&reader)).into_response())
 }
 
 /// `POST /runs/{id}/undo`.
@@ -89,10 +92,10 @@ pub(in super::super) async fn undo(
     Path(id): Path<String>,
     sent: Sent,
 ) -> Result<Response, Response> {
-    let id: Id = id.parse().map_err(|_| unknown())?;
-    let by = sent.reader.caller;
+    let id: Id = id.parse().map_err(|_| unknown(&sent.reader))?;
+    let by = sent.reader.caller.clone();
     let undone = read(&app, move |shared| shared.responder().undo(id, &by));
-    undone.await?.ok_or_else(unknown)?;
+    undone.await?.ok_or_else(|| unknown(&sent.reader))?;
     Ok(Redirect::to(&format!("/runs/{id}")).into_response())
 }
 
@@ -116,7 +119,7 @@ impl Explained {
                 @if let Some(group) = &run.group { p { "Within the group " (short(group)) "." } }
                 p { "Counted: " (counts(&run.counted)) ". The last event was at " (time(run.at)) ", decided at " (time(run.decided_at)) "." }
                 p { "Its stage " (run.stage) " was set by " strong { (short(&run.approved_by)) } "." }
-                (self.undone(operates(reader), reader))
+                (self.undone(reader))
             }
             section aria-labelledby="responses" {
                 h2 #responses { "Responses" }
@@ -133,15 +136,16 @@ impl Explained {
         }
     }
 
-    fn undone(&self, operates: bool, reader: &Reader) -> Markup {
+    fn undone(&self, reader: &Reader) -> Markup {
         let run = &self.run;
         html! {
             @if let Some(undone) = run.undone_at {
                 p role="status" { "Undone by " (short(run.undone_by.as_deref().unwrap_or_default())) ", " (time(undone)) "." }
-            } @else if operates && run.outcome == "enforced" {
+            } @else if reader.may(Role::Operator) && run.outcome == "enforced" {
                 form.inline method="post" action={ "/runs/" (run.id) "/undo" } {
                     (csrf(reader))
                     button { "Undo" }
+                    " " span.note { "It lifts the actions below that are in force." }
                 }
             }
         }
@@ -175,7 +179,7 @@ impl Explained {
                 tr {
                     td data-label="When" { a href=(event::link(event)) { (time(event.time)) } }
                     td data-label="Event" { (short(&event.name)) }
-                    td data-label="Address" { @if let Some(ip) = event.ip { (ip) } }
+                    td data-label="Address" { @if let Some(ip) = event.ip { a href=(Actor::Ip(ip).link()) { (ip) } } }
                     td data-label="Path" { @if let Some(path) = &event.path { (short(path)) } }
                 }
             }

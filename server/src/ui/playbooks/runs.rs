@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::super::access::value;
+use super::super::access::{Reader, value};
 use super::super::actions::table;
 use super::super::actor::Actor;
 use super::super::explorer::link;
@@ -27,6 +27,7 @@ const OF_ACTOR: usize = 10;
 pub(in super::super) async fn show(
     State(app): State<App>,
     Query(params): Query<Params>,
+    reader: Reader,
 ) -> Result<Response, Response> {
     let given = |name| {
         value(&params, name)
@@ -66,8 +67,7 @@ pub(in super::super) async fn show(
         section aria-labelledby="runs" {
             h2 #runs { "Runs" }
             p.note { "A run is one time that a playbook fired on one actor." }
-            form.card method="get" action=(PATH) {
-                div.row.forms {
+            form.card.row method="get" action=(PATH) {
                     label { "Playbook"
                         select name="playbook" {
                             option value="" { "all" }
@@ -87,14 +87,15 @@ pub(in super::super) async fn show(
                         }
                     }
                     label { "Address, range or user as JSON" input name="actor" value=[actor] autocomplete="off" autocapitalize="none"; }
-                }
                 button { "Show" }
             }
-            (list(&runs, "No playbook fired like this."))
+            @if runs.is_empty() && params.is_empty() {
+                p { "No playbook has fired yet. One that is in shadow or enforced does: " a href="/playbooks" { "see all playbooks" } "." }
+            } @else { (list(&runs, "No playbook fired like this.")) }
             @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
         }
     };
-    Ok(document("Runs", &content).into_response())
+    Ok(document("Runs", &reader, &content).into_response())
 }
 
 /// The runs as a table, or what is said if there are none.

@@ -5,16 +5,18 @@ use maud::{Markup, html};
 use super::super::access::{Reader, csrf};
 use super::super::actions::table;
 use super::super::explorer::link;
-use super::super::text::{short, time};
-use super::{list, operates, path, runs, words};
+use super::super::text::{counted, short, time};
+use super::{list, path, runs, words};
 use crate::playbooks::{Current, Stage};
-use crate::state::{RunCount, RunRecord, Source, VersionRecord};
+use crate::state::{Role, RunCount, RunRecord, Source, VersionRecord};
 
 /// What the page is made of.
 pub(super) struct Shown<'a> {
     pub(super) reader: &'a Reader,
     pub(super) current: &'a Current,
     pub(super) counts: Vec<RunCount>,
+    /// How many of its actions are in force.
+    pub(super) live: usize,
     pub(super) runs: Vec<RunRecord>,
     pub(super) versions: Vec<VersionRecord>,
 }
@@ -22,13 +24,15 @@ pub(super) struct Shown<'a> {
 impl Shown<'_> {
     pub(super) fn markup(&self) -> Markup {
         let (playbook, record) = (&self.current.playbook, &self.current.record);
-        let edits = operates(self.reader);
+        let edits = self.reader.may(Role::Operator);
         html! {
             section aria-labelledby="playbook" {
-                h2 #playbook { (short(&playbook.name)) }
-                @if edits { p { a href={ (path(&record.slug)) "/edit" } { "Edit" } } }
+                div.tools {
+                    h2 #playbook { (short(&playbook.name)) }
+                    @if edits { a href={ (path(&record.slug)) "/edit" } { "Edit" } }
+                }
                 @if let Some(tripped) = &record.tripped { p.banner role="status" { "Put back to shadow: " (tripped) } }
-                @for line in playbook.description.lines() { p { (line) } }
+                (words::description(&playbook.description))
                 ul {
                     li { (words::rule(&playbook.rule)) }
                     @for said in words::rest(playbook) { li { (said) } }
@@ -76,13 +80,19 @@ impl Shown<'_> {
                     " Set by " (short(&record.staged_by)) ", " (time(record.staged_at)) "."
                 }
                 @if edits {
-                    p {
+                    div.buttons {
                         @for stage in Stage::ALL.into_iter().filter(|stage| *stage != now) {
-                            (self.button("stage", &format!("Put to {}", stage.name()), Some(stage))) " "
+                            (self.button("stage", &format!("Put to {}", stage.name()), Some(stage)))
                         }
-                        (self.button("undo", "Lift everything it did", None))
                     }
                 }
+                @if self.live > 0 {
+                    p {
+                        (counted(self.live as u64, "action")) " of it "
+                        @if self.live == 1 { "is" } @else { "are" } " " a href="/actions#live" { "in force" } "."
+                    }
+                    @if edits { div.buttons { (self.button("undo", "Lift everything it did", None)) } }
+                } @else { p.note { "Nothing that it did is in force." } }
             }
         }
     }
@@ -92,7 +102,7 @@ impl Shown<'_> {
             form.inline method="post" action={ (path(&self.current.record.slug)) "/" (does) } {
                 (csrf(self.reader))
                 @if let Some(stage) = stage { input type="hidden" name="stage" value=(stage.name()); }
-                button { (word) }
+                button.second[stage != Some(Stage::Enforce)].bad[stage.is_none()] { (word) }
             }
         }
     }

@@ -1,8 +1,23 @@
 //! What a playbook says, in words.
 
+use maud::{Markup, html};
+
 use crate::playbooks::{
-    ActorKind, Detection, Matcher, Playbook, Response, Rule, RunResponse, show_duration,
+    ActorKind, Detection, Matcher, Playbook, Response, Rule, RunResponse, Stage, show_duration,
 };
+
+/// A description, a paragraph for each line; what stands in backquotes is code.
+pub(super) fn description(text: &str) -> Markup {
+    html! {
+        @for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            p {
+                @for (place, part) in line.split('`').enumerate() {
+                    @if place % 2 == 0 { (part) } @else { code { (part) } }
+                }
+            }
+        }
+    }
+}
 
 /// Whom and what it watches, and when it fires.
 pub(super) fn rule(rule: &Rule) -> String {
@@ -116,11 +131,16 @@ pub(super) fn rest(playbook: &Playbook) -> Vec<String> {
     said
 }
 
+/// A stage, by a colour of its own.
+pub(super) fn stage(stage: Stage) -> Markup {
+    html! { span class={ "mark " (stage.name()) } { (stage.name()) } }
+}
+
 /// What an outcome means.
 pub(super) fn outcome(name: &str) -> &'static str {
     match name {
-        "enforced" => "did it",
-        "shadowed" => "would have",
+        "enforced" => "acted",
+        "shadowed" => "would have acted",
         "recorded" => "recorded",
         "held" => "held back",
         "failed" => "failed",

@@ -3,10 +3,12 @@
 mod audit;
 mod forms;
 mod matrix;
+mod offers;
 mod people;
 mod program;
 mod sessions;
 mod throttle;
+mod tokens;
 
 use serde_json::{Value, json};
 

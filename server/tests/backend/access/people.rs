@@ -227,5 +227,8 @@ async fn people_are_managed_by_forms() {
     let token = csrf(&bob.open("/account").await);
     let (status, _, page) = bob.post("/actions/settings", &[("csrf", &token)]).await;
     assert_eq!(status, 403);
-    assert!(page.contains("it takes the role admin"), "{page}");
+    assert!(
+        page.contains("This takes the role admin, and yours is viewer."),
+        "{page}"
+    );
 }

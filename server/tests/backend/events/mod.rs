@@ -2,9 +2,12 @@
 
 mod counts;
 mod export;
+mod hung_up;
+
 mod live;
 mod pages;
 mod search;
+mod watching;
 
 use std::collections::VecDeque;
 

@@ -16,7 +16,7 @@ use super::client::{Client, Running, uuid};
 const NONE: Value = Value::Null;
 
 /// Six wrong passwords from one address within five minutes.
-fn guessed() -> Value {
+pub(crate) fn guessed() -> Value {
     json!({
         "slug": "guessed", "name": "Guessed passwords", "stage": "enforce", "actor": "ip",
         "trigger": {"event": "users.login", "where": "properties.success:false"},
@@ -49,7 +49,7 @@ impl Client {
         stored
     }
 
-    async fn runs(&self, query: &str) -> Vec<Value> {
+    pub(crate) async fn runs(&self, query: &str) -> Vec<Value> {
         let path = format!("/api/v1/runs?{query}");
         let (status, mut page) = self.call("GET", &path, &NONE).await;
         assert_eq!(status, 200, "{page}");
@@ -57,7 +57,7 @@ impl Client {
     }
 
     /// Waits until there are so many runs, and returns them, the newest first.
-    async fn until_runs(&self, count: usize) -> Vec<Value> {
+    pub(crate) async fn until_runs(&self, count: usize) -> Vec<Value> {
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
         loop {
             let runs = self.runs("").await;
@@ -72,14 +72,14 @@ impl Client {
 }
 
 /// Someone who sends events as this project's SDK does.
-struct Agent<'a> {
+pub(crate) struct Agent<'a> {
     client: &'a Client,
     session: String,
     sent: u64,
 }
 
 impl<'a> Agent<'a> {
-    async fn new(running: &'a Running, app: &str) -> Self {
+    pub(crate) async fn new(running: &'a Running, app: &str) -> Self {
         Self {
             client: &running.client,
             session: running.client.login(app).await,
@@ -100,7 +100,7 @@ impl<'a> Agent<'a> {
         assert_eq!(answer["accepted"], 1, "{answer}");
     }
 
-    async fn login(&mut self, ip: &str, email: &str, success: bool) {
+    pub(crate) async fn login(&mut self, ip: &str, email: &str, success: bool) {
         let options =
             json!({"properties": {"success": success}, "user_identifiers": {"email": email}});
         self.track(ip, "sq.sdk.users.login", options).await;

@@ -99,5 +99,5 @@ export function asText(sent) {
 /** The longest start that has at most this many bytes. */
 export function cut(text, bytes) {
   const kept = new TextEncoder().encode(text).subarray(0, bytes);
-  return new TextDecoder().decode(kept).replace(/\uFFFD+$/, "");
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(kept).replace(/\uFFFD+$/, "");
 }

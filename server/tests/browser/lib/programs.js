@@ -107,6 +107,13 @@ class Program {
     return text && JSON.parse(text);
   }
 
+  /** What `/metrics` says. */
+  async metrics() {
+    const answer = await fetch(`${this.url}/metrics`, { headers: { authorization: `Bearer ${this.apiToken}` } });
+    assert.equal(answer.status, 200);
+    return answer.text();
+  }
+
   /** Adds someone who signs in with this password. */
   async addPerson(name, role, password) {
     const { id } = await this.api("POST", "people", { name, role });
@@ -126,10 +133,12 @@ class Program {
   }
 }
 
-/** Asks until the answer is yes. */
+/** Asks until the answer is yes, and returns it. */
 export async function until(what, ask) {
   const end = Date.now() + DEADLINE;
-  while (!(await ask())) {
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
     assert.ok(Date.now() < end, `still not so: ${what}`);
     await sleep(20);
   }

@@ -5,15 +5,15 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { SMTPServer } from "smtp-server";
 
-/** A webhook that keeps the requests it was sent, and answers with `status`. */
+/** A webhook that keeps the requests it was sent, and answers with `status`, and says `says`. */
 export async function startHook() {
   const requests = [];
-  const hook = { requests, status: 200 };
+  const hook = { requests, status: 200, says: "what <b>it</b> says" };
   const server = createServer(async (request, response) => {
     const parts = [];
     for await (const part of request) parts.push(part);
     requests.push({ headers: request.headers, body: Buffer.concat(parts) });
-    response.writeHead(hook.status).end("what <b>it</b> says");
+    response.writeHead(hook.status).end(hook.says);
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   hook.url = `http://127.0.0.1:${server.address().port}/hook`;

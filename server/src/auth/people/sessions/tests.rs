@@ -25,7 +25,12 @@ fn sessions_end_when_idle_and_when_old() {
     assert!(!live.is_live(began + LONGEST), "though it was just used");
 
     assert!(people.reader(&cookie.0, CLIENT).is_some());
+    live.used_at.store(now() - HOUR, Ordering::Relaxed);
+    assert!(people.is_live(live.record.id));
+    let used = live.used_at.load(Ordering::Relaxed);
+    assert!(used <= now() - HOUR, "to ask whether it is live is no use");
     live.used_at.store(now() - IDLE, Ordering::Relaxed);
+    assert!(!people.is_live(live.record.id));
     assert!(people.reader(&cookie.0, CLIENT).is_none());
     assert!(people.sessions(ann.id).is_empty());
 }
