@@ -12,9 +12,10 @@ use sqreen::protocol::{Timestamp, names::LOGIN};
 
 use super::model::{Actor, Response, Stage};
 use super::service::{Current, Playbooks};
-use super::times;
+use super::{tell, times};
 use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
+use crate::notify::Notifier;
 use crate::state::{ActionDraft, Id, RunRecord, StateError, StateStore, Targets, network};
 use crate::store::{
     Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor,
@@ -93,25 +94,24 @@ pub(crate) struct Responder<'a> {
     pub(crate) store: &'a dyn EventStore,
     pub(crate) actions: &'a Actions,
     pub(crate) playbooks: &'a Playbooks,
-}
-
-/// A run, and whether the playbook was put back to shadow by it.
-#[derive(Debug)]
-pub(crate) struct Decided {
-    pub(crate) run: RunRecord,
-    pub(crate) tripped: Option<String>,
+    pub(crate) notifier: &'a Notifier,
 }
 
 impl Responder<'_> {
-    /// Decides what comes of it, does it, and writes it down. `None` if that was done before: a run is known by its
-    /// events, so that whoever starts again from an earlier place repeats nothing. Blocks.
-    pub(crate) fn respond(&self, fired: &Fired) -> Result<Option<Decided>, StateError> {
+    /// Decides what comes of it, does it, and writes it down with what people are told. False if that was done before: a
+    /// run is known by its events, so that whoever starts again from an earlier place repeats nothing. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If something could not be stored. The run is open then, and whoever responds again goes on with it.
+    pub(crate) fn respond(&self, fired: &Fired) -> Result<bool, StateError> {
         let run = new_run(fired)?;
         let (run, known) = self.state.begin_run(&run)?;
         if known && !run.outcome.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
-        self.finish(run, &fired.current, &fired.actor).map(Some)
+        self.finish(run, &fired.current, &fired.actor)?;
+        Ok(true)
     }
 
     fn finish(
@@ -119,7 +119,7 @@ impl Responder<'_> {
         mut run: RunRecord,
         current: &Current,
         actor: &Actor,
-    ) -> Result<Decided, StateError> {
+    ) -> Result<(), StateError> {
         // It may be another than when the event was evaluated.
         let latest = self.playbooks.get(&run.slug);
         let stage = latest.as_ref().map_or(Stage::Draft, |latest| latest.stage);
@@ -131,8 +131,7 @@ impl Responder<'_> {
             ..current.clone()
         };
         run.stage = stage.name().to_owned();
-        let mut tripped = None;
-        let held = self.held(current, actor, &run, &mut tripped)?;
+        let held = self.held(current, actor, &run)?;
         let times = self.earlier(&run)?;
         let responses = current.playbook.responses.iter();
         let mut responses: Vec<_> = responses
@@ -141,7 +140,7 @@ impl Responder<'_> {
         let (outcome, reason) = match (held, current.stage) {
             (Some(reason), _) => (Outcome::Held, Some(reason)),
             (None, _) if responses.is_empty() => (Outcome::Recorded, None),
-            (None, Stage::Enforce) => match self.enforce(current, actor, &run, &mut responses) {
+            (None, Stage::Enforce) => match self.enforce(current, actor, &run, &mut responses)? {
                 Ok(()) => (Outcome::Enforced, None),
                 Err(reason) => (Outcome::Failed, Some(reason)),
             },
@@ -154,30 +153,49 @@ impl Responder<'_> {
         run.outcome = outcome.name().to_owned();
         run.reason = reason;
         run.responses = json!(responses).to_string();
-        self.state.end_run(&run)?;
-        let (playbook, actor) = (&run.slug, &run.actor);
-        let (outcome, reason) = (outcome.name(), run.reason.as_deref());
-        tracing::info!(playbook, actor, outcome, reason, run = %run.id, "a playbook fired");
-        Ok(Decided { run, tripped })
+        self.end(&run)
     }
 
-    /// Takes up what was begun and not written down when the server ended. Blocks.
-    pub(crate) fn finish_open(&self) -> Result<Vec<Decided>, StateError> {
-        let mut decided = Vec::new();
+    /// Writes down what came of a run, with what people are told of it.
+    fn end(&self, run: &RunRecord) -> Result<(), StateError> {
+        match self
+            .playbooks
+            .get(&run.slug)
+            .and_then(|current| tell::fired(run, &current))
+        {
+            Some(notice) => {
+                let write = |notice: &StoredNotice, places: &[Place<'_>]| {
+                    self.state.end_run(run, Some((notice, places)))
+                };
+                self.notifier
+                    .notify_with(&run.id.to_string(), &notice, write)?;
+            }
+            None => drop(self.state.end_run(run, None)?),
+        }
+        let (playbook, actor) = (&run.slug, &run.actor);
+        let (outcome, reason) = (run.outcome.as_str(), run.reason.as_deref());
+        tracing::info!(playbook, actor, outcome, reason, run = %run.id, "a playbook fired");
+        Ok(())
+    }
+
+    /// Takes up what was begun and not written down when the server ended; answers how many runs that were. Blocks.
+    pub(crate) fn finish_open(&self) -> Result<u64, StateError> {
+        let mut finished = 0;
         for mut run in self.state.open_runs()? {
             let current = self.playbooks.get(&run.slug);
             let current = current.filter(|current| current.record.version == run.version);
             match (current, read_actor(&run.actor)) {
-                (Some(current), Some(actor)) => decided.push(self.finish(run, &current, &actor)?),
+                (Some(current), Some(actor)) => self.finish(run, &current, &actor)?,
                 _ => {
                     run.outcome = Outcome::Failed.name().to_owned();
                     run.reason =
                         Some("the server ended, and the playbook is another now".to_owned());
-                    self.state.end_run(&run)?;
+                    self.end(&run)?;
                 }
             }
+            finished += 1;
         }
-        Ok(decided)
+        Ok(finished)
     }
 
     /// Why nothing may be done to the actor.
@@ -186,7 +204,6 @@ impl Responder<'_> {
         current: &Current,
         actor: &Actor,
         run: &RunRecord,
-        tripped: &mut Option<String>,
     ) -> Result<Option<String>, StateError> {
         let rails = current.playbook.rails;
         if let Actor::Ip(net) = actor {
@@ -214,6 +231,9 @@ impl Responder<'_> {
             if self.state.past_actors(&run.slug, enforced, since)? >= most {
                 let reason = format!("{most} actors within an hour, the limit");
                 let by = Caller::playbook(&run.slug);
+                // First, since the stage is what leads here: whoever ends in between comes here again, and tells once.
+                let (id, notice) = tell::tripped(run, current, &reason);
+                self.notifier.notify(&id, &notice)?;
                 self.playbooks
                     .set_stage(&run.slug, Stage::Shadow, Some(&reason), &by)?;
                 tracing::warn!(
@@ -221,7 +241,6 @@ impl Responder<'_> {
                     reason,
                     "a playbook was put back to shadow"
                 );
-                *tripped = Some(reason.clone());
                 return Ok(Some(reason));
             }
         }
@@ -284,24 +303,29 @@ impl Responder<'_> {
         Ok(usize::try_from(times).unwrap_or(usize::MAX))
     }
 
+    /// Puts the responses in force; answers why one cannot be.
     fn enforce(
         &self,
         current: &Current,
         actor: &Actor,
         run: &RunRecord,
         responses: &mut [(&Response, RunResponse)],
-    ) -> Result<(), String> {
+    ) -> Result<Result<(), String>, StateError> {
         let by = Caller::playbook(&run.slug);
         for (response, planned) in responses {
             for app in apps(current) {
                 let draft = draft(current, actor, response, &planned.duration, app);
                 match self.actions.decide(&draft, Some(run.id), &by) {
                     Ok(record) => planned.ids.push(record.action.id.to_string()),
-                    Err(error) => return Err(refusal(&error)),
+                    Err(ActionError::State(error)) => return Err(error),
+                    Err(ActionError::Field(error) | ActionError::Critical(error)) => {
+                        return Ok(Err(error.to_string()));
+                    }
+                    Err(ActionError::Full(text)) => return Ok(Err(text)),
                 }
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 }
 
@@ -409,14 +433,6 @@ fn draft(
         comment: current.playbook.name.clone(),
         duration: times::read(duration).map(micros),
         allow_critical: current.playbook.rails.allow_critical,
-    }
-}
-
-fn refusal(error: &ActionError) -> String {
-    match error {
-        ActionError::Field(error) | ActionError::Critical(error) => error.to_string(),
-        ActionError::Full(text) => text.clone(),
-        ActionError::State(error) => error.to_string(),
     }
 }
 

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use super::checkpoint;
 use super::engine::{Engine, EngineStats, Firing, Limits};
 use super::model::Stage;
-use super::respond::{Decided, Fired};
+use super::respond::Fired;
 use super::service::{Current, CurrentSet};
-use super::tell::tell;
 use crate::server::Shared;
 use crate::state::StateError;
 use crate::store::{Consumed, Consumer, EventBatch, StoreError};
@@ -165,9 +164,7 @@ impl Runner {
             return;
         };
         match shared.responder().finish_open() {
-            Ok(decided) => decided
-                .iter()
-                .for_each(|decided| self.decided(&shared, decided)),
+            Ok(finished) => self.stats.runs += finished,
             Err(error) => tracing::error!(%error, "runs that were begun are not finished"),
         }
     }
@@ -219,11 +216,10 @@ impl Runner {
         let fired = fired(current, firing);
         loop {
             match shared.responder().respond(&fired) {
-                Ok(Some(decided)) => {
-                    self.decided(&shared, &decided);
+                Ok(decided) => {
+                    self.stats.runs += u64::from(decided);
                     return true;
                 }
-                Ok(None) => return true,
                 Err(StateError::Closed) => return false,
                 // What fired is not forgotten because the disk is full.
                 Err(error) => {
@@ -234,13 +230,6 @@ impl Runner {
                     std::thread::sleep(PAUSE);
                 }
             }
-        }
-    }
-
-    fn decided(&mut self, shared: &Shared, decided: &Decided) {
-        self.stats.runs += 1;
-        if let Err(error) = tell(shared, decided) {
-            tracing::error!(%error, run = %decided.run.id, "nobody is told of a run");
         }
     }
 
