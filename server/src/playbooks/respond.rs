@@ -16,7 +16,9 @@ use super::{tell, times};
 use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
 use crate::notify::Notifier;
-use crate::state::{ActionDraft, Id, RunRecord, StateError, StateStore, Targets, network};
+use crate::state::{
+    ActionDraft, Id, Place, RunRecord, StateError, StateStore, StoredNotice, Targets, network,
+};
 use crate::store::{
     Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor,
     StoreError, Test, TimeRange,

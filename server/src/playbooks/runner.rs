@@ -72,6 +72,7 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
             None
         }
     };
+    let fresh = saved.is_none();
     let (engine, position) = match saved {
         Some((engine, position)) => (engine, Some(position)),
         None => {
@@ -94,7 +95,12 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
         saved: Instant::now(),
         saving: Duration::ZERO,
         dirty: false,
+        unfinished: true,
     };
+    if fresh {
+        // Whatever comes from now on is looked at, also if the process is killed before anything else is saved.
+        runner.save();
+    }
     let thread = std::thread::Builder::new().name("playbooks".to_owned());
     let thread = thread.spawn(move || runner.run());
     let thread = thread.map_err(|error| StoreError::Internal(error.to_string()))?;
@@ -126,12 +132,16 @@ struct Runner {
     saving: Duration,
     /// Whether anything was evaluated since.
     dirty: bool,
+    /// Whether there may be runs that an end of the process interrupted.
+    unfinished: bool,
 }
 
 impl Runner {
     fn run(&mut self) {
-        self.finish_open();
         loop {
+            if self.unfinished {
+                self.finish_open();
+            }
             match self.consumer.next(IDLE) {
                 // What fired and could not be kept fires again after the next start, from the last checkpoint.
                 Ok(Some(Consumed::Events(batch))) if !self.evaluate(&batch) => return,
@@ -158,13 +168,16 @@ impl Runner {
         self.save();
     }
 
-    /// Takes up what an end of the process interrupted.
+    /// Takes up what an end of the process interrupted; where the disk refuses, again later.
     fn finish_open(&mut self) {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
         match shared.responder().finish_open() {
-            Ok(finished) => self.stats.runs += finished,
+            Ok(finished) => {
+                self.stats.runs += finished;
+                self.unfinished = false;
+            }
             Err(error) => tracing::error!(%error, "runs that were begun are not finished"),
         }
     }
