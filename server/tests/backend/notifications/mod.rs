@@ -5,6 +5,7 @@ mod api;
 mod https;
 mod pages;
 mod receiver;
+mod secrets;
 
 use serde_json::{Value, json};
 
