@@ -6,6 +6,7 @@ mod https;
 mod pages;
 mod receiver;
 mod secrets;
+mod smtp;
 
 use serde_json::{Value, json};
 
