@@ -20,7 +20,7 @@ enum Tls {
     /// As soon as it is connected to.
     Implicit,
     /// When it is asked to.
-    StartTls,
+    Upgrade,
     /// It does not know how.
     None,
 }
@@ -49,8 +49,8 @@ impl Server {
                 tokio::spawn(async move {
                     let stream = match tls {
                         Tls::Implicit => stream,
-                        Tls::StartTls | Tls::None => {
-                            match talk(stream, tls == Tls::StartTls, true, &plain).await {
+                        Tls::Upgrade | Tls::None => {
+                            match talk(stream, tls == Tls::Upgrade, true, &plain).await {
                                 Some(stream) => stream,
                                 None => return,
                             }
@@ -152,7 +152,7 @@ async fn mail_goes_over_tls_to_a_server_that_the_system_trusts_and_to_no_other()
 
     for (tls, scheme, query) in [
         (Tls::Implicit, "smtps", ""),
-        (Tls::StartTls, "smtp", "?tls=required"),
+        (Tls::Upgrade, "smtp", "?tls=required"),
         (Tls::None, "smtp", "?tls=required"),
     ] {
         // Whether the system trusts the certificate, and whether it is for the server's name.
