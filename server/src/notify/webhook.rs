@@ -17,7 +17,7 @@ use sha2::Sha256;
 use sqreen::protocol::Timestamp;
 
 use super::failure::Failure;
-use super::limits::{MAX_EVENTS, SECOND};
+use super::limits::SECOND;
 use super::notice::{Actor, Fired, Notice, Stage, Tripped};
 
 /// What a secret begins with; base64 follows.
@@ -173,7 +173,7 @@ fn firing(fired: &Fired) -> Value {
         "actions": fired.actions,
         "count": fired.count,
         "window_s": fired.window_s,
-        "events": fired.events.iter().take(MAX_EVENTS).collect::<Vec<_>>(),
+        "events": fired.events,
     })
 }
 

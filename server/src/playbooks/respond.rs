@@ -174,6 +174,11 @@ impl Responder<'_> {
             }
             None => drop(self.state.end_run(run, None)?),
         }
+        // Someone may have undone it while it was decided.
+        let stored = self.state.run(run.id)?;
+        if stored.is_some_and(|run| run.undone_at.is_some()) {
+            self.lift(run, &Caller::playbook(&run.slug))?;
+        }
         let (playbook, actor) = (&run.slug, &run.actor);
         let (outcome, reason) = (run.outcome.as_str(), run.reason.as_deref());
         tracing::info!(playbook, actor, outcome, reason, run = %run.id, "a playbook fired");
@@ -207,6 +212,9 @@ impl Responder<'_> {
         actor: &Actor,
         run: &RunRecord,
     ) -> Result<Option<String>, StateError> {
+        if let Some(by) = &run.undone_by {
+            return Ok(Some(format!("undone by {by} before it was decided")));
+        }
         let rails = current.playbook.rails;
         if let Actor::Ip(net) = actor {
             if let Some(entry) = self.actions.allows(net) {
@@ -230,7 +238,12 @@ impl Responder<'_> {
             let enforced = Outcome::Enforced.name();
             let since = run.decided_at - HOUR;
             let most = u64::from(rails.max_actors_per_hour);
-            if self.state.past_actors(&run.slug, enforced, since)? >= most {
+            // Whoever was met within the hour is none more.
+            let known = self
+                .state
+                .past_runs(&run.slug, enforced, &run.actor, since)?
+                > 0;
+            if !known && self.state.past_actors(&run.slug, enforced, since)? >= most {
                 let reason = format!("{most} actors within an hour, the limit");
                 let by = Caller::playbook(&run.slug);
                 // First, since the stage is what leads here: whoever ends in between comes here again, and tells once.

@@ -3,6 +3,7 @@
 use super::model;
 use super::respond::{Outcome, event_places, read_actor, read_json, responses};
 use super::service::Current;
+use crate::notify::MAX_EVENTS;
 use crate::notify::notice::{self, Notice};
 use crate::state::RunRecord;
 
@@ -31,7 +32,8 @@ pub(super) fn fired(run: &RunRecord, current: &Current) -> Option<Notice> {
     }
     let counted = read_json(&run.counted);
     let actions = responses(run).into_iter().flat_map(|response| response.ids);
-    let events = event_places(run).into_iter().map(|(_, id)| id.to_string());
+    let events = event_places(run).into_iter().take(MAX_EVENTS);
+    let events = events.map(|(_, id)| id.to_string());
     let held = [Outcome::Held, Outcome::Failed].map(Outcome::name);
     let fired = notice::Fired {
         playbook: playbook(run, current),

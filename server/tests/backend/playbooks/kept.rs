@@ -105,6 +105,32 @@ async fn a_run_whose_notice_is_not_queued_is_not_over_at_the_next_start_either()
     }
 }
 
+#[tokio::test]
+async fn a_run_that_is_undone_before_it_is_over_stays_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    set_up(client).await;
+    refuse(dir.path(), "notices", true);
+    guess(&running).await;
+    until("it is enforced", async || {
+        !client.actions("").await.is_empty()
+    })
+    .await;
+    let run = client.runs("").await.remove(0);
+    let undo = format!("/api/v1/runs/{}/undo", run["id"].as_str().unwrap());
+    let (status, undone) = client.call("POST", &undo, &NONE).await;
+    assert_eq!((status, undone["undone_by"].is_string()), (200, true));
+    refuse(dir.path(), "notices", false);
+    let runs = client.until_runs(1).await;
+    assert!(runs[0]["undone_at"].is_string(), "{runs:?}");
+    until("nothing is in force", async || {
+        client.actions("").await.is_empty()
+    })
+    .await;
+    running.stop().await;
+}
+
 /// Six wrong passwords from an address of its own, in one batch.
 async fn guess_from(client: &Client, session: &str, number: u64) {
     let options = json!({
