@@ -16,6 +16,7 @@ mod http;
 mod limits;
 mod mail;
 pub(crate) mod notice;
+mod secrets;
 mod service;
 mod slack;
 #[cfg(test)]

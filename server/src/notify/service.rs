@@ -246,46 +246,6 @@ impl Notifier {
         Ok(after)
     }
 
-    /// Gives a webhook another secret, and answers it, which is not shown again. The one before signs, too, until
-    /// [`end_former_secret`](Self::end_former_secret). Blocks.
-    pub(crate) fn change_secret(
-        &self,
-        id: Id,
-        by: &Caller,
-    ) -> Result<(Destination, Secret), NotifyError> {
-        let destination = self.destination(id)?;
-        let secret = webhook::new_secret().ok_or(StateError::Random)?;
-        if destination.secret.is_none() {
-            let wrong = FieldError::new("kind", "only a webhook has a secret");
-            return Err(NotifyError::Conflict(wrong));
-        }
-        if !self.worker.state.change_secret(id, &secret)? {
-            return Err(NotifyError::Unknown);
-        }
-        self.note(by, Event::DestinationChanged, &destination.name, "secret");
-        Ok((self.destination(id)?, Secret(secret)))
-    }
-
-    /// Ends the validity of a webhook's former secret. Blocks.
-    pub(crate) fn end_former_secret(
-        &self,
-        id: Id,
-        by: &Caller,
-    ) -> Result<Destination, NotifyError> {
-        let destination = self.destination(id)?;
-        if !self.worker.state.forget_former_secret(id)? {
-            let wrong = FieldError::new("former_secret", "there is none");
-            return Err(NotifyError::Conflict(wrong));
-        }
-        self.note(
-            by,
-            Event::DestinationChanged,
-            &destination.name,
-            "former secret",
-        );
-        self.destination(id)
-    }
-
     /// Forgets a destination, and what waits for it. Blocks.
     pub(crate) fn remove(&self, id: Id, by: &Caller) -> Result<(), NotifyError> {
         let destination = self.destination(id)?;
@@ -405,11 +365,15 @@ impl Notifier {
         find(&*self.worker.state, id)
     }
 
+    pub(super) fn state(&self) -> &dyn StateStore {
+        &*self.worker.state
+    }
+
     fn allowed(&self) -> Allowed {
         self.worker.allowed()
     }
 
-    fn note(&self, by: &Caller, event: Event, subject: &str, detail: &str) {
+    pub(super) fn note(&self, by: &Caller, event: Event, subject: &str, detail: &str) {
         by.note(&*self.worker.state, event, Some(subject), Some(detail));
     }
 

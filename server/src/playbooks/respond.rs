@@ -1,14 +1,13 @@
-//! What is done when a playbook fires: the rails, the security responses, and the run that tells of both.
+//! What is done when a playbook fires: the security responses, and the run that tells of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqreen::protocol::{Timestamp, names::LOGIN};
+use sqreen::protocol::Timestamp;
 
 use super::model::{Actor, Response, Stage};
 use super::service::{Current, Playbooks};
@@ -19,13 +18,10 @@ use crate::notify::Notifier;
 use crate::state::{
     ActionDraft, Id, Place, RunRecord, StateError, StateStore, StoredNotice, Targets, network,
 };
-use crate::store::{
-    Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor,
-    StoreError, Test, TimeRange,
-};
+use crate::store::{EventId, EventStore};
 
-const HOUR: i64 = 3_600_000_000;
-const DAY: i64 = 24 * HOUR;
+pub(super) const HOUR: i64 = 3_600_000_000;
+pub(super) const DAY: i64 = 24 * HOUR;
 /// For how long earlier runs make responses longer.
 const REMEMBERED: i64 = 30 * DAY;
 
@@ -205,106 +201,6 @@ impl Responder<'_> {
         Ok(finished)
     }
 
-    /// Why nothing may be done to the actor.
-    fn held(
-        &self,
-        current: &Current,
-        actor: &Actor,
-        run: &RunRecord,
-    ) -> Result<Option<String>, StateError> {
-        if let Some(by) = &run.undone_by {
-            return Ok(Some(format!("undone by {by} before it was decided")));
-        }
-        let rails = current.playbook.rails;
-        if let Actor::Ip(net) = actor {
-            if let Some(entry) = self.actions.allows(net) {
-                return Ok(Some(format!("{} is on the allow list", network(&entry))));
-            }
-            let targets = Targets::ips(vec![*net]);
-            let apps = apps(current);
-            let critical = apps
-                .iter()
-                .find_map(|app| self.actions.critical(app.as_deref(), &targets));
-            if let Some(reason) = critical.filter(|_| !rails.allow_critical) {
-                return Ok(Some(reason));
-            }
-            if rails.shared_ip_users > 0
-                && let Some(reason) = self.shared(*net, run.decided_at, rails.shared_ip_users)
-            {
-                return Ok(Some(reason));
-            }
-        }
-        if current.stage == Stage::Enforce {
-            let enforced = Outcome::Enforced.name();
-            let since = run.decided_at - HOUR;
-            let most = u64::from(rails.max_actors_per_hour);
-            // Whoever was met within the hour is none more.
-            let known = self
-                .state
-                .past_runs(&run.slug, enforced, &run.actor, since)?
-                > 0;
-            if !known && self.state.past_actors(&run.slug, enforced, since)? >= most {
-                let reason = format!("{most} actors within an hour, the limit");
-                let by = Caller::playbook(&run.slug);
-                // First, since the stage is what leads here: whoever ends in between comes here again, and tells once.
-                let (id, notice) = tell::tripped(run, current, &reason);
-                self.notifier.notify(&id, &notice)?;
-                self.playbooks
-                    .set_stage(&run.slug, Stage::Shadow, Some(&reason), &by)?;
-                tracing::warn!(
-                    playbook = run.slug,
-                    reason,
-                    "a playbook was put back to shadow"
-                );
-                return Ok(Some(reason));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Why the address counts as one that so many users share. One of which that is not known is not blocked.
-    fn shared(&self, net: IpNet, now: i64, most: u32) -> Option<String> {
-        match self.signed_in(net, now) {
-            Ok(users) if users < u64::from(most) => None,
-            Ok(users) => Some(format!(
-                "{users} users signed in from it within a day: block users rather than the address"
-            )),
-            Err(error) => {
-                tracing::error!(%error, "the users of an address are not known");
-                Some("it is not known how many users signed in from it".to_owned())
-            }
-        }
-    }
-
-    /// How many users have signed in from there within a day.
-    fn signed_in(&self, net: IpNet, now: i64) -> Result<u64, StoreError> {
-        let is = |field, value: &str| Filter::equals(field, value);
-        let success = Field::Json(JsonField::Properties, vec!["success".to_owned()]);
-        let ip = Field::Dimension(Dimension::Ip);
-        // Single addresses are found by an index.
-        let check = match net.prefix_len() == net.max_prefix_len() {
-            true => Check::Equals(vec![net.addr().to_string()]),
-            false => Check::In(vec![net]),
-        };
-        let filter = Filter::All(vec![
-            Filter::Is(Test { field: ip, check }),
-            is(Field::Dimension(Dimension::Name), LOGIN),
-            is(success, "true"),
-        ]);
-        let query = GroupQuery {
-            filter,
-            range: TimeRange {
-                from: Some(now - DAY),
-                to: None,
-            },
-            by: Field::Dimension(Dimension::Name),
-            limit: 1,
-            distinct: true,
-        };
-        let groups = self.store.groups(&query, &ScanMonitor::new())?;
-        Ok(groups.rows.first().map_or(0, |row| row.users.count))
-    }
-
     /// How often the playbook met the actor before.
     fn earlier(&self, run: &RunRecord) -> Result<usize, StateError> {
         let outcome = match run.stage.as_str() {
@@ -408,7 +304,7 @@ pub(crate) fn read_actor(text: &str) -> Option<Actor> {
 }
 
 /// The applications that the responses are for; `None` is all.
-fn apps(current: &Current) -> Vec<Option<String>> {
+pub(super) fn apps(current: &Current) -> Vec<Option<String>> {
     let apps = &current.playbook.rule.trigger.apps;
     match apps.is_empty() {
         true => vec![None],
