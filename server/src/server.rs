@@ -62,6 +62,7 @@ impl Shared {
             store: &*self.store,
             actions: &self.actions,
             playbooks: &self.playbooks,
+            notifier: &self.notifier,
         }
     }
 

@@ -61,6 +61,29 @@ pub(super) fn routes() -> Vec<Described> {
         delete(DESTINATION, MANAGE, remove).described(
             operation("removeDestination", "Removes a destination").nothing("It is gone"),
         ),
+        post(
+            "/api/v1/notifications/destinations/{id}/secret",
+            MANAGE,
+            change_secret,
+        )
+        .described(
+            operation(
+                "changeSecret",
+                "Gives a webhook another secret; the one before signs, too, until it is ended",
+            )
+            .answer::<NewDestination>(200, "The destination, with its secret here alone")
+            .conflict("It is no webhook"),
+        ),
+        delete(
+            "/api/v1/notifications/destinations/{id}/former-secret",
+            MANAGE,
+            end_former_secret,
+        )
+        .described(
+            operation("endFormerSecret", "Signs no more with the secret before")
+                .nothing("It is not valid any more")
+                .conflict("There is none"),
+        ),
         post("/api/v1/notifications/destinations/{id}/test", ACT, test).described(
             operation("testDestination", "Sends a test at once")
                 .answer::<DeliveryView>(200, "What became of it"),
@@ -145,6 +168,8 @@ struct DestinationView {
     playbooks: Option<Vec<String>>,
     digest: bool,
     enabled: bool,
+    /// Whether the secret before the present one signs, too.
+    former_secret: bool,
     #[schemars(with = "Time")]
     created_at: Timestamp,
     created_by: String,
@@ -166,6 +191,7 @@ impl From<Destination> for DestinationView {
             playbooks: destination.playbooks,
             digest: destination.digest,
             enabled: destination.enabled,
+            former_secret: destination.former_secret.is_some(),
             created_at: Timestamp::from_micros(destination.created_at),
             created_by: destination.created_by,
         }
@@ -267,6 +293,31 @@ async fn remove(
 ) -> Result<StatusCode, Problem> {
     let shared = Arc::clone(&app);
     blocking(move || shared.notifier.remove(id, &by)).await??;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The new secret is in this answer alone.
+async fn change_secret(
+    by: Caller,
+    State(app): State<App>,
+    ItemId(id): ItemId,
+) -> Result<Json<NewDestination>, Problem> {
+    let shared = Arc::clone(&app);
+    let changed = blocking(move || shared.notifier.change_secret(id, &by));
+    let (destination, secret) = changed.await??;
+    Ok(Json(NewDestination {
+        destination: destination.into(),
+        secret: Some(secret.0),
+    }))
+}
+
+async fn end_former_secret(
+    by: Caller,
+    State(app): State<App>,
+    ItemId(id): ItemId,
+) -> Result<StatusCode, Problem> {
+    let shared = Arc::clone(&app);
+    blocking(move || shared.notifier.end_former_secret(id, &by)).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -39,6 +39,6 @@ pub(super) const MAX_ADDRESSES: usize = 20;
 /// The most playbooks that a destination names.
 pub(super) const MAX_PLAYBOOKS: usize = 100;
 /// The most events that a notice names.
-pub(super) const MAX_EVENTS: usize = 20;
+pub(crate) const MAX_EVENTS: usize = 20;
 /// The most bytes of an answer that the log keeps.
 pub(super) const MAX_ANSWER: usize = 200;

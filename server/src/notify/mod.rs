@@ -16,6 +16,7 @@ mod http;
 mod limits;
 mod mail;
 pub(crate) mod notice;
+mod secrets;
 mod service;
 mod slack;
 #[cfg(test)]
@@ -24,6 +25,6 @@ mod webhook;
 mod worker;
 
 pub(crate) use self::destination::Draft;
-pub(crate) use self::limits::{MAX_NAME, MAX_URL};
+pub(crate) use self::limits::{MAX_EVENTS, MAX_NAME, MAX_URL};
 pub(crate) use self::mail::{is_address, is_smtp_url};
 pub(crate) use self::service::{Notifier, NotifyError};

@@ -38,7 +38,7 @@ pub(crate) struct Fired {
     pub(crate) count: u64,
     /// The time in which it was counted, in seconds.
     pub(crate) window_s: u64,
-    /// The ids of the events; the first 20 are told.
+    /// The ids of the events, the first 20.
     pub(crate) events: Vec<String>,
     pub(crate) at: i64,
 }

@@ -19,7 +19,7 @@ use crate::fields::FieldError;
 use crate::server::blocking;
 use crate::state::{
     Channel, Delivery, DeliveryStatus, Destination, Event, Id, NotSaved, Place, Queued, StateError,
-    StateStore,
+    StateStore, StoredNotice,
 };
 use crate::store::StoreError;
 
@@ -123,9 +123,21 @@ impl Notifier {
     /// for each destination, as long as the log knows it. Blocks on the disk, for as long as one write takes.
     pub(crate) fn notify(&self, id: &str, notice: &Notice) -> Result<Vec<Queued>, StateError> {
         let state = &self.worker.state;
+        self.notify_with(id, notice, |stored, places| {
+            state.queue(stored, places, self.worker.now())
+        })
+    }
+
+    /// As [`notify`](Self::notify), where something else is written together with the notice: `write` queues it.
+    pub(crate) fn notify_with(
+        &self,
+        id: &str,
+        notice: &Notice,
+        write: impl FnOnce(&StoredNotice, &[Place<'_>]) -> Result<Vec<Queued>, StateError>,
+    ) -> Result<Vec<Queued>, StateError> {
         let now = self.worker.now();
         let slug = notice.playbook().map(|playbook| playbook.slug.as_str());
-        let destinations = state.destinations()?;
+        let destinations = self.worker.state.destinations()?;
         let takes = |destination: &&Destination| {
             let named =
                 |slugs: &Vec<String>| slugs.iter().any(|named| Some(named.as_str()) == slug);
@@ -144,7 +156,7 @@ impl Notifier {
                 },
             })
             .collect();
-        let queued = state.queue(&stored(id, notice), &places, now)?;
+        let queued = write(&stored(id, notice), &places)?;
         for (destination, queued) in takers.iter().zip(&queued) {
             if *queued == Queued::Full {
                 let name = &destination.name;
@@ -174,6 +186,7 @@ impl Notifier {
             channel: Channel::Webhook,
             target: String::new(),
             secret: None,
+            former_secret: None,
             playbooks: None,
             digest: false,
             enabled: true,
@@ -352,11 +365,15 @@ impl Notifier {
         find(&*self.worker.state, id)
     }
 
+    pub(super) fn state(&self) -> &dyn StateStore {
+        &*self.worker.state
+    }
+
     fn allowed(&self) -> Allowed {
         self.worker.allowed()
     }
 
-    fn note(&self, by: &Caller, event: Event, subject: &str, detail: &str) {
+    pub(super) fn note(&self, by: &Caller, event: Event, subject: &str, detail: &str) {
         by.note(&*self.worker.state, event, Some(subject), Some(detail));
     }
 

@@ -3,6 +3,10 @@
 //! The envelope and `X-Sqreen-Integrity` are those of Sqreen's documentation of webhooks and of receivers that were
 //! written for it; the headers `webhook-*` those of <https://www.standardwebhooks.com>. Fields of a message that Sqreen
 //! did not have stand beside its own.
+//!
+//! Of Sqreen's types, `http_scan` is not sent. It was an incident: a thread with a status and related addresses, told of
+//! again whenever these changed. Nothing here has a thread. A scan is what a playbook finds in `sq.http.not_found`, and told
+//! as any other is.
 
 use axum::http::{HeaderName, HeaderValue};
 use base64::Engine as _;
@@ -13,7 +17,7 @@ use sha2::Sha256;
 use sqreen::protocol::Timestamp;
 
 use super::failure::Failure;
-use super::limits::{MAX_EVENTS, SECOND};
+use super::limits::SECOND;
 use super::notice::{Actor, Fired, Notice, Stage, Tripped};
 
 /// What a secret begins with; base64 follows.
@@ -47,19 +51,28 @@ pub(super) fn body(notices: &[(String, Notice)], retries: u32) -> Vec<u8> {
 
 /// The headers that prove where a body comes from. `X-Sqreen-Integrity` is keyed with the text of the secret, as
 /// Sqreen's receivers expect, `webhook-signature` with the bytes that its base64 stands for. `now` is in microseconds.
+///
+/// As long as there is a former secret, `webhook-signature` has a signature by each, and `X-Sqreen-Integrity`, which has
+/// room for one alone, is by the former: receivers of either get along with what they have.
 pub(super) fn signatures(
     secret: &str,
+    former: Option<&str>,
     id: &str,
     now: i64,
     body: &[u8],
 ) -> Result<[(HeaderName, HeaderValue); 4], Failure> {
     let wrong = || Failure::new("the secret cannot be read");
-    let encoded = secret.strip_prefix(PREFIX).ok_or_else(wrong)?;
-    let key = STANDARD.decode(encoded).map_err(|_| wrong())?;
     let seconds = (now / SECOND).to_string();
     let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", body];
-    let standard = STANDARD.encode(sign(&key, &signed).ok_or_else(wrong)?);
-    let sqreen = sign(secret.as_bytes(), &[body]).ok_or_else(wrong)?;
+    let mut standard = Vec::new();
+    for secret in [Some(secret), former].into_iter().flatten() {
+        let encoded = secret.strip_prefix(PREFIX).ok_or_else(wrong)?;
+        let key = STANDARD.decode(encoded).map_err(|_| wrong())?;
+        let signature = sign(&key, &signed).ok_or_else(wrong)?;
+        standard.push(format!("v1,{}", STANDARD.encode(signature)));
+    }
+    let sqreen = former.unwrap_or(secret).as_bytes();
+    let sqreen = sign(sqreen, &[body]).ok_or_else(wrong)?;
     let sqreen: String = sqreen.iter().map(|byte| format!("{byte:02x}")).collect();
     let header = |name, value: String| {
         let value = HeaderValue::try_from(value).map_err(|_| wrong())?;
@@ -69,7 +82,7 @@ pub(super) fn signatures(
         header("x-sqreen-integrity", sqreen)?,
         header("webhook-id", id.to_owned())?,
         header("webhook-timestamp", seconds)?,
-        header("webhook-signature", format!("v1,{standard}"))?,
+        header("webhook-signature", standard.join(" "))?,
     ])
 }
 
@@ -84,9 +97,17 @@ fn sign(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
 fn message(id: &str, notice: &Notice) -> (&'static str, Value) {
     match notice {
         // Receivers act on a response; of what was not done they only hear.
-        Notice::Fired(fired) => match fired.stage {
-            Stage::Enforce => ("security_response", response(fired)),
-            Stage::Shadow => ("security_event", shadow(id, notice, fired)),
+        Notice::Fired(fired) => match (fired.stage, &fired.held) {
+            (Stage::Enforce, None) => ("security_response", response(fired)),
+            (Stage::Enforce, Some(why)) => {
+                let mut message = undone(id, notice, fired, "playbook_held");
+                message["reason"] = json!(why);
+                ("security_event", message)
+            }
+            (Stage::Shadow, _) => (
+                "security_event",
+                undone(id, notice, fired, "playbook_shadow"),
+            ),
         },
         Notice::Tripped(tripped) => ("security_event", trip(id, notice, tripped)),
         Notice::Test(test) => ("test", json!({"triggered_by": test.by})),
@@ -102,8 +123,9 @@ fn response(fired: &Fired) -> Value {
     message
 }
 
-fn shadow(id: &str, notice: &Notice, fired: &Fired) -> Value {
-    let mut message = event(id, notice, "playbook_shadow");
+/// What was not done.
+fn undone(id: &str, notice: &Notice, fired: &Fired, kind: &str) -> Value {
+    let mut message = event(id, notice, kind);
     if let (Some(message), Value::Object(firing)) = (message.as_object_mut(), firing(fired)) {
         message.extend(firing);
         let app = fired.apps.first();
@@ -151,7 +173,7 @@ fn firing(fired: &Fired) -> Value {
         "actions": fired.actions,
         "count": fired.count,
         "window_s": fired.window_s,
-        "events": fired.events.iter().take(MAX_EVENTS).collect::<Vec<_>>(),
+        "events": fired.events,
     })
 }
 
@@ -202,13 +224,13 @@ mod tests {
         let body = br#"{"test": 2432232314}"#;
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
-        let headers = signatures(secret, id, 1_614_265_330 * SECOND, body).unwrap();
+        let headers = signatures(secret, None, id, 1_614_265_330 * SECOND, body).unwrap();
         assert_eq!(
             headers[3].1,
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
         for wrong in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!"] {
-            let refused = signatures(wrong, id, 0, body);
+            let refused = signatures(wrong, None, id, 0, body);
             assert_eq!(refused.is_err(), wrong != "whsec_", "{wrong}");
         }
         let secret = new_secret().unwrap();

@@ -274,9 +274,11 @@ impl Worker {
         match destination.channel {
             Channel::Webhook => {
                 let body = webhook::body(notices, delivery.attempts.saturating_sub(1));
-                let secret = destination.secret.as_deref().unwrap_or_default();
+                let (secret, former) = (&destination.secret, &destination.former_secret);
+                let secret = secret.as_deref().unwrap_or_default();
                 let id = delivery.id.to_string();
-                let headers = webhook::signatures(secret, &id, self.now(), &body)?;
+                let headers =
+                    webhook::signatures(secret, former.as_deref(), &id, self.now(), &body)?;
                 self.http.post(&url()?, body, &headers).await
             }
             Channel::Slack => {

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod file;
 pub mod limits;
 mod model;
+mod rails;
 mod respond;
 mod runner;
 mod service;

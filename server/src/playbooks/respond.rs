@@ -1,28 +1,27 @@
-//! What is done when a playbook fires: the rails, the security responses, and the run that tells of both.
+//! What is done when a playbook fires: the security responses, and the run that tells of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqreen::protocol::{Timestamp, names::LOGIN};
+use sqreen::protocol::Timestamp;
 
 use super::model::{Actor, Response, Stage};
 use super::service::{Current, Playbooks};
-use super::times;
+use super::{tell, times};
 use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
-use crate::state::{ActionDraft, Id, RunRecord, StateError, StateStore, Targets, network};
-use crate::store::{
-    Check, Dimension, EventId, EventStore, Field, Filter, GroupQuery, JsonField, ScanMonitor,
-    StoreError, Test, TimeRange,
+use crate::notify::Notifier;
+use crate::state::{
+    ActionDraft, Id, Place, RunRecord, StateError, StateStore, StoredNotice, Targets, network,
 };
+use crate::store::{EventId, EventStore};
 
-const HOUR: i64 = 3_600_000_000;
-const DAY: i64 = 24 * HOUR;
+pub(super) const HOUR: i64 = 3_600_000_000;
+pub(super) const DAY: i64 = 24 * HOUR;
 /// For how long earlier runs make responses longer.
 const REMEMBERED: i64 = 30 * DAY;
 
@@ -93,25 +92,24 @@ pub(crate) struct Responder<'a> {
     pub(crate) store: &'a dyn EventStore,
     pub(crate) actions: &'a Actions,
     pub(crate) playbooks: &'a Playbooks,
-}
-
-/// A run, and whether the playbook was put back to shadow by it.
-#[derive(Debug)]
-pub(crate) struct Decided {
-    pub(crate) run: RunRecord,
-    pub(crate) tripped: Option<String>,
+    pub(crate) notifier: &'a Notifier,
 }
 
 impl Responder<'_> {
-    /// Decides what comes of it, does it, and writes it down. `None` if that was done before: a run is known by its
-    /// events, so that whoever starts again from an earlier place repeats nothing. Blocks.
-    pub(crate) fn respond(&self, fired: &Fired) -> Result<Option<Decided>, StateError> {
+    /// Decides what comes of it, does it, and writes it down with what people are told. False if that was done before: a
+    /// run is known by its events, so that whoever starts again from an earlier place repeats nothing. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If something could not be stored. The run is open then, and whoever responds again goes on with it.
+    pub(crate) fn respond(&self, fired: &Fired) -> Result<bool, StateError> {
         let run = new_run(fired)?;
         let (run, known) = self.state.begin_run(&run)?;
         if known && !run.outcome.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
-        self.finish(run, &fired.current, &fired.actor).map(Some)
+        self.finish(run, &fired.current, &fired.actor)?;
+        Ok(true)
     }
 
     fn finish(
@@ -119,7 +117,7 @@ impl Responder<'_> {
         mut run: RunRecord,
         current: &Current,
         actor: &Actor,
-    ) -> Result<Decided, StateError> {
+    ) -> Result<(), StateError> {
         // It may be another than when the event was evaluated.
         let latest = self.playbooks.get(&run.slug);
         let stage = latest.as_ref().map_or(Stage::Draft, |latest| latest.stage);
@@ -131,8 +129,7 @@ impl Responder<'_> {
             ..current.clone()
         };
         run.stage = stage.name().to_owned();
-        let mut tripped = None;
-        let held = self.held(current, actor, &run, &mut tripped)?;
+        let held = self.held(current, actor, &run)?;
         let times = self.earlier(&run)?;
         let responses = current.playbook.responses.iter();
         let mut responses: Vec<_> = responses
@@ -141,7 +138,7 @@ impl Responder<'_> {
         let (outcome, reason) = match (held, current.stage) {
             (Some(reason), _) => (Outcome::Held, Some(reason)),
             (None, _) if responses.is_empty() => (Outcome::Recorded, None),
-            (None, Stage::Enforce) => match self.enforce(current, actor, &run, &mut responses) {
+            (None, Stage::Enforce) => match self.enforce(current, actor, &run, &mut responses)? {
                 Ok(()) => (Outcome::Enforced, None),
                 Err(reason) => (Outcome::Failed, Some(reason)),
             },
@@ -154,121 +151,54 @@ impl Responder<'_> {
         run.outcome = outcome.name().to_owned();
         run.reason = reason;
         run.responses = json!(responses).to_string();
-        self.state.end_run(&run)?;
-        let (playbook, actor) = (&run.slug, &run.actor);
-        let (outcome, reason) = (outcome.name(), run.reason.as_deref());
-        tracing::info!(playbook, actor, outcome, reason, run = %run.id, "a playbook fired");
-        Ok(Decided { run, tripped })
+        self.end(&run)
     }
 
-    /// Takes up what was begun and not written down when the server ended. Blocks.
-    pub(crate) fn finish_open(&self) -> Result<Vec<Decided>, StateError> {
-        let mut decided = Vec::new();
+    /// Writes down what came of a run, with what people are told of it.
+    fn end(&self, run: &RunRecord) -> Result<(), StateError> {
+        match self
+            .playbooks
+            .get(&run.slug)
+            .and_then(|current| tell::fired(run, &current))
+        {
+            Some(notice) => {
+                let write = |notice: &StoredNotice, places: &[Place<'_>]| {
+                    self.state.end_run(run, Some((notice, places)))
+                };
+                self.notifier
+                    .notify_with(&run.id.to_string(), &notice, write)?;
+            }
+            None => drop(self.state.end_run(run, None)?),
+        }
+        // Someone may have undone it while it was decided.
+        let stored = self.state.run(run.id)?;
+        if stored.is_some_and(|run| run.undone_at.is_some()) {
+            self.lift(run, &Caller::playbook(&run.slug))?;
+        }
+        let (playbook, actor) = (&run.slug, &run.actor);
+        let (outcome, reason) = (run.outcome.as_str(), run.reason.as_deref());
+        tracing::info!(playbook, actor, outcome, reason, run = %run.id, "a playbook fired");
+        Ok(())
+    }
+
+    /// Takes up what was begun and not written down when the server ended; answers how many runs that were. Blocks.
+    pub(crate) fn finish_open(&self) -> Result<u64, StateError> {
+        let mut finished = 0;
         for mut run in self.state.open_runs()? {
             let current = self.playbooks.get(&run.slug);
             let current = current.filter(|current| current.record.version == run.version);
             match (current, read_actor(&run.actor)) {
-                (Some(current), Some(actor)) => decided.push(self.finish(run, &current, &actor)?),
+                (Some(current), Some(actor)) => self.finish(run, &current, &actor)?,
                 _ => {
                     run.outcome = Outcome::Failed.name().to_owned();
                     run.reason =
                         Some("the server ended, and the playbook is another now".to_owned());
-                    self.state.end_run(&run)?;
+                    self.end(&run)?;
                 }
             }
+            finished += 1;
         }
-        Ok(decided)
-    }
-
-    /// Why nothing may be done to the actor.
-    fn held(
-        &self,
-        current: &Current,
-        actor: &Actor,
-        run: &RunRecord,
-        tripped: &mut Option<String>,
-    ) -> Result<Option<String>, StateError> {
-        let rails = current.playbook.rails;
-        if let Actor::Ip(net) = actor {
-            if let Some(entry) = self.actions.allows(net) {
-                return Ok(Some(format!("{} is on the allow list", network(&entry))));
-            }
-            let targets = Targets::ips(vec![*net]);
-            let apps = apps(current);
-            let critical = apps
-                .iter()
-                .find_map(|app| self.actions.critical(app.as_deref(), &targets));
-            if let Some(reason) = critical.filter(|_| !rails.allow_critical) {
-                return Ok(Some(reason));
-            }
-            if rails.shared_ip_users > 0
-                && let Some(reason) = self.shared(*net, run.decided_at, rails.shared_ip_users)
-            {
-                return Ok(Some(reason));
-            }
-        }
-        if current.stage == Stage::Enforce {
-            let enforced = Outcome::Enforced.name();
-            let since = run.decided_at - HOUR;
-            let most = u64::from(rails.max_actors_per_hour);
-            if self.state.past_actors(&run.slug, enforced, since)? >= most {
-                let reason = format!("{most} actors within an hour, the limit");
-                let by = Caller::playbook(&run.slug);
-                self.playbooks
-                    .set_stage(&run.slug, Stage::Shadow, Some(&reason), &by)?;
-                tracing::warn!(
-                    playbook = run.slug,
-                    reason,
-                    "a playbook was put back to shadow"
-                );
-                *tripped = Some(reason.clone());
-                return Ok(Some(reason));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Why the address counts as one that so many users share. One of which that is not known is not blocked.
-    fn shared(&self, net: IpNet, now: i64, most: u32) -> Option<String> {
-        match self.signed_in(net, now) {
-            Ok(users) if users < u64::from(most) => None,
-            Ok(users) => Some(format!(
-                "{users} users signed in from it within a day: block users rather than the address"
-            )),
-            Err(error) => {
-                tracing::error!(%error, "the users of an address are not known");
-                Some("it is not known how many users signed in from it".to_owned())
-            }
-        }
-    }
-
-    /// How many users have signed in from there within a day.
-    fn signed_in(&self, net: IpNet, now: i64) -> Result<u64, StoreError> {
-        let is = |field, value: &str| Filter::equals(field, value);
-        let success = Field::Json(JsonField::Properties, vec!["success".to_owned()]);
-        let ip = Field::Dimension(Dimension::Ip);
-        // Single addresses are found by an index.
-        let check = match net.prefix_len() == net.max_prefix_len() {
-            true => Check::Equals(vec![net.addr().to_string()]),
-            false => Check::In(vec![net]),
-        };
-        let filter = Filter::All(vec![
-            Filter::Is(Test { field: ip, check }),
-            is(Field::Dimension(Dimension::Name), LOGIN),
-            is(success, "true"),
-        ]);
-        let query = GroupQuery {
-            filter,
-            range: TimeRange {
-                from: Some(now - DAY),
-                to: None,
-            },
-            by: Field::Dimension(Dimension::Name),
-            limit: 1,
-            distinct: true,
-        };
-        let groups = self.store.groups(&query, &ScanMonitor::new())?;
-        Ok(groups.rows.first().map_or(0, |row| row.users.count))
+        Ok(finished)
     }
 
     /// How often the playbook met the actor before.
@@ -284,24 +214,29 @@ impl Responder<'_> {
         Ok(usize::try_from(times).unwrap_or(usize::MAX))
     }
 
+    /// Puts the responses in force; answers why one cannot be.
     fn enforce(
         &self,
         current: &Current,
         actor: &Actor,
         run: &RunRecord,
         responses: &mut [(&Response, RunResponse)],
-    ) -> Result<(), String> {
+    ) -> Result<Result<(), String>, StateError> {
         let by = Caller::playbook(&run.slug);
         for (response, planned) in responses {
             for app in apps(current) {
                 let draft = draft(current, actor, response, &planned.duration, app);
                 match self.actions.decide(&draft, Some(run.id), &by) {
                     Ok(record) => planned.ids.push(record.action.id.to_string()),
-                    Err(error) => return Err(refusal(&error)),
+                    Err(ActionError::State(error)) => return Err(error),
+                    Err(ActionError::Field(error) | ActionError::Critical(error)) => {
+                        return Ok(Err(error.to_string()));
+                    }
+                    Err(ActionError::Full(text)) => return Ok(Err(text)),
                 }
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 }
 
@@ -369,7 +304,7 @@ pub(crate) fn read_actor(text: &str) -> Option<Actor> {
 }
 
 /// The applications that the responses are for; `None` is all.
-fn apps(current: &Current) -> Vec<Option<String>> {
+pub(super) fn apps(current: &Current) -> Vec<Option<String>> {
     let apps = &current.playbook.rule.trigger.apps;
     match apps.is_empty() {
         true => vec![None],
@@ -409,14 +344,6 @@ fn draft(
         comment: current.playbook.name.clone(),
         duration: times::read(duration).map(micros),
         allow_critical: current.playbook.rails.allow_critical,
-    }
-}
-
-fn refusal(error: &ActionError) -> String {
-    match error {
-        ActionError::Field(error) | ActionError::Critical(error) => error.to_string(),
-        ActionError::Full(text) => text.clone(),
-        ActionError::State(error) => error.to_string(),
     }
 }
 

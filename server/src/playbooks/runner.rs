@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use super::checkpoint;
 use super::engine::{Engine, EngineStats, Firing, Limits};
 use super::model::Stage;
-use super::respond::{Decided, Fired};
+use super::respond::Fired;
 use super::service::{Current, CurrentSet};
-use super::tell::tell;
 use crate::server::Shared;
 use crate::state::StateError;
 use crate::store::{Consumed, Consumer, EventBatch, StoreError};
@@ -73,6 +72,7 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
             None
         }
     };
+    let fresh = saved.is_none();
     let (engine, position) = match saved {
         Some((engine, position)) => (engine, Some(position)),
         None => {
@@ -95,7 +95,12 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
         saved: Instant::now(),
         saving: Duration::ZERO,
         dirty: false,
+        unfinished: true,
     };
+    if fresh {
+        // Whatever comes from now on is looked at, also if the process is killed before anything else is saved.
+        runner.save();
+    }
     let thread = std::thread::Builder::new().name("playbooks".to_owned());
     let thread = thread.spawn(move || runner.run());
     let thread = thread.map_err(|error| StoreError::Internal(error.to_string()))?;
@@ -127,12 +132,16 @@ struct Runner {
     saving: Duration,
     /// Whether anything was evaluated since.
     dirty: bool,
+    /// Whether there may be runs that an end of the process interrupted.
+    unfinished: bool,
 }
 
 impl Runner {
     fn run(&mut self) {
-        self.finish_open();
         loop {
+            if self.unfinished {
+                self.finish_open();
+            }
             match self.consumer.next(IDLE) {
                 // What fired and could not be kept fires again after the next start, from the last checkpoint.
                 Ok(Some(Consumed::Events(batch))) if !self.evaluate(&batch) => return,
@@ -159,15 +168,16 @@ impl Runner {
         self.save();
     }
 
-    /// Takes up what an end of the process interrupted.
+    /// Takes up what an end of the process interrupted; where the disk refuses, again later.
     fn finish_open(&mut self) {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
         match shared.responder().finish_open() {
-            Ok(decided) => decided
-                .iter()
-                .for_each(|decided| self.decided(&shared, decided)),
+            Ok(finished) => {
+                self.stats.runs += finished;
+                self.unfinished = false;
+            }
             Err(error) => tracing::error!(%error, "runs that were begun are not finished"),
         }
     }
@@ -219,11 +229,10 @@ impl Runner {
         let fired = fired(current, firing);
         loop {
             match shared.responder().respond(&fired) {
-                Ok(Some(decided)) => {
-                    self.decided(&shared, &decided);
+                Ok(decided) => {
+                    self.stats.runs += u64::from(decided);
                     return true;
                 }
-                Ok(None) => return true,
                 Err(StateError::Closed) => return false,
                 // What fired is not forgotten because the disk is full.
                 Err(error) => {
@@ -234,13 +243,6 @@ impl Runner {
                     std::thread::sleep(PAUSE);
                 }
             }
-        }
-    }
-
-    fn decided(&mut self, shared: &Shared, decided: &Decided) {
-        self.stats.runs += 1;
-        if let Err(error) = tell(shared, decided) {
-            tracing::error!(%error, run = %decided.run.id, "nobody is told of a run");
         }
     }
 

@@ -1,34 +1,20 @@
-//! Telling people what playbooks did.
+//! What people are told of what playbooks did.
 
 use super::model;
-use super::respond::{Decided, Outcome, event_places, read_actor, read_json, responses};
+use super::respond::{Outcome, event_places, read_actor, read_json, responses};
 use super::service::Current;
+use crate::notify::MAX_EVENTS;
 use crate::notify::notice::{self, Notice};
-use crate::server::Shared;
-use crate::state::{RunRecord, StateError};
+use crate::state::RunRecord;
 
-/// Queues what there is to tell of a decision. Its id is that of the run: nothing is told twice. Blocks.
-pub(super) fn tell(shared: &Shared, decided: &Decided) -> Result<(), StateError> {
-    let run = &decided.run;
-    let Some(current) = shared.playbooks.get(&run.slug) else {
-        return Ok(());
+/// That a playbook was put back to shadow by a run, and the notice's id.
+pub(super) fn tripped(run: &RunRecord, current: &Current, reason: &str) -> (String, Notice) {
+    let tripped = notice::Tripped {
+        playbook: playbook(run, current),
+        reason: reason.to_owned(),
+        at: run.decided_at,
     };
-    if let Some(reason) = &decided.tripped {
-        let tripped = notice::Tripped {
-            playbook: playbook(run, &current),
-            reason: reason.clone(),
-            at: run.decided_at,
-        };
-        let id = format!("trip-{}", run.id);
-        shared.notifier.notify(&id, &Notice::Tripped(tripped))?;
-    }
-    if current.playbook.notify
-        && let Some(fired) = fired(run, &current)
-    {
-        let notice = Notice::Fired(Box::new(fired));
-        shared.notifier.notify(&run.id.to_string(), &notice)?;
-    }
-    Ok(())
+    (format!("trip-{}", run.id), Notice::Tripped(tripped))
 }
 
 fn playbook(run: &RunRecord, current: &Current) -> notice::Playbook {
@@ -39,12 +25,17 @@ fn playbook(run: &RunRecord, current: &Current) -> notice::Playbook {
     }
 }
 
-fn fired(run: &RunRecord, current: &Current) -> Option<notice::Fired> {
+/// What came of a run, where people are told of the playbook's. Its id is that of the run: nothing is told twice.
+pub(super) fn fired(run: &RunRecord, current: &Current) -> Option<Notice> {
+    if !current.playbook.notify {
+        return None;
+    }
     let counted = read_json(&run.counted);
     let actions = responses(run).into_iter().flat_map(|response| response.ids);
-    let events = event_places(run).into_iter().map(|(_, id)| id.to_string());
+    let events = event_places(run).into_iter().take(MAX_EVENTS);
+    let events = events.map(|(_, id)| id.to_string());
     let held = [Outcome::Held, Outcome::Failed].map(Outcome::name);
-    Some(notice::Fired {
+    let fired = notice::Fired {
         playbook: playbook(run, current),
         apps: current.playbook.rule.trigger.apps.clone(),
         actor: match read_actor(&run.actor)? {
@@ -67,5 +58,6 @@ fn fired(run: &RunRecord, current: &Current) -> Option<notice::Fired> {
         window_s: current.playbook.rule.period.as_secs(),
         events: events.collect(),
         at: run.at,
-    })
+    };
+    Some(Notice::Fired(Box::new(fired)))
 }

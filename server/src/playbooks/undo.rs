@@ -2,7 +2,7 @@
 
 use sqreen::protocol::Timestamp;
 
-use super::respond::{Responder, responses};
+use super::respond::Responder;
 use crate::auth::Caller;
 use crate::state::{Event, Id, RunRecord, StateError};
 
@@ -12,18 +12,25 @@ impl Responder<'_> {
         let Some(run) = self.state.run(id)? else {
             return Ok(None);
         };
-        for response in responses(&run) {
-            for id in response.ids.iter().filter_map(|id| id.parse().ok()) {
-                self.actions.lift(id, by)?;
-            }
-        }
+        // First: whoever decides the run meanwhile sees that it was undone, or is seen.
+        let at = Timestamp::now().as_micros();
+        self.state.undo_run(id, at, &by.name)?;
+        self.lift(&run, by)?;
         if run.undone_at.is_none() {
-            let at = Timestamp::now().as_micros();
-            self.state.undo_run(id, at, &by.name)?;
             let run = id.to_string();
             by.note(self.state, Event::PlaybookUndone, Some(&run), None);
         }
         self.state.run(id)
+    }
+
+    /// Lifts what a run put in force.
+    pub(super) fn lift(&self, run: &RunRecord, by: &Caller) -> Result<(), StateError> {
+        let now = Timestamp::now().as_micros();
+        let live = self.state.live_actions_of(&run.slug, now)?;
+        for (action, _) in live.iter().filter(|(_, of)| *of == run.id) {
+            self.actions.lift(*action, by)?;
+        }
+        Ok(())
     }
 
     /// Lifts all that a playbook put in force; answers how many actions that were. Blocks.

@@ -43,6 +43,8 @@ pub(crate) struct Destination {
     pub(crate) target: String,
     /// What a webhook's requests are signed with, in clear: signing takes it.
     pub(crate) secret: Option<String>,
+    /// The one before, which requests are signed with, too, until receivers have the new one.
+    pub(crate) former_secret: Option<String>,
     /// The playbooks whose notices it takes, by their slugs; `None` for all.
     pub(crate) playbooks: Option<Vec<String>>,
     /// Whether its notices are told once a day.
@@ -83,6 +85,13 @@ pub(crate) trait DestinationStore {
         now: i64,
     ) -> Result<Result<bool, NotSaved>, StateError>;
 
+    /// Gives a destination that has a secret another. The one before becomes the former, unless there is one: that is
+    /// what receivers have. Answers false if there is no such destination.
+    fn change_secret(&self, id: Id, secret: &str) -> Result<bool, StateError>;
+
+    /// Forgets the former secret; answers false if there is none.
+    fn forget_former_secret(&self, id: Id) -> Result<bool, StateError>;
+
     /// Forgets a destination with its deliveries, and says whether there was one of this id.
     fn remove_destination(&self, id: Id) -> Result<bool, StateError>;
 }
@@ -91,7 +100,8 @@ impl DestinationStore for SqliteState {
     fn destinations(&self) -> Result<Vec<Destination>, StateError> {
         self.with(|connection| {
             let failed = || StateError::sqlite("reading the destinations");
-            let sql = "SELECT row, id, name, channel, target, secret, playbooks, digest, enabled, created_at, created_by
+            let sql = "SELECT row, id, name, channel, target, secret, playbooks, digest, enabled, created_at, created_by,
+                              former_secret
                        FROM destinations ORDER BY name";
             let mut statement = connection.prepare(sql).map_err(failed())?;
             let mut rows = statement.query([]).map_err(failed())?;
@@ -182,6 +192,24 @@ impl DestinationStore for SqliteState {
         })
     }
 
+    fn change_secret(&self, id: Id, secret: &str) -> Result<bool, StateError> {
+        self.with(|connection| {
+            let sql = "UPDATE destinations SET former_secret = coalesce(former_secret, secret), secret = ?2
+                       WHERE id = ?1 AND secret IS NOT NULL";
+            let changed = connection.execute(sql, params![id.to_sql(), secret]);
+            Ok(changed.map_err(StateError::sqlite("changing a secret"))? > 0)
+        })
+    }
+
+    fn forget_former_secret(&self, id: Id) -> Result<bool, StateError> {
+        self.with(|connection| {
+            let sql = "UPDATE destinations SET former_secret = NULL
+                       WHERE id = ?1 AND former_secret IS NOT NULL";
+            let forgotten = connection.execute(sql, [id.to_sql()]);
+            Ok(forgotten.map_err(StateError::sqlite("forgetting a secret"))? > 0)
+        })
+    }
+
     fn remove_destination(&self, id: Id) -> Result<bool, StateError> {
         self.with(|connection| {
             let mut write = || {
@@ -225,5 +253,6 @@ fn destination(row: &Row<'_>) -> rusqlite::Result<Result<Destination, StateError
         enabled: row.get(8)?,
         created_at: row.get(9)?,
         created_by: row.get(10)?,
+        former_secret: row.get(11)?,
     }))
 }

@@ -8,7 +8,7 @@ use super::error::StateError;
 
 /// Step `n` makes version `n + 1` of version `n`, which `PRAGMA user_version` tells. Steps that were released are never
 /// changed; a change is a step more.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     // Times are microseconds since the Unix epoch. `row` is the order of creation.
     "CREATE TABLE actions (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -191,6 +191,7 @@ const STEPS: [&str; 6] = [
         UNIQUE (destination, notice)
     ) STRICT;
     CREATE INDEX notices_delivery ON notices (delivery, row);",
+    "ALTER TABLE destinations ADD COLUMN former_secret TEXT;",
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

@@ -77,14 +77,11 @@ impl OutboxStore for SqliteState {
         places: &[Place<'_>],
         now: i64,
     ) -> Result<Vec<Queued>, StateError> {
-        let ids = places.iter().map(|_| Id::random());
-        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let ids = new_ids(places)?;
         self.with(|connection| {
             let write = || {
                 let transaction = connection.transaction()?;
-                let queued = places.iter().zip(ids);
-                let queued = queued.map(|(place, id)| put(&transaction, notice, *place, id, now));
-                let queued = queued.collect::<rusqlite::Result<Vec<_>>>()?;
+                let queued = put_all(&transaction, notice, places, ids, now)?;
                 transaction.commit()?;
                 Ok(queued)
             };
@@ -224,6 +221,24 @@ impl OutboxStore for SqliteState {
             Ok(count.cast_unsigned())
         })
     }
+}
+
+/// An id for each delivery that may be made.
+pub(super) fn new_ids(places: &[Place<'_>]) -> Result<Vec<Id>, StateError> {
+    places.iter().map(|_| Id::random()).collect()
+}
+
+/// Puts a notice into all these places, within a transaction.
+pub(super) fn put_all(
+    connection: &Connection,
+    notice: &StoredNotice,
+    places: &[Place<'_>],
+    ids: Vec<Id>,
+    now: i64,
+) -> rusqlite::Result<Vec<Queued>> {
+    let places = places.iter().zip(ids);
+    let queued = places.map(|(place, id)| put(connection, notice, *place, id, now));
+    queued.collect()
 }
 
 fn put(

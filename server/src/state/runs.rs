@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::delivery::{Place, Queued, StoredNotice};
 use super::error::StateError;
 use super::model::Id;
+use super::outbox::{new_ids, put_all};
 use super::sqlite::SqliteState;
 
 /// How long runs are kept, in microseconds: 400 days.
@@ -74,8 +76,13 @@ pub(crate) trait RunStore {
     /// is stored by this key, and whether it was before.
     fn begin_run(&self, run: &RunRecord) -> Result<(RunRecord, bool), StateError>;
 
-    /// Writes down what came of a run.
-    fn end_run(&self, run: &RunRecord) -> Result<(), StateError>;
+    /// Writes down what came of a run, and queues the notice of it, in one write: whoever ends in between has done
+    /// neither. Answers what became of the notice in each place, as [`queue`](super::outbox::OutboxStore::queue) does.
+    fn end_run(
+        &self,
+        run: &RunRecord,
+        notice: Option<(&StoredNotice, &[Place<'_>])>,
+    ) -> Result<Vec<Queued>, StateError>;
 
     /// Runs whose outcome was not written down, in the order of decisions.
     fn open_runs(&self) -> Result<Vec<RunRecord>, StateError>;
@@ -149,21 +156,35 @@ impl RunStore for SqliteState {
         })
     }
 
-    fn end_run(&self, run: &RunRecord) -> Result<(), StateError> {
+    fn end_run(
+        &self,
+        run: &RunRecord,
+        notice: Option<(&StoredNotice, &[Place<'_>])>,
+    ) -> Result<Vec<Queued>, StateError> {
+        let ids = new_ids(notice.map_or(&[], |(_, places)| places))?;
         self.with(|connection| {
-            let sql = "UPDATE runs SET stage = ?2, outcome = ?3, reason = ?4, responses = ?5, approved_by = ?6 WHERE id = ?1";
-            let id = run.id.to_sql();
-            let values = params![
-                id,
-                run.stage,
-                run.outcome,
-                run.reason,
-                run.responses,
-                run.approved_by
-            ];
-            let written = connection.execute(sql, values);
-            written.map_err(StateError::sqlite("writing down what came of a run"))?;
-            Ok(())
+            let write = || {
+                let transaction = connection.transaction()?;
+                let sql = "UPDATE runs SET stage = ?2, outcome = ?3, reason = ?4, responses = ?5, approved_by = ?6 WHERE id = ?1";
+                let values = params![
+                    run.id.to_sql(),
+                    run.stage,
+                    run.outcome,
+                    run.reason,
+                    run.responses,
+                    run.approved_by
+                ];
+                transaction.execute(sql, values)?;
+                let queued = match notice {
+                    Some((notice, places)) => {
+                        put_all(&transaction, notice, places, ids, run.decided_at)?
+                    }
+                    None => Vec::new(),
+                };
+                transaction.commit()?;
+                Ok(queued)
+            };
+            write().map_err(StateError::sqlite("writing down what came of a run"))
         })
     }
 

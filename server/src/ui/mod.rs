@@ -73,6 +73,16 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/notifications", MANAGE, notifications::add),
         post("/notifications/{id}", MANAGE, notifications::change),
         post("/notifications/{id}/remove", MANAGE, notifications::remove),
+        post(
+            "/notifications/{id}/secret",
+            MANAGE,
+            notifications::change_secret,
+        ),
+        post(
+            "/notifications/{id}/former-secret",
+            MANAGE,
+            notifications::end_former_secret,
+        ),
         post("/notifications/{id}/test", ACT, notifications::test),
         get(
             "/notifications/deliveries/{id}",

@@ -63,6 +63,32 @@ for (const script of [true, false]) {
   });
 }
 
+test("a secret gives way to another, and the former signs until it is ended", async () => {
+  hook.requests.length = 0;
+  await visit(server, { state }, async (page, visit) => {
+    const shown = () => page.getByRole("region", { name: "Secret of Rotated" }).getByRole("code").textContent();
+    const sent = async () => {
+      await page.getByRole("button", { name: "Test Rotated" }).click();
+      await page.getByText("The test of Rotated was delivered.").waitFor();
+      return hook.requests.at(-1);
+    };
+    await page.goto("/notifications");
+    await add(page, "Rotated", "webhook", hook.url);
+    const former = await shown();
+    await page.getByRole("button", { name: "New secret Rotated" }).click();
+    const secret = await shown();
+    assert.notEqual(secret, former);
+    assertSigned(await sent(), secret, former);
+    await visit.picture(page, "notifications-rotated");
+    await assertFits(page);
+    await page.getByRole("button", { name: "End former secret Rotated" }).click();
+    await page.getByRole("button", { name: "End former secret Rotated" }).waitFor({ state: "detached" });
+    assertSigned(await sent(), secret);
+    await page.getByRole("button", { name: "Remove Rotated" }).click();
+    await page.getByText("Nobody is told yet.").waitFor();
+  });
+});
+
 test("e-mail is sent through an SMTP server that asks for a password", async () => {
   await visit(server, { state, width: 380 }, async (page, visit) => {
     await page.goto("/notifications");

@@ -110,6 +110,12 @@ async fn messages_are_those_of_sqreens_second_version() {
     let range = Actor::Range("203.0.113.0/24".parse().unwrap());
     bench.notify("three", &fired_on("logins", range, Stage::Shadow));
     bench.notify("four", &tripped());
+    let mut held = fired("logins");
+    if let Notice::Fired(fired) = &mut held {
+        fired.actions = Vec::new();
+        fired.held = Some("203.0.113.7 is on the allow list".to_owned());
+    }
+    bench.notify("five", &held);
     bench.live(60).await;
     let received = &receiver.accepted()[0];
     let messages = received.json();
@@ -142,6 +148,14 @@ async fn messages_are_those_of_sqreens_second_version() {
     let tripped = &messages[3]["message"];
     assert_eq!(tripped["event_kind"], "playbook_tripped");
     assert_eq!(tripped["reason"], "101 actors in an hour, the limit is 100");
+    let held = &messages[4];
+    assert_eq!(held["message_type"], "security_event");
+    assert_eq!(held["message"]["event_kind"], "playbook_held");
+    assert_eq!(held["message"]["ips"], json!([{"address": "203.0.113.7"}]));
+    assert_eq!(
+        held["message"]["reason"],
+        "203.0.113.7 is on the allow list"
+    );
 
     assert_eq!(received.header("content-type"), "application/json");
     signed(
@@ -160,7 +174,7 @@ fn signed(headers: &HeaderMap, body: &[u8], secret: &str) {
         .unwrap();
     let id = headers["webhook-id"].to_str().unwrap();
     for (name, value) in
-        crate::notify::webhook::signatures(secret, id, now * 1_000_000, body).unwrap()
+        crate::notify::webhook::signatures(secret, None, id, now * 1_000_000, body).unwrap()
     {
         assert_eq!(headers[&name], value, "{name}");
     }

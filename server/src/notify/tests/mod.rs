@@ -159,7 +159,7 @@ fn fired_on(slug: &str, actor: Actor, stage: Stage) -> Notice {
         held: None,
         count: 6,
         window_s: 300,
-        events: (0..30).map(|n| format!("event-{n}")).collect(),
+        events: (0..20).map(|n| format!("event-{n}")).collect(),
         at: NOON,
     }))
 }

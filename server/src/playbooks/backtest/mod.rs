@@ -3,21 +3,27 @@
 //! Events come in the order in which they happened, as if each had arrived at once: whatever arrived too late for the
 //! live engine counts here.
 
+mod peaks;
 mod question;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use ipnet::IpNet;
 
+use self::peaks::{Peaks, Seen};
 use self::question::{Question, signed_in};
 use self::sample::Sample;
-use super::engine::{Engine, Firing, Limits, actor_of};
-use super::model::{Actor, Playbook};
+use super::engine::{ActorKey, Engine, Firing, Limits, Parts};
+use super::model::{Actor, Detection, Playbook};
 use crate::store::{
-    EventFields, EventStore, Field, Filter, ScanMonitor, StoreError, TimeRange, embedded,
+    EventFields, EventId, EventStore, Field, Filter, ScanMonitor, StoreError, TimeRange, embedded,
 };
 
 /// The most firings that are told, the newest.
@@ -113,14 +119,7 @@ fn evaluate(
     let question = Question::new(&playbook.rule);
     let mut run = Run::new(playbook);
     let ended = scan(&question.events, &question.fields, &mut |event| {
-        if event.matches(&question.trigger)
-            && let Some(actor) = actor_of(event, playbook.rule.actor)
-        {
-            run.seen.note(&actor, |()| {});
-        }
-        run.own.feed(event, &mut run.firings);
-        run.curve.feed(event, &mut run.firings);
-        run.take(allowed);
+        run.take(event, allowed);
     })?;
     if !ended {
         return Ok(None);
@@ -128,8 +127,8 @@ fn evaluate(
     if run.fired > 0 {
         let (filter, fields) = signed_in(playbook.rule.actor);
         let ended = scan(&filter, &fields, &mut |event| {
-            if let Some(actor) = actor_of(event, playbook.rule.actor) {
-                run.actors.change(&actor, |marks| *marks |= SIGNED_IN);
+            if let Some(actor) = run.own.actors(event).key(playbook.rule.actor) {
+                run.actors.change(&actor, |marks| marks.signed_in = true);
             }
         })?;
         if !ended {
@@ -139,19 +138,21 @@ fn evaluate(
     Ok(Some(run.finish()))
 }
 
-/// What is known of an actor for whom one of the playbooks fired: a bit for each threshold of the curve, and these.
-type Marks = u64;
-const FIRED: Marks = 1 << 63;
-const SIGNED_IN: Marks = 1 << 62;
-const ALLOWED: Marks = 1 << 61;
+/// What is known of an actor for whom the playbook fired.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    signed_in: bool,
+    allowed: bool,
+}
 
 struct Run {
     own: Engine,
-    /// Evaluates the playbook with the thresholds of the curve. It is apart, so that its actors push out none of the
-    /// playbook's own.
-    curve: Engine,
-    thresholds: Vec<(Arc<Playbook>, f64)>,
-    slug: String,
+    playbook: Arc<Playbook>,
+    peaks: Peaks,
+    /// Makes short keys of groups and values.
+    hasher: RandomState,
+    /// The event that was taken last.
+    last: Option<(i64, EventId)>,
     firings: Vec<Firing>,
     fired: u64,
     newest: VecDeque<Firing>,
@@ -161,23 +162,20 @@ struct Run {
 
 impl Run {
     fn new(playbook: &Arc<Playbook>) -> Self {
-        let thresholds = question::thresholds(playbook);
-        let engine = |playbooks| {
-            // The order of time is that of arrival: nothing is late, and nothing needs to be kept for what may be.
-            let limits = Limits {
-                lateness: 0,
-                ..Limits::default()
-            };
-            let mut engine = Engine::new(limits, [0; 16]);
-            engine.set(playbooks);
-            engine
+        // The order of time is that of arrival: nothing is late, and nothing needs to be kept for what may be.
+        let limits = Limits {
+            lateness: 0,
+            ..Limits::default()
         };
-        let curve = thresholds.iter().map(|(playbook, _)| Arc::clone(playbook));
+        let mut own = Engine::new(limits, [0; 16]);
+        own.set(vec![Arc::clone(playbook)]);
+        let thresholds = question::thresholds(&playbook.rule.detection);
         Self {
-            own: engine(vec![Arc::clone(playbook)]),
-            curve: engine(curve.collect()),
-            thresholds,
-            slug: playbook.slug.clone(),
+            own,
+            playbook: Arc::clone(playbook),
+            peaks: Peaks::new(&playbook.rule, thresholds, limits),
+            hasher: RandomState::default(),
+            last: None,
             firings: Vec::new(),
             fired: 0,
             newest: VecDeque::new(),
@@ -186,15 +184,33 @@ impl Run {
         }
     }
 
-    /// Takes in what fired.
-    fn take(&mut self, allowed: &[IpNet]) {
+    /// Takes the next event.
+    fn take(&mut self, event: &dyn EventFields, allowed: &[IpNet]) {
+        let parts = self.own.find(event);
+        if !parts.any() {
+            return;
+        }
+        let mut actors = self.own.actors(event);
+        let actor = actors.key(self.playbook.rule.actor);
+        self.own.take(event, &mut actors, &mut self.firings);
+        let Some(actor) = actor else {
+            return;
+        };
+        if parts.trigger {
+            self.seen.note(&actor, |()| {});
+        }
+        self.fired(actor, allowed);
+        // The same event again would follow itself.
+        let place = Some((event.time(), event.id()));
+        if self.last != place {
+            self.last = place;
+            self.peak(event, parts, actor);
+        }
+    }
+
+    /// Takes in what the actor made fire.
+    fn fired(&mut self, actor: ActorKey, allowed: &[IpNet]) {
         for mut firing in self.firings.drain(..) {
-            if firing.playbook.slug != self.slug {
-                let of = |(known, _): &(Arc<Playbook>, f64)| Arc::ptr_eq(known, &firing.playbook);
-                let mark = self.thresholds.iter().position(of).map_or(0, |at| 1 << at);
-                self.actors.note(&firing.actor, |marks| *marks |= mark);
-                continue;
-            }
             self.fired += 1;
             let on_list = match &firing.actor {
                 Actor::Ip(net) => allowed
@@ -202,34 +218,50 @@ impl Run {
                     .any(|other| other.contains(net) || net.contains(other)),
                 Actor::User(_) => false,
             };
-            let mark = FIRED | if on_list { ALLOWED } else { 0 };
-            self.actors.note(&firing.actor, |marks| *marks |= mark);
+            self.actors.note(&actor, |marks| marks.allowed |= on_list);
             firing.events = Vec::new();
             self.newest.truncate(MAX_FIRINGS - 1);
             self.newest.push_front(firing);
         }
     }
 
-    fn finish(self) -> Backtest {
-        let (own, curve) = (self.own.stats(), self.curve.stats());
-        let count = |mark| self.actors.count(|marks| marks & mark == mark);
-        let points = self.thresholds.iter().zip(0..);
-        let points = points.map(|((_, at_least), at)| CurvePoint {
-            at_least: *at_least,
-            actors: count(1 << at),
+    fn peak(&mut self, event: &dyn EventFields, parts: Parts, actor: ActorKey) {
+        let rule = &self.playbook.rule;
+        let key = |field: &Field| Some(self.hasher.hash_one(event.value(field)?));
+        let value = match &rule.detection {
+            Detection::Distinct { of, .. } => key(of),
+            _ => None,
+        };
+        self.peaks.take(Seen {
+            parts,
+            actor,
+            group: rule.group_by.as_ref().and_then(key).unwrap_or_default(),
+            value,
+            time: event.time(),
         });
+    }
+
+    fn finish(self) -> Backtest {
+        let own = self.own.stats();
+        let points = self.peaks.curve();
+        let points = points.map(|(at_least, actors)| CurvePoint { at_least, actors });
+        let samples = [
+            self.actors.is_estimate(),
+            self.seen.is_estimate(),
+            self.peaks.is_estimate(),
+        ];
         Backtest {
             events: own.events,
             fired: self.fired,
-            firings: self.newest.into(),
-            actors: count(FIRED),
-            seen: self.seen.count(|()| true),
-            signed_in: count(FIRED | SIGNED_IN),
-            allowed: count(FIRED | ALLOWED),
             curve: points.collect(),
-            estimated: self.actors.is_estimate() || self.seen.is_estimate(),
+            firings: self.newest.into(),
+            actors: self.actors.count(|_| true),
+            seen: self.seen.count(|()| true),
+            signed_in: self.actors.count(|marks| marks.signed_in),
+            allowed: self.actors.count(|marks| marks.allowed),
+            estimated: samples.contains(&true),
             evicted: own.evicted,
-            curve_evicted: curve.evicted,
+            curve_evicted: self.peaks.forgotten,
         }
     }
 }

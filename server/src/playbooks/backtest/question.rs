@@ -1,9 +1,7 @@
-//! What a rule asks of the store, and the rules with other thresholds.
-
-use std::sync::Arc;
+//! What a rule asks of the store, and the thresholds of its curve.
 
 use super::super::limits::{MAX_EVENTS, MAX_RATIO, MAX_VALUES};
-use super::super::model::{ActorKind, Detection, EventName, Matcher, Playbook, Rule};
+use super::super::model::{ActorKind, Detection, EventName, Matcher, Rule};
 use crate::store::{Check, Dimension, Field, Filter, JsonField, Test};
 
 /// The thresholds of a curve.
@@ -15,7 +13,6 @@ const REACH: f64 = 4.0;
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) events: Filter,
-    pub(super) trigger: Filter,
     pub(super) fields: Vec<Field>,
 }
 
@@ -41,7 +38,6 @@ impl Question {
         }
         Self {
             events: Filter::Any(parts),
-            trigger: filter(&rule.trigger),
             fields: distinct,
         }
     }
@@ -93,16 +89,16 @@ fn add_fields(filter: &Filter, fields: &mut Vec<Field>) {
     }
 }
 
-/// The playbook with other thresholds, in their order, its own among them: each up to 20 where it is 10 at most, and
+/// The thresholds of the curve, in their order, the rule's own among them: each up to 20 where it is 10 at most, and
 /// otherwise from a quarter to four times its own.
-pub(super) fn thresholds(playbook: &Playbook) -> Vec<(Arc<Playbook>, f64)> {
-    let (own, least, most) = match &playbook.rule.detection {
+pub(super) fn thresholds(detection: &Detection) -> Vec<f64> {
+    let (own, least, most) = match detection {
         Detection::Threshold { events } => (*events as f64, 1.0, MAX_EVENTS as f64),
         Detection::Distinct { values, .. } => (*values as f64, 2.0, MAX_VALUES as f64),
         Detection::Ratio { at_least, .. } => (*at_least, 0.0, MAX_RATIO),
         Detection::FirstSeen { .. } => return Vec::new(),
     };
-    let whole = !matches!(playbook.rule.detection, Detection::Ratio { .. });
+    let whole = !matches!(detection, Detection::Ratio { .. });
     let mut values: Vec<f64> = if whole && own * 2.0 <= f64::from(POINTS) {
         (1..=POINTS).map(f64::from).collect()
     } else {
@@ -114,27 +110,5 @@ pub(super) fn thresholds(playbook: &Playbook) -> Vec<(Arc<Playbook>, f64)> {
     };
     values.retain(|value| (least..=most).contains(value));
     values.dedup();
-    let numbered = values.into_iter().zip(0..);
-    numbered
-        .map(|(value, number)| (Arc::new(with_threshold(playbook, number, value)), value))
-        .collect()
-}
-
-/// The playbook with another threshold, and a slug that no playbook has.
-fn with_threshold(playbook: &Playbook, number: u32, value: f64) -> Playbook {
-    let mut other = playbook.clone();
-    other.slug = format!("#{number}");
-    match &mut other.rule.detection {
-        Detection::Threshold { events } => *events = value as u64,
-        Detection::Distinct { values, events, .. } => {
-            // As where a draft says nothing of events: they are as many as the values.
-            if events == values {
-                *events = value as u64;
-            }
-            *values = value as u64;
-        }
-        Detection::Ratio { at_least, .. } => *at_least = value,
-        Detection::FirstSeen { .. } => {}
-    }
-    other
+    values
 }

@@ -4,7 +4,7 @@ use super::terms::Terms;
 use super::window::Window;
 
 /// The most groups of an actor: without it, one address could send as many as it likes, and drive all others out.
-const MAX_GROUPS: usize = 1_024;
+pub(crate) const MAX_GROUPS: usize = 1_024;
 
 /// The windows of an actor, in the order of the keys of their groups; 0 where there are none.
 #[derive(Debug, Default)]

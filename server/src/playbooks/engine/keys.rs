@@ -17,7 +17,7 @@ const RANGE_V6: u8 = 64;
 
 /// Stands for an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct ActorKey(pub(super) [u64; 2]);
+pub(crate) struct ActorKey(pub(super) [u64; 2]);
 
 impl ActorKey {
     fn of(number: u128) -> Self {
@@ -59,9 +59,10 @@ impl Keyed {
 type User = (ActorKey, Vec<(String, String)>);
 
 /// An event's actor of each kind, as it is asked for.
-pub(super) struct Actors<'a> {
+pub(crate) struct Actors<'a> {
     event: &'a dyn EventFields,
     keyed: Keyed,
+    ip: Option<Option<IpAddr>>,
     user: Option<Option<User>>,
 }
 
@@ -70,16 +71,17 @@ impl<'a> Actors<'a> {
         Self {
             event,
             keyed,
+            ip: None,
             user: None,
         }
     }
 
     /// The key of the actor, if the event has one of this kind.
-    pub(super) fn key(&mut self, kind: ActorKind) -> Option<ActorKey> {
+    pub(crate) fn key(&mut self, kind: ActorKind) -> Option<ActorKey> {
         match kind {
-            ActorKind::Ip => self.event.ip().map(|ip| ActorKey::of(bits(ip))),
+            ActorKind::Ip => self.ip().map(|ip| ActorKey::of(bits(ip))),
             ActorKind::IpRange => {
-                let range = range(self.event.ip()?);
+                let range = range(self.ip()?);
                 Some(ActorKey::of(bits(range.network())))
             }
             ActorKind::User => self.user().map(|(key, _)| *key),
@@ -89,12 +91,16 @@ impl<'a> Actors<'a> {
     /// The actor, if the event has one of this kind.
     pub(super) fn actor(&mut self, kind: ActorKind) -> Option<Actor> {
         match kind {
-            ActorKind::Ip => Some(Actor::Ip(self.event.ip()?.to_canonical().into())),
-            ActorKind::IpRange => Some(Actor::Ip(range(self.event.ip()?))),
+            ActorKind::Ip => Some(Actor::Ip(self.ip()?.to_canonical().into())),
+            ActorKind::IpRange => Some(Actor::Ip(range(self.ip()?))),
             ActorKind::User => self
                 .user()
                 .map(|(_, user)| Actor::User(user.iter().cloned().collect())),
         }
+    }
+
+    fn ip(&mut self) -> Option<IpAddr> {
+        *self.ip.get_or_insert_with(|| self.event.ip())
     }
 
     fn user(&mut self) -> Option<&User> {
@@ -106,11 +112,6 @@ impl<'a> Actors<'a> {
             })
             .as_ref()
     }
-}
-
-/// The event's actor of the kind, if it has one.
-pub(crate) fn actor_of(event: &dyn EventFields, kind: ActorKind) -> Option<Actor> {
-    Actors::new(event, Keyed([0; 16])).actor(kind)
 }
 
 /// The identifiers as security responses compare them. What is neither text nor number identifies nobody.

@@ -13,15 +13,17 @@ mod keys;
 mod moving;
 mod terms;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod window;
 
 use std::sync::Arc;
 
 use self::actors::ActorTable;
+pub(crate) use self::groups::MAX_GROUPS;
 use self::index::{Entry, Index, Part};
-pub(crate) use self::keys::actor_of;
-use self::keys::{Actors, Keyed};
+use self::keys::Keyed;
+pub(crate) use self::keys::{ActorKey, Actors};
+pub(crate) use self::terms::room;
 use self::terms::{Ask, Terms};
 use self::window::{Enough, Mark, Window};
 use super::model::{Actor, Detection, Playbook};
@@ -108,6 +110,23 @@ pub struct EngineStats {
     pub trimmed: u64,
 }
 
+/// What an event is to playbooks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    /// It voids what came before.
+    pub(crate) cancel: bool,
+    /// It is one of the others of a ratio.
+    pub(crate) other: bool,
+    /// It counts.
+    pub(crate) trigger: bool,
+}
+
+impl Parts {
+    pub(crate) fn any(self) -> bool {
+        self.cancel || self.other || self.trigger
+    }
+}
+
 /// Evaluates playbooks.
 #[derive(Debug)]
 pub struct Engine {
@@ -124,7 +143,7 @@ pub struct Engine {
     late: u64,
     firings: u64,
     trimmed: u64,
-    /// To be used again.
+    /// What the event is that was looked at last.
     found: Vec<Entry>,
 }
 
@@ -175,15 +194,35 @@ impl Engine {
 
     /// Takes the next event, and adds what it made fire.
     pub fn feed(&mut self, event: &dyn EventFields, firings: &mut Vec<Firing>) {
-        let mut found = std::mem::take(&mut self.found);
-        self.index.find(event, &mut found);
-        if !found.is_empty() {
-            self.take(event, &found, firings);
+        if self.find(event).any() {
+            let mut actors = self.actors(event);
+            self.take(event, &mut actors, firings);
         }
-        self.found = found;
     }
 
-    fn take(&mut self, event: &dyn EventFields, found: &[Entry], firings: &mut Vec<Firing>) {
+    /// What the event is to the playbooks; [`take`](Self::take) takes it then.
+    pub(crate) fn find(&mut self, event: &dyn EventFields) -> Parts {
+        self.index.find(event, &mut self.found);
+        let is = |part| self.found.iter().any(|entry| entry.part == part);
+        Parts {
+            cancel: is(Part::Cancel),
+            other: is(Part::Other),
+            trigger: is(Part::Trigger),
+        }
+    }
+
+    /// The event's actors.
+    pub(crate) fn actors<'a>(&self, event: &'a dyn EventFields) -> Actors<'a> {
+        Actors::new(event, self.keyed)
+    }
+
+    /// Takes the event that was [found](Self::find) last to be of any part, and adds what it made fire.
+    pub(crate) fn take(
+        &mut self,
+        event: &dyn EventFields,
+        actors: &mut Actors<'_>,
+        firings: &mut Vec<Firing>,
+    ) {
         self.clock = self.clock.max(event.received());
         self.events += 1;
         let mark = Mark {
@@ -195,10 +234,11 @@ impl Engine {
             self.late += 1;
             return;
         }
-        let mut actors = Actors::new(event, self.keyed);
-        for entry in found {
-            self.apply(event, *entry, mark, &mut actors, firings);
+        let found = std::mem::take(&mut self.found);
+        for entry in &found {
+            self.apply(event, *entry, mark, actors, firings);
         }
+        self.found = found;
         let limits = self.limits;
         self.actors.sweep(self.clock, limits.lateness, &self.terms);
         self.actors.bound(limits.actors, limits.bytes);

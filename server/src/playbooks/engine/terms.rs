@@ -61,10 +61,13 @@ impl Terms {
     /// The most events and others of a window.
     pub(super) fn room(&self) -> usize {
         match self.ask {
-            Ask::Distinct { events, .. } | Ask::Ratio { events, .. } => {
-                MAX_MARKS.max(events.saturating_mul(ROOM))
-            }
+            Ask::Distinct { events, .. } | Ask::Ratio { events, .. } => room(events),
             Ask::Threshold { .. } | Ask::FirstSeen => MAX_MARKS,
         }
     }
+}
+
+/// The most events and others of a window whose rule asks for so many events.
+pub(crate) fn room(events: usize) -> usize {
+    MAX_MARKS.max(events.saturating_mul(ROOM))
 }

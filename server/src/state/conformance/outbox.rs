@@ -12,6 +12,7 @@ fn destination(name: &str, number: u64) -> Destination {
         channel: Channel::Webhook,
         target: "https://hooks.example.com/".to_owned(),
         secret: Some("whsec_".to_owned()),
+        former_secret: None,
         playbooks: Some(vec!["logins".to_owned(), "carding".to_owned()]),
         digest: false,
         enabled: true,
@@ -46,9 +47,24 @@ pub(super) fn destinations_are_kept(store: &dyn StateStore) {
     let changed = Destination {
         playbooks: None,
         enabled: false,
-        ..one
+        ..one.clone()
     };
     assert_eq!(store.change_destination(&changed, 20).unwrap(), Ok(true));
+    assert!(!store.forget_former_secret(one.id).unwrap());
+    let secrets = || {
+        let one = store.destinations().unwrap().remove(0);
+        (one.secret.unwrap(), one.former_secret)
+    };
+    for secret in ["lost", "new"] {
+        assert!(store.change_secret(one.id, secret).unwrap());
+        let expected = (secret.to_owned(), Some("whsec_".to_owned()));
+        assert_eq!(secrets(), expected);
+    }
+    assert!(store.forget_former_secret(one.id).unwrap());
+    assert_eq!(secrets(), ("new".to_owned(), None));
+    assert!(store.change_secret(one.id, "whsec_").unwrap());
+    assert!(store.forget_former_secret(one.id).unwrap());
+    assert!(!store.change_secret(Id::random().unwrap(), "new").unwrap());
     assert_eq!(
         store
             .change_destination(&destination("four", 4), 20)

@@ -97,6 +97,37 @@ pub(super) async fn remove(State(app): State<App>, Path(id): Path<String>, sent:
     .await
 }
 
+/// `POST /notifications/{id}/secret`. The answer has the new secret, once.
+pub(super) async fn change_secret(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Response {
+    let Ok(id) = id.parse() else {
+        return wrong(&app, &sent, NotifyError::Unknown).await;
+    };
+    let (shared, by) = (Arc::clone(&app), sent.reader.caller.clone());
+    let changed = blocking(move || shared.notifier.change_secret(id, &by));
+    match changed.await.map_err(NotifyError::from).flatten() {
+        Ok((destination, secret)) => {
+            let said = Said::Secret(destination.name, secret);
+            page(&app, &sent.reader, &Params::new(), None, said).await
+        }
+        Err(error) => wrong(&app, &sent, error).await,
+    }
+}
+
+/// `POST /notifications/{id}/former-secret`: it is not valid any more.
+pub(super) async fn end_former_secret(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Response {
+    let by = sent.reader.caller.clone();
+    let end = move |notifier: &Notifier, id| notifier.end_former_secret(id, &by).map(drop);
+    by_id(&app, &id, &sent, end).await
+}
+
 /// `POST /notifications/deliveries/{id}/replay`.
 pub(super) async fn replay(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
     let by = sent.reader.caller.clone();

@@ -17,7 +17,7 @@ use crate::state::{Channel, Delivery, DeliveryStatus, Destination, Role};
 pub(super) enum Said {
     Nothing,
     Wrong(String),
-    /// The secret of the new webhook of this name.
+    /// The new secret of the webhook of this name.
     Secret(String, Secret),
     Tested(Delivery),
 }
@@ -110,6 +110,8 @@ impl Shown<'_> {
                                 button.small aria-label={ (word) " " (name) } { (word) }
                             }
                             " "
+                            @if destination.secret.is_some() { (self.button(&format!("{path}/secret"), "New secret", name)) " " }
+                            @if destination.former_secret.is_some() { (self.button(&format!("{path}/former-secret"), "End former secret", name)) " " }
                             (self.button(&format!("{path}/remove"), "Remove", name))
                         }
                     }

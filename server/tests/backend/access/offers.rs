@@ -87,10 +87,12 @@ async fn fill(running: &Running) {
         let (status, made) = client.call("POST", &format!("/api/v1/{path}"), &body).await;
         assert_eq!(status, 201, "{path}: {made}");
         if let (true, Some(id)) = (path.starts_with("notifications"), made["id"].as_str()) {
-            // Loopback is refused, so that the delivery is dead at once.
-            let test = format!("/api/v1/{path}/{id}/test");
-            let (status, _) = client.call("POST", &test, &Value::Null).await;
-            assert_eq!(status, 200);
+            // Loopback is refused, so that the delivery is dead at once. A new secret leaves a former one.
+            for what in ["test", "secret"] {
+                let path = format!("/api/v1/{path}/{id}/{what}");
+                let (status, _) = client.call("POST", &path, &Value::Null).await;
+                assert_eq!(status, 200);
+            }
         }
     }
 }

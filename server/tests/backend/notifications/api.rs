@@ -26,7 +26,7 @@ async fn destinations_are_added_changed_and_removed() {
     assert_eq!(list.len(), 2);
     let all = format!("{list:?}");
     assert!(
-        !all.contains("secret\"") && !all.contains("whsec_") && !all.contains("xyz"),
+        !all.contains("\"secret\"") && !all.contains("whsec_") && !all.contains("xyz"),
         "{all}"
     );
     assert_eq!(list[0]["url"], "https://hooks.example.com/a");

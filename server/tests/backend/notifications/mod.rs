@@ -5,6 +5,8 @@ mod api;
 mod https;
 mod pages;
 mod receiver;
+mod secrets;
+mod smtp;
 
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use crate::client::{Client, record, uuid};
 use crate::process::{Process, command};
 
 /// The program under `ulimit -f`, in blocks of 512 bytes or 1 KiB, as the shell has it.
-fn limited(dir: &std::path::Path, blocks: u32) -> Command {
+pub(crate) fn limited(dir: &std::path::Path, blocks: u32) -> Command {
     let program = command();
     let mut shell = Command::new("sh");
     // Without the trap the signal of the limit would end the program, where a full disk is an error of the write.

@@ -4,7 +4,7 @@ mod backup;
 mod check;
 mod compaction;
 mod config;
-mod disk_full;
+pub(crate) mod disk_full;
 mod health;
 mod slow;
 mod tls;

@@ -3,6 +3,7 @@
 mod backtest;
 mod detections;
 mod files;
+mod kept;
 mod places;
 mod rails;
 mod restart;

@@ -76,12 +76,13 @@ async fn too_many_actors_within_an_hour_put_it_back_to_shadow() {
         "203.0.113.1",
         "203.0.113.1",
         "203.0.113.2",
+        "203.0.113.1",
         "203.0.113.3",
         "203.0.113.4",
     ] {
         shop.login(ip, "ann@b.example", false).await;
     }
-    let runs = client.until_runs(5).await;
+    let runs = client.until_runs(6).await;
     let outcomes: Vec<_> = runs
         .iter()
         .rev()
@@ -89,7 +90,9 @@ async fn too_many_actors_within_an_hour_put_it_back_to_shadow() {
         .collect();
     assert_eq!(
         outcomes,
-        ["enforced", "enforced", "enforced", "held", "shadowed"]
+        [
+            "enforced", "enforced", "enforced", "enforced", "held", "shadowed"
+        ]
     );
     let (_, playbook) = client.call("GET", "/api/v1/playbooks/guessed", &NONE).await;
     assert_eq!(

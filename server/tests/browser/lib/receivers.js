@@ -21,14 +21,19 @@ export async function startHook() {
   return hook;
 }
 
-/** Fails unless both signatures are those of the secret: Sqreen's own, and that of Standard Webhooks. */
-export function assertSigned({ headers, body }, secret) {
-  const sqreen = createHmac("sha256", secret).update(body).digest();
+/**
+ * Fails unless the signatures are those of the secret: Sqreen's own, and that of Standard Webhooks. While there is a
+ * `former` secret, Sqreen's is of that one, and of the others each has one.
+ */
+export function assertSigned({ headers, body }, secret, former) {
+  const sqreen = createHmac("sha256", former ?? secret).update(body).digest();
   assert.ok(timingSafeEqual(sqreen, Buffer.from(headers["x-sqreen-integrity"], "hex")), "X-Sqreen-Integrity");
-  const key = Buffer.from(secret.replace("whsec_", ""), "base64");
   const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
-  const standard = createHmac("sha256", key).update(signed).digest("base64");
-  assert.equal(headers["webhook-signature"], `v1,${standard}`);
+  const standard = [secret, former].filter(Boolean).map((secret) => {
+    const key = Buffer.from(secret.replace("whsec_", ""), "base64");
+    return `v1,${createHmac("sha256", key).update(signed).digest("base64")}`;
+  });
+  assert.equal(headers["webhook-signature"], standard.join(" "));
   assert.ok(Math.abs(Date.now() / 1000 - headers["webhook-timestamp"]) < 300, "the time is now");
 }
 

@@ -1,7 +1,7 @@
 //! What the engine does, and that it does what a plain model does.
 
 mod bounds;
-mod model;
+pub(in crate::playbooks) mod model;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn matcher(name: &str, condition: &str) -> Matcher {
     }
 }
 
-fn playbook(slug: &str, rule: Rule) -> Arc<Playbook> {
+pub(in crate::playbooks) fn playbook(slug: &str, rule: Rule) -> Arc<Playbook> {
     Arc::new(Playbook {
         slug: slug.to_owned(),
         name: slug.to_owned(),

@@ -179,7 +179,7 @@ impl Model {
     }
 }
 
-fn rules() -> impl Strategy<Value = Rule> {
+pub(in crate::playbooks) fn rules() -> impl Strategy<Value = Rule> {
     let detection = prop_oneof![
         (1_u64..6).prop_map(|events| Detection::Threshold { events }),
         (1_u64..8, 2_u64..5).prop_map(|(events, values)| Detection::Distinct {
@@ -233,7 +233,7 @@ fn rules() -> impl Strategy<Value = Rule> {
 }
 
 /// Events of few actors and values, mostly in order; some late, some of the future, some twice.
-fn events(most: usize) -> impl Strategy<Value = Vec<StoredEvent>> {
+pub(in crate::playbooks) fn events(most: usize) -> impl Strategy<Value = Vec<StoredEvent>> {
     let name = prop_oneof![6 => Just("a"), 1 => Just("ab"), 2 => Just("b"), 1 => Just("c"), 1 => Just("d")];
     let behind = prop_oneof![6 => Just(0_i64), 3 => 0..150_i64, 1 => Just(-30)];
     let one = (

@@ -1,0 +1,193 @@
+//! What fired is not lost where the store refuses, or the server ends in between, and nobody is told twice.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Agent, NONE, guessed, record};
+use crate::client::{Client, Running, uuid};
+use crate::operation::disk_full::limited;
+use crate::operation::until;
+use crate::process::Process;
+
+const DESTINATIONS: &str = "/api/v1/notifications/destinations";
+const DELIVERIES: &str = "/api/v1/notifications/deliveries?limit=1000";
+
+/// Adds a webhook that nothing is sent to within a minute, and the playbook.
+async fn set_up(client: &Client) {
+    let hook = json!({"name": "hook", "kind": "webhook", "url": "https://hooks.example.com/"});
+    let (status, added) = client.call("POST", DESTINATIONS, &hook).await;
+    assert_eq!(status, 201, "{added}");
+    client.put_playbook(&guessed()).await;
+}
+
+/// How many notices wait.
+async fn notices(client: &Client) -> u64 {
+    let (_, page) = client.call("GET", DELIVERIES, &NONE).await;
+    let deliveries = page["deliveries"].as_array().unwrap().iter();
+    let counts = deliveries.map(|delivery| delivery["notices"].as_u64().unwrap());
+    counts.sum()
+}
+
+/// Has the table refuse what is added to it, as a full disk would, or take it again.
+fn refuse(dir: &Path, table: &str, refusing: bool) {
+    let state = rusqlite::Connection::open(dir.join("state.sqlite")).unwrap();
+    let sql = match refusing {
+        true => format!(
+            "CREATE TRIGGER refusing BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
+        ),
+        false => "DROP TRIGGER refusing".to_owned(),
+    };
+    state.execute_batch(&sql).unwrap();
+}
+
+async fn guess(running: &Running) {
+    let mut shop = Agent::new(running, "shop").await;
+    for _ in 0..6 {
+        shop.login("203.0.113.7", "ann@b.example", false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_tried_again_until_the_store_takes_all_of_it() {
+    for table in ["runs", "actions", "notices"] {
+        let dir = tempfile::tempdir().unwrap();
+        let running = Running::at(dir.path()).await;
+        let client = &running.client;
+        set_up(client).await;
+        refuse(dir.path(), table, true);
+        guess(&running).await;
+        if table == "runs" {
+            // There is nothing to wait for but what does not happen.
+            assert!(client.runs("").await.is_empty());
+        } else {
+            until("the run is open", async || {
+                client
+                    .runs("")
+                    .await
+                    .first()
+                    .is_some_and(|run| run["outcome"] == "")
+            })
+            .await;
+        }
+        assert_eq!(notices(client).await, 0, "{table}");
+        refuse(dir.path(), table, false);
+        let runs = client.until_runs(1).await;
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        assert_eq!(runs[0]["outcome"], "enforced", "{table}");
+        assert_eq!(client.actions("").await.len(), 1, "{table}");
+        assert_eq!(notices(client).await, 1, "{table}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_notice_is_not_queued_is_not_over_at_the_next_start_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::at(dir.path()).await;
+    set_up(&running.client).await;
+    refuse(dir.path(), "notices", true);
+    guess(&running).await;
+    until("it is enforced", async || {
+        !running.client.actions("").await.is_empty()
+    })
+    .await;
+    running.stop().await;
+    refuse(dir.path(), "notices", false);
+    for _ in 0..2 {
+        let running = Running::at(dir.path()).await;
+        let runs = running.client.until_runs(1).await;
+        assert_eq!((runs.len(), &runs[0]["outcome"]), (1, &json!("enforced")));
+        assert_eq!(running.client.actions("").await.len(), 1);
+        assert_eq!(notices(&running.client).await, 1);
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_undone_before_it_is_over_stays_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    set_up(client).await;
+    refuse(dir.path(), "notices", true);
+    guess(&running).await;
+    until("it is enforced", async || {
+        !client.actions("").await.is_empty()
+    })
+    .await;
+    let run = client.runs("").await.remove(0);
+    let undo = format!("/api/v1/runs/{}/undo", run["id"].as_str().unwrap());
+    let (status, undone) = client.call("POST", &undo, &NONE).await;
+    assert_eq!((status, undone["undone_by"].is_string()), (200, true));
+    refuse(dir.path(), "notices", false);
+    let runs = client.until_runs(1).await;
+    assert!(runs[0]["undone_at"].is_string(), "{runs:?}");
+    until("nothing is in force", async || {
+        client.actions("").await.is_empty()
+    })
+    .await;
+    running.stop().await;
+}
+
+/// Six wrong passwords from an address of its own, in one batch.
+async fn guess_from(client: &Client, session: &str, number: u64) {
+    let options = json!({
+        "properties": {"success": false}, "user_identifiers": {"email": "ann@b.example"},
+    });
+    let calls = (0..6).map(|n| {
+        json!({
+            "id": uuid(number * 6 + n), "time": sqreen::protocol::Timestamp::now(),
+            "name": "track", "args": ["sq.sdk.users.login", options],
+        })
+    });
+    let calls: Vec<Value> = calls.collect();
+    let mut all = record(&format!("203.0.113.{number}"), &calls[0]);
+    all["observed"]["sdk"] = json!(calls);
+    let answer = client.batch(session, json!([all])).await;
+    assert_eq!(answer["accepted"], 6, "{answer}");
+}
+
+#[tokio::test]
+async fn what_fired_while_the_disk_was_full_is_done_after_the_next_start_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Process::start("127.0.0.1:0", dir.path());
+    set_up(&Client::new(&first.url())).await;
+    drop(first);
+    // The log of the state's writes is full after some runs, the journal of the few events is not.
+    let mut process = Process::run(limited(dir.path(), 2_000));
+    let client = Client::new(&process.url());
+    let session = client.login("shop").await;
+    let mut sent = 0;
+    let refuses = || {
+        process
+            .log()
+            .contains("a run cannot be stored, the playbooks wait")
+    };
+    while !refuses() {
+        assert!(sent < 90, "the limit was not met");
+        guess_from(&client, &session, sent).await;
+        sent += 1;
+    }
+    // These have to wait for the next start, too.
+    guess_from(&client, &session, sent).await;
+    guess_from(&client, &session, sent + 1).await;
+    sent += 2;
+    let decided = client.runs("limit=1000&outcome=enforced").await.len();
+    process.kill();
+
+    let process = Process::start("127.0.0.1:0", dir.path());
+    let client = Client::new(&process.url());
+    let count = usize::try_from(sent).unwrap();
+    assert!((1..count).contains(&decided), "{decided} of {count}");
+    let runs = client.until_runs(count).await;
+    let actors: BTreeSet<_> = runs.iter().map(|run| run["actor"].to_string()).collect();
+    assert_eq!((runs.len(), actors.len()), (count, count));
+    assert!(
+        runs.iter().all(|run| run["outcome"] == "enforced"),
+        "{runs:?}"
+    );
+    assert_eq!(client.actions("limit=1000").await.len(), count);
+    assert_eq!(notices(&client).await, sent);
+}
