@@ -1,10 +1,10 @@
 //! From the sixth wrong password to the first request that is refused: the demo, as `cargo run --example quickstart`
 //! starts it, in a process of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Error;
@@ -26,6 +26,8 @@ const GIVE_UP: Duration = Duration::from_secs(30);
 struct Demo {
     child: Child,
     shop: Client,
+    /// Held open, for it goes on to print.
+    _output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Demo {
@@ -42,11 +44,15 @@ impl Demo {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{}: {error}; was it built?", program.display()))?;
-        let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        for line in lines {
+        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        while let Some(line) = output.next() {
             if let Some(address) = line?.strip_prefix("app=http://") {
                 let shop = Client::connect(address.parse::<SocketAddr>()?)?;
-                return Ok(Self { child, shop });
+                return Ok(Self {
+                    child,
+                    shop,
+                    _output: output,
+                });
             }
         }
         Err("the demo ended at its start".into())
