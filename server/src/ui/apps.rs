@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::access::Reader;
-use super::actions::table;
 use super::explorer::{link, test};
 use super::page::{Here, document};
-use super::text::{counted, duration, grouped, short, time};
+use super::room::Tables;
+use super::text::{duration, grouped, short, time};
 use super::tokens;
+use crate::api::Params;
 use crate::apps::{Application, Overview, overview};
 use crate::server::{App, blocking};
 use crate::sessions::Agent;
@@ -20,23 +21,34 @@ use crate::state::Role;
 use crate::store::{Dimension, Field};
 
 pub(super) const PATH: &str = "/apps";
-/// The most rows of one table.
-pub(super) const ROWS: usize = 500;
+/// The most bytes of each table's rows.
+const APPS: usize = 30_000;
+const AGENTS: usize = 25_000;
 
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
-    page(&app, &reader, StatusCode::OK, &tokens::Said::Nothing).await
+/// `GET /apps?apps=…`, or with the place in another of its tables.
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    let said = tokens::Said::Nothing;
+    page(&app, &reader, &params, StatusCode::OK, &said).await
 }
 
 /// The page, with what became of a form of it and the status that tells so.
 pub(super) async fn page(
     app: &App,
     reader: &Reader,
+    params: &Params,
     status: StatusCode,
     said: &tokens::Said,
 ) -> Response {
     let shared = Arc::clone(app);
     let (status, content) = match blocking(move || overview(&shared)).await {
-        Ok(Ok(known)) => (status, markup(&known, reader, said)),
+        Ok(Ok(known)) => (
+            status,
+            markup(&known, reader, Tables::new(PATH, &[], params), said),
+        ),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
     };
@@ -52,12 +64,13 @@ fn unread(error: &(dyn std::error::Error + 'static)) -> Markup {
     html! { p role="alert" { "The applications cannot be read now. The server's log says why; try again." } }
 }
 
-fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
+fn markup(known: &Overview, reader: &Reader, tables: Tables<'_>, said: &tokens::Said) -> Markup {
     let Overview {
         apps,
         agents,
         tokens: of_tokens,
     } = known;
+    let apps: Vec<_> = apps.iter().collect();
     html! {
         (tokens::made(said))
         section aria-labelledby="apps" {
@@ -69,20 +82,24 @@ fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
                     " as " code { "SQREEN_TOKEN" } "."
                 }
             } @else {
-                (table("Apps", &["App", "Agents connected", "Last heard", "Events of the last 24 h", "Newest of them"],
-                    apps.iter().take(ROWS).map(|(name, app)| row(name, app))))
-                @if apps.len() > ROWS { p.note { "And " (counted((apps.len() - ROWS) as u64, "app")) " more." } }
+                (tables.table(
+                    "apps",
+                    ("Apps", &["App", "Agents connected", "Last heard", "Events of the last 24 h", "Newest of them"]),
+                    &apps, APPS, |(name, app)| row(name, app),
+                ))
             }
         }
         section aria-labelledby="agents" {
             h2 #agents { "Agents connected now" }
             @if agents.is_empty() { p { "No agent is connected." } } @else {
-                (table("Agents", &["App", "Host", "Version", "Environment", "Process", "Heard"],
-                    agents.iter().take(ROWS).map(|(agent, silence)| agent_row(agent, silence.as_secs()))))
-                @if agents.len() > ROWS { p.note { "And " (counted((agents.len() - ROWS) as u64, "agent")) " more, heard longer ago." } }
+                (tables.table(
+                    "agents",
+                    ("Agents", &["App", "Host", "Version", "Environment", "Process", "Heard"]),
+                    agents, AGENTS, |(agent, silence)| agent_row(agent, silence.as_secs()),
+                ))
             }
         }
-        (tokens::section(of_tokens, reader, said))
+        (tokens::section(of_tokens, reader, tables, said))
     }
 }
 

@@ -99,7 +99,7 @@ fn actor(by: &Field, value: &str) -> Markup {
     };
     html! {
         @if let Some(actor) = actor {
-            a.choice href=(actor.link()) aria-label={ "Actor " (short(&actor.to_string())) } { "Actor" }
+            a.choice href=[actor.link()] aria-label={ "Actor " (short(&actor.to_string())) } { "Actor" }
         }
     }
 }

@@ -26,6 +26,7 @@ pub(super) use self::terms::{Terms, test, text};
 use super::access::Reader;
 use super::actions::Met;
 use super::page::Here;
+use super::room::cut;
 use super::slow::{self, Scans, Stage};
 use crate::api::{Params, Problem};
 use crate::server::{App, blocking};
@@ -49,9 +50,7 @@ pub(super) struct Found {
 impl Found {
     /// Where the next page begins, if this one shows that many of the events.
     fn next(&self, shown: usize) -> Option<Cursor> {
-        let events = &self.page.events;
-        let cut = shown.checked_sub(1).filter(|_| shown < events.len());
-        let last = cut.and_then(|last| events.get(last));
+        let last = cut(&self.page.events, shown);
         last.map(Cursor::of).or(self.page.next)
     }
 }

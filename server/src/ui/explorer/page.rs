@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::{Asked, Found, Listing, Place, Reading, Terms, Unread, chart, form, groups, list};
 use crate::server::App;
 use crate::store::Filter;
+use crate::ui::room::MOST;
 use crate::ui::text::{counted, stamp};
 use crate::ui::{delivery, views};
 
@@ -12,9 +13,7 @@ const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
 let app = router.layer(sqreen.layer());
 sqreen::track("cart.checkout"); // in a handler"#;
 
-/// The most bytes of a page: a list ends early rather than take more.
-const MOST: usize = 100_000;
-/// What of it is kept for the page's frame, and for what stands around the list.
+/// What of a page's bytes is kept for the page's frame, and for what stands around the list.
 const FRAME: usize = 4_000;
 
 pub(super) fn explorer(app: &App, listing: &Listing<'_>, reading: &Reading) -> Markup {

@@ -12,7 +12,7 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::Markup;
@@ -24,7 +24,9 @@ pub(super) use self::runs::{of_actor, show as runs};
 use self::show::Shown;
 use super::access::{Reader, Sent, value};
 use super::page::{self, Here};
+use super::room::Tables;
 use super::signin;
+use crate::api::Params;
 use crate::playbooks::Stage;
 use crate::server::{App, Shared, blocking};
 use crate::state::{RunQuery, StateError};
@@ -72,12 +74,16 @@ where
     }
 }
 
-/// `GET /playbooks`.
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Response, Response> {
+/// `GET /playbooks?playbooks=…`.
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(params): Query<Params>,
+    reader: Reader,
+) -> Result<Response, Response> {
     let since = Timestamp::now().as_micros() - DAY;
     let counts = read(&app, move |shared| shared.state.count_runs(since)).await?;
     let (_, all) = app.playbooks.current();
-    let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &reader);
+    let content = list::markup(&all, &counts, Tables::new(PATH, &[], &params), &reader);
     Ok(document("Playbooks", &reader, &content).into_response())
 }
 

@@ -179,7 +179,7 @@ impl Explained {
                 tr {
                     td data-label="When" { a href=(event::link(event)) { (time(event.time)) } }
                     td data-label="Event" { (short(&event.name)) }
-                    td data-label="Address" { @if let Some(ip) = event.ip { a href=(Actor::Ip(ip).link()) { (ip) } } }
+                    td data-label="Address" { @if let Some(ip) = event.ip { a href=[Actor::Ip(ip).link()] { (ip) } } }
                     td data-label="Path" { @if let Some(path) = &event.path { (short(path)) } }
                 }
             }
