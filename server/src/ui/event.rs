@@ -14,7 +14,7 @@ use super::actions::Met;
 use super::actor::Actor;
 use super::explorer::{Terms, link as to, test, text};
 use super::page::{self, Here};
-use super::room::Tables;
+use super::room::{Tables, start_in};
 use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
@@ -285,7 +285,7 @@ fn raw(event: StoredEvent) -> Markup {
     );
     // Texts, numbers and JSON: nothing of it can fail to be written.
     let json = serde_json::to_string_pretty(&EventView::from(event)).unwrap_or_default();
-    let shown = fitting(&json, RAW);
+    let shown = start_in(&json, RAW);
     html! {
         details.raw {
             summary { "JSON" }
@@ -293,19 +293,4 @@ fn raw(event: StoredEvent) -> Markup {
             p { a href=(file) download { "Download it whole" } }
         }
     }
-}
-
-/// The start of the text that takes at most this many bytes in a page.
-fn fitting(text: &str, most: usize) -> &str {
-    let mut bytes = 0;
-    let end = text.char_indices().find(|(_, letter)| {
-        bytes += match letter {
-            '"' => "&quot;".len(),
-            '&' => "&amp;".len(),
-            '<' | '>' => "&lt;".len(),
-            letter => letter.len_utf8(),
-        };
-        bytes > most
-    });
-    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }

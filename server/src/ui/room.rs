@@ -45,6 +45,21 @@ pub(super) fn some<T>(
     }
 }
 
+/// The start of the text that takes at most this many bytes in a page.
+pub(super) fn start_in(text: &str, most: usize) -> &str {
+    let mut bytes = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        bytes += match letter {
+            '"' => "&quot;".len(),
+            '&' => "&amp;".len(),
+            '<' | '>' => "&lt;".len(),
+            letter => letter.len_utf8(),
+        };
+        bytes > most
+    });
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
 /// The tables of a page, of which each begins where a parameter of its own says: at how many of its rows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tables<'a> {

@@ -19,3 +19,4 @@ mod operation;
 mod playbooks;
 mod process;
 mod stop;
+mod weight;

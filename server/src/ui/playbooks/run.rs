@@ -13,6 +13,7 @@ use super::super::access::{Reader, Sent, csrf};
 use super::super::actions::table;
 use super::super::actor::Actor;
 use super::super::page::{Here, refusal};
+use super::super::room::{fit, start_in};
 use super::super::text::{SHOWN, counted, short, start, time};
 use super::super::{actions, event};
 use super::{document, path, read, runs, words};
@@ -22,8 +23,11 @@ use crate::server::App;
 use crate::state::{ActionRecord, Id, Role, RunRecord, StateError};
 use crate::store::StoredEvent;
 
-/// The most events that are listed; a run has 1,000 at most.
+/// The most events that are listed, if they are no more than these bytes; a run has 1,000 at most.
 const EVENTS: usize = 100;
+const ROWS: usize = 35_000;
+/// The most bytes of the playbook's text; the API has it whole.
+const TEXT: usize = 25_000;
 
 fn unknown(reader: &Reader) -> Response {
     let reason = "There is no run of this id any more.";
@@ -184,14 +188,15 @@ impl Explained {
                 }
             }
         };
+        let rows = fit(self.events.iter().map(row), ROWS);
         html! {
             p.note {
                 (counted(all as u64, "event")) " made it fire"
-                @if self.events.len() < all { "; the newest " (self.events.len()) " that are still stored are shown" }
+                @if rows.len() < all { "; the newest " (rows.len()) " that are still stored are shown" }
                 "."
             }
             @if !self.events.is_empty() {
-                (table("Events of the run", &["When", "Event", "Address", "Path"], self.events.iter().map(row)))
+                (table("Events of the run", &["When", "Event", "Address", "Path"], rows.into_iter()))
             }
         }
     }
@@ -203,7 +208,11 @@ impl Explained {
                 Some((entry, by)) => {
                     p { (words::rule(&entry.playbook.rule)) }
                     p.note { "Written by " (short(by)) "." }
-                    details { summary { "Its text" } pre tabindex="0" { (file::print(std::slice::from_ref(entry))) } }
+                    details { summary { "Its text" }
+                        @let text = file::print(std::slice::from_ref(entry));
+                        @let shown = start_in(&text, TEXT);
+                        pre tabindex="0" { (shown) @if shown.len() < text.len() { "…" } }
+                     }
                 }
             }
         }
