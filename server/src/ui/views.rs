@@ -20,7 +20,7 @@ use crate::views::{self, MAX_NAME, ViewError};
 
 const PATH: &str = "/views";
 /// The most bytes of the views of a page's menu, and of those of the page of all.
-const MENU: usize = 8_000;
+const MENU: usize = 6_000;
 const ALL: usize = 90_000;
 const MISSING: &str = "There is no view of this id.";
 

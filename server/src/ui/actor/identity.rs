@@ -16,7 +16,7 @@ use crate::store::{Dimension, Field, Filter, JsonField};
 /// What a parameter's name starts with that gives one of a user's identifiers.
 const USER: &str = "user.";
 /// The most bytes of a link to an actor.
-const MAX_LINK: usize = 4_096;
+const MAX_LINK: usize = 2_048;
 
 /// An address, or a user as actions name them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::ui::actor::Actor;
 use crate::ui::text::{counted, grouped, share, short, time};
 
 /// The most bytes of the rows: values may be long, and the list below needs room, too.
-const MOST: usize = 36_000;
+const MOST: usize = 24_000;
 
 pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms) -> Markup {
     let mut bytes = 0;

@@ -92,17 +92,23 @@ async fn walk(browser: &Browser, from: String) -> BTreeMap<String, String> {
 async fn no_page_is_large_and_its_links_lead_to_all_of_it() {
     let running = Running::start().await;
     let filled = Filled::new(&running).await;
-    let browser = &filled.browser;
+    let stranger = Browser::stranger(&running.client);
     let mut long = BTreeSet::new();
     for route in Server::routes().into_iter().filter(is_page) {
+        let browser = match route.needs {
+            Needs::Nothing => &stranger,
+            _ => &filled.browser,
+        };
         for page in pages(&route, &filled) {
+            let began = std::time::Instant::now();
             let seen = walk(browser, page).await;
+            eprintln!("T {} {} {:?}", route.path, seen.len(), began.elapsed());
             if seen.len() > 1 {
                 long.insert(route.path);
             }
             for text in filled.listed.get(route.path).into_iter().flatten() {
-                let on = seen.values().filter(|page| page.contains(text));
-                assert_eq!(on.count(), 1, "{}: {text}", route.path);
+                let found = seen.values().any(|page| page.contains(text));
+                assert!(found, "{}: {text}", route.path);
             }
         }
     }
