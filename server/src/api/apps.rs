@@ -17,7 +17,7 @@ use crate::apps::{Application, Overview, OverviewError, overview};
 use crate::ingest::{IgnoredRow, LimitedRow};
 use crate::ledger::LedgerRow;
 use crate::routes::get;
-use crate::server::{App, blocking};
+use crate::server::{App, scanning};
 use crate::sessions::Agent;
 
 pub(super) fn routes() -> Vec<Described> {
@@ -130,7 +130,7 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
         apps,
         agents,
         tokens,
-    } = blocking(move || overview(&shared)).await??;
+    } = scanning(move |monitor| Ok(overview(&shared, monitor))).await??;
     let apps = apps.into_iter().map(|(name, app)| AppView::new(name, &app));
     let agents = agents
         .iter()

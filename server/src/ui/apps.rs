@@ -15,7 +15,7 @@ use super::text::{duration, grouped, short, time};
 use super::tokens;
 use crate::api::Params;
 use crate::apps::{Application, Overview, overview};
-use crate::server::{App, blocking};
+use crate::server::{App, scanning};
 use crate::sessions::Agent;
 use crate::state::Role;
 use crate::store::{Dimension, Field};
@@ -44,7 +44,7 @@ pub(super) async fn page(
     said: &tokens::Said,
 ) -> Response {
     let shared = Arc::clone(app);
-    let (status, content) = match blocking(move || overview(&shared)).await {
+    let (status, content) = match scanning(move |monitor| Ok(overview(&shared, monitor))).await {
         Ok(Ok(known)) => (
             status,
             markup(&known, reader, Tables::new(PATH, &[], params), said),

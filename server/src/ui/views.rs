@@ -12,7 +12,7 @@ use super::actions::local;
 use super::explorer::{self, Listing};
 use super::page;
 use super::room::{Tables, fit};
-use super::text::{counted, short, time};
+use super::text::{short, time};
 use crate::api::Params;
 use crate::server::{App, blocking};
 use crate::state::{Role, SavedView};
@@ -43,9 +43,7 @@ pub(super) fn menu(listing: &Listing<'_>) -> Markup {
             div.card {
                 @if listing.views.is_empty() { p { "No view is saved yet." } } @else {
                     ul { @for item in &items { (item) } }
-                    @if items.len() < listing.views.len() {
-                        p { a href=(PATH) { "All " (counted(listing.views.len() as u64, "view")) } }
-                    }
+                    p { a href=(PATH) { "All views" } }
                 }
                 @if saves { (save(reader, &here)) } @else { p.note { "Operators save views." } }
             }

@@ -25,10 +25,10 @@ const AGENTS: usize = 20_000;
 /// The most bytes of the targets of one action, or of an entry of the allow list.
 const WHOM: usize = 3_000;
 /// The most bytes of each table's rows.
-const LIVE: usize = 30_000;
-const PAST: usize = 25_000;
-const ALLOWED: usize = 15_000;
-const CONNECTED: usize = 12_000;
+const LIVE: usize = 45_000;
+const PAST: usize = 20_000;
+const ALLOWED: usize = 10_000;
+const CONNECTED: usize = 9_000;
 
 pub(super) fn live((records, next): &ActionPage, reader: &Reader) -> Markup {
     let row = |record: &ActionRecord| {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::terms::{offered, pair};
-use super::{Found, Listing, Terms};
+use super::{Listing, Terms};
 use crate::store::{Dimension, Field, JsonField, StoredEvent};
 use crate::ui::access::Reader;
 use crate::ui::actions::Met;
@@ -22,11 +22,11 @@ const USER: usize = 3_000;
 pub(super) fn table(
     listing: &Listing<'_>,
     terms: &Terms,
-    found: &Found,
+    (events, actions): (&[StoredEvent], &[Met]),
     most: usize,
 ) -> (Markup, usize) {
     let back = listing.place.here();
-    let events = found.page.events.iter().zip(&found.actions);
+    let events = events.iter().zip(actions);
     let rows = events.map(|(event, met)| row(event, met, terms, listing.reader, &back));
     let rows = fit(rows, most);
     let list = html! {

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::{Asked, Found, Listing, Place, Reading, Terms, Unread, chart, form, groups, list};
 use crate::server::App;
-use crate::store::Filter;
+use crate::store::{Cursor, EventPage, Filter};
+use crate::ui::actions::Met;
 use crate::ui::room::MOST;
 use crate::ui::text::{counted, stamp};
 use crate::ui::{delivery, views};
@@ -75,12 +76,34 @@ fn events(
     };
     let views = views::menu(listing);
     let besides = listing.besides + FRAME + above.0.len() + views.0.len();
-    let (list, shown) = list::table(listing, &terms, found, MOST.saturating_sub(besides));
-    let next = found.next(shown);
+    let room = MOST.saturating_sub(besides);
+    let of = (found.page.events.as_slice(), found.actions.as_slice());
+    let (list, shown) = list::table(listing, &terms, of, room);
+    let next = super::next(&found.page, shown);
     html! {
         (above)
         (tools(place, asked, shown, next.is_some(), &views))
         @if shown == 0 { (empty) } @else { (list) }
+        (older(place, next))
+    }
+}
+
+/// The list of the page, and the way on.
+pub(super) fn alone(
+    listing: &Listing<'_>,
+    asked: &Asked,
+    page: &EventPage,
+    actions: &[Met],
+) -> Markup {
+    let terms = Terms::new(listing.place, asked);
+    let of = (page.events.as_slice(), actions);
+    let (list, shown) = list::table(listing, &terms, of, MOST.saturating_sub(FRAME));
+    html! { (list) (older(listing.place, super::next(page, shown))) }
+}
+
+/// The way to the next page, if there is one.
+fn older(place: &Place, next: Option<Cursor>) -> Markup {
+    html! {
         @if let Some(next) = next {
             nav.pages aria-label="More" { a rel="next" href=(place.with(&[("cursor", &next.to_string())])) { "Older events" } }
         }

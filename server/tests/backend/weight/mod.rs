@@ -44,10 +44,10 @@ fn pages(route: &Route, filled: &Filled) -> Vec<String> {
     match route.path {
         "/" => [
             "",
-            "?by=properties.p0&group=properties.p1",
-            "?by=path&group=user",
+            "&by=properties.p0&group=properties.p1",
+            "&by=path&group=user",
         ]
-        .map(|state| format!("/{state}"))
+        .map(|state| format!("/?filter=ip:203.0.113.7{state}"))
         .to_vec(),
         "/actor" => filled.actors.clone(),
         "/event/{id}" => filled.events.clone(),
@@ -100,9 +100,7 @@ async fn no_page_is_large_and_its_links_lead_to_all_of_it() {
             _ => &filled.browser,
         };
         for page in pages(&route, &filled) {
-            let began = std::time::Instant::now();
             let seen = walk(browser, page).await;
-            eprintln!("T {} {} {:?}", route.path, seen.len(), began.elapsed());
             if seen.len() > 1 {
                 long.insert(route.path);
             }
@@ -117,6 +115,7 @@ async fn no_page_is_large_and_its_links_lead_to_all_of_it() {
         "/",
         "/account",
         "/actions",
+        "/actor",
         "/apps",
         "/audit",
         "/delivery",
