@@ -10,7 +10,6 @@ import { zoom } from "./zoom.js";
 
 complete();
 keys();
-live();
-paging();
+live(paging());
 pick();
 zoom();

@@ -3,16 +3,39 @@
 /** How long a page may take before it is told that it does, and can be given up, in milliseconds. */
 const PATIENCE = 300;
 
+/** Returns what lets older events begin after the one of this cursor. */
 export function paging() {
   const rows = document.querySelector("#events");
-  if (!rows) return;
+  if (!rows) return () => {};
   const ahead = new IntersectionObserver(([seen]) => seen.isIntersecting && more(), { rootMargin: "400px" });
   let reading = false;
   watch();
+  return begin;
 
   function watch() {
     const way = document.querySelector("nav.pages");
     if (way) ahead.observe(way);
+  }
+
+  function begin(cursor) {
+    const way = document.querySelector("nav.pages") ?? made();
+    const url = new URL(location.href);
+    url.searchParams.set("cursor", cursor);
+    way.querySelector("a[rel=next]").href = url.pathname + url.search;
+  }
+
+  /** The way to older events, as the server makes it. */
+  function made() {
+    const way = document.createElement("nav");
+    way.className = "pages";
+    way.setAttribute("aria-label", "More");
+    const next = document.createElement("a");
+    next.rel = "next";
+    next.textContent = "Older events";
+    way.append(next);
+    rows.closest(".scroll").after(way);
+    ahead.observe(way);
+    return way;
   }
 
   async function more() {
@@ -22,13 +45,16 @@ export function paging() {
     reading = true;
     ahead.disconnect();
     way.setAttribute("aria-busy", "true");
+    const asked = next.href;
     const given = new AbortController();
     const slow = setTimeout(() => tell(way, "Looking for older events …", button("Cancel", () => given.abort())), PATIENCE);
     try {
-      const answer = await fetch(next.href, { headers: { "x-part": "list" }, signal: given.signal });
+      const answer = await fetch(asked, { headers: { "x-part": "list" }, signal: given.signal });
       if (answer.status === 401) return tell(way, "Your session has ended.", signIn());
       if (!answer.ok) throw new Error(String(answer.status));
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // The live list was cut meanwhile: what comes next is something else.
+      if (next.href !== asked) return watch();
       rows.append(...page.querySelectorAll("#events > tr"));
       const further = page.querySelector("nav.pages");
       if (further) way.replaceWith(further);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::terms::{offered, pair};
 use super::{Listing, Terms};
-use crate::store::{Dimension, Field, JsonField, StoredEvent};
+use crate::store::{Cursor, Dimension, Field, JsonField, StoredEvent};
 use crate::ui::access::Reader;
 use crate::ui::actions::Met;
 use crate::ui::actor::Actor;
@@ -30,7 +30,8 @@ pub(super) fn table(
     let rows = events.map(|(event, met)| row(event, met, terms, listing.reader, &back));
     let rows = fit(rows, most);
     let list = html! {
-        div.scroll.stack tabindex="0" role="region" aria-label="Events" {
+        // The live list begins with none.
+        div.scroll.stack tabindex="0" role="region" aria-label="Events" hidden[rows.is_empty()] {
             table.events data-base=(terms.base()) {
                 thead { tr {
                     @for head in ["Time", "Event", "User", "IP", "Request", "Status", "Properties"] {
@@ -55,7 +56,7 @@ pub(crate) fn row(
     let field = Field::Dimension;
     let is = |dimension, value: &str| terms.only(&field(dimension), value, &short(value));
     html! {
-        tr {
+        tr data-cursor=(Cursor::of(event)) {
             td { a.detail href=(event::link(event)) { (time(event.time)) } }
             td {
                 div {

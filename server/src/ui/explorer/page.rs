@@ -83,7 +83,8 @@ fn events(
     html! {
         (above)
         (tools(place, asked, shown, next.is_some(), &views))
-        @if shown == 0 { (empty) } @else { (list) }
+        @if shown == 0 { div data-none { (empty) } }
+        (list)
         (older(place, next))
     }
 }
