@@ -54,6 +54,8 @@ async fn templates_of_places_act_on_what_the_files_say() {
         client.put_playbook(playbook).await;
     }
     let mut shop = Agent::new(&running, "shop").await;
+    // Whoever tries a password is not the user.
+    shop.login(EXIT, "eve@b.example", false).await;
     for (ip, email) in [
         (FRANCE, "ann@b.example"),
         (EXIT, "bob@b.example"),
