@@ -72,7 +72,7 @@ for (const script of [true, false]) {
       await page.getByText("It fired, and did what it says.").waitFor();
       const events = page.getByRole("region", { name: "Events of the run" });
       assert.equal(await events.getByRole("row").count(), 7, "a head and six events");
-      await page.getByText("was set by").waitFor();
+      await page.getByText("by the word of").waitFor();
       await page.getByText("Its text").click();
       await page.getByText(`slug = "${slug}"`).waitFor();
       await look("run");

@@ -131,7 +131,7 @@ pub(super) async fn stage(
     Ok(Redirect::to(&back).into_response())
 }
 
-/// `POST /playbooks/{slug}/undo`: lifts all that it put in force.
+/// `POST /playbooks/{slug}/undo`: stops it, and lifts all that it put in force.
 pub(super) async fn undo(
     State(app): State<App>,
     Path(slug): Path<String>,

@@ -159,16 +159,21 @@ async fn one_switch_lifts_all_that_a_playbook_did() {
         .call("POST", "/api/v1/playbooks/guessed/undo", &NONE)
         .await;
     assert_eq!((status, lifted), (200, json!({"lifted": 3})));
+    // It does not begin again with the next event.
+    shop.login("203.0.113.7", "ann@b.example", false).await;
+    let runs = client.until_runs(4).await;
+    assert_eq!(runs[0]["outcome"], "shadowed", "{runs:?}");
+    let (_, playbook) = client.call("GET", "/api/v1/playbooks/guessed", &NONE).await;
+    assert_eq!(
+        (&playbook["stage"], &playbook["tripped"]),
+        (&json!("shadow"), &NONE)
+    );
     let left = client.actions("").await;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0]["origin"], "operator");
-    assert!(
-        client
-            .runs("")
-            .await
-            .iter()
-            .all(|run| run["undone_by"].is_string())
-    );
+    let runs = client.runs("outcome=enforced").await;
+    assert_eq!(runs.len(), 3);
+    assert!(runs.iter().all(|run| run["undone_by"].is_string()));
 }
 
 #[tokio::test]
@@ -189,4 +194,25 @@ async fn who_comes_again_is_blocked_for_longer() {
         .map(|run| run["responses"][0]["duration"].clone())
         .collect();
     assert_eq!(durations, ["5min", "1h", "1h"]);
+}
+
+#[tokio::test]
+async fn what_was_undone_makes_no_block_longer() {
+    let running = Running::start().await;
+    let client = &running.client;
+    client
+        .put_playbook(&with(guessed(), json!({"at_least": 1, "cooldown": "0s"})))
+        .await;
+    let mut shop = Agent::new(&running, "shop").await;
+    let mut durations = Vec::new();
+    for (number, undo) in [(1, true), (2, false), (3, true), (4, false), (5, false)] {
+        shop.login("203.0.113.7", "ann@b.example", false).await;
+        let run = client.until_runs(number).await.remove(0);
+        durations.push(run["responses"][0]["duration"].clone());
+        if undo {
+            let path = format!("/api/v1/runs/{}/undo", run["id"].as_str().unwrap());
+            assert_eq!(client.call("POST", &path, &NONE).await.0, 200);
+        }
+    }
+    assert_eq!(durations, ["5min", "5min", "1h", "1h", "1h"]);
 }
