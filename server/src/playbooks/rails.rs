@@ -16,7 +16,7 @@ use crate::store::{
     TimeRange,
 };
 
-/// How long a decision waits for the count of an address's users: other events wait meanwhile.
+/// How long a decision waits for what the store knows of an actor: other events wait meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Responder<'_> {
@@ -90,9 +90,14 @@ impl Responder<'_> {
         nets.peek()?;
         let nets: Vec<_> = nets.collect();
         let places = event_places(run);
+        let until = Instant::now() + PATIENCE;
         let mut listed = 0;
         for (time, id) in &places {
-            match self.store.find(*id, *time) {
+            let found = match Instant::now() < until {
+                true => self.store.find(*id, *time),
+                false => Err(StoreError::Cancelled),
+            };
+            match found {
                 Ok(found) => {
                     let ip = found.and_then(|event| event.ip);
                     let from = ip.is_some_and(|ip| nets.iter().any(|net| net.contains(&ip)));
