@@ -122,7 +122,8 @@ test("all that a playbook did is lifted at once, by those who may", async () => 
   }
   await visit(server, { state }, async (page) => {
     await page.goto("/playbooks/coupons");
-    await page.getByRole("button", { name: "Lift everything it did" }).click();
+    await page.getByRole("button", { name: "Put to shadow and lift everything it did" }).click();
+    await page.getByText("Stage: shadow").waitFor();
     await page.getByText("Nothing that it did is in force.").waitFor();
     assert.equal(await page.getByRole("region", { name: "Runs", exact: true }).getByText("undone").count(), 2);
     assert.deepEqual((await server.api("GET", "actions")).actions, []);
