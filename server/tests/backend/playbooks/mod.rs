@@ -6,6 +6,7 @@ mod files;
 mod kept;
 mod places;
 mod rails;
+mod redirects;
 mod restart;
 mod stages;
 mod written;
@@ -35,6 +36,14 @@ fn with(mut playbook: Value, mut fields: Value) -> Value {
 }
 
 impl Client {
+    /// The predefined playbook of this slug, which has no stage.
+    async fn template(&self, slug: &str) -> Value {
+        let (_, mut answer) = self.call("GET", "/api/v1/playbooks/templates", &NONE).await;
+        let templates = answer["templates"].as_array_mut().unwrap().iter_mut();
+        let mut found = templates.filter(|template| template["slug"] == slug);
+        found.next().unwrap().take()
+    }
+
     /// Stores a playbook, new or in the place of the one that is there.
     async fn put_playbook(&self, playbook: &Value) -> Value {
         let path = format!("/api/v1/playbooks/{}", playbook["slug"].as_str().unwrap());
