@@ -21,6 +21,7 @@ pub(crate) struct Agent {
     /// The id of the agent's process.
     pub(crate) process: Option<u64>,
     pub(crate) agent_type: String,
+    pub(crate) agent_version: String,
     /// `type/version`.
     pub(crate) label: Option<String>,
     /// Whether it understands this project's additions to the protocol.

@@ -1,4 +1,4 @@
-//! `GET /api/v1/apps`, and `GET /api/v1/outcomes`: what the server knows of the applications and what became of their events.
+//! `GET /api/v1/apps`: what the server knows of the applications.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,6 @@ use super::openapi::{Described, Operation, Tag, Time};
 use super::problem::Problem;
 use super::tokens::TokenView;
 use crate::apps::{Application, Overview, OverviewError, overview};
-use crate::ingest::{IgnoredRow, LimitedRow};
-use crate::ledger::LedgerRow;
 use crate::routes::get;
 use crate::server::{App, blocking};
 use crate::sessions::Agent;
@@ -29,14 +27,6 @@ pub(super) fn routes() -> Vec<Described> {
                 "The applications, the agents that are connected, and the tokens without their texts",
             )
             .answer::<Apps>(200, "What is known now"),
-        ),
-        get("/api/v1/outcomes", READ, outcomes).described(
-            Operation::new(
-                Tag::Server,
-                "getOutcomes",
-                "What became of every event, by application and host",
-            )
-            .answer::<OutcomesView>(200, "The counts"),
         ),
     ]
 }
@@ -77,16 +67,6 @@ struct AgentView {
     /// The id of its process.
     process: Option<u64>,
     heard_s_ago: u64,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Outcomes")]
-struct OutcomesView {
-    outcomes: Vec<LedgerRow>,
-    /// What agents sent that is not kept.
-    ignored: Vec<IgnoredRow>,
-    /// What the limit of the rate did.
-    limited: Vec<LimitedRow>,
 }
 
 impl AppView {
@@ -140,12 +120,4 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
         agents: agents.collect(),
         tokens: tokens.into_iter().map(TokenView::from).collect(),
     }))
-}
-
-async fn outcomes(State(app): State<App>) -> Json<OutcomesView> {
-    Json(OutcomesView {
-        outcomes: app.ledger.rows(),
-        ignored: app.intake.ignored.rows(),
-        limited: app.intake.rates.rows(),
-    })
 }

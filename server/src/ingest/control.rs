@@ -20,7 +20,7 @@ use super::events;
 use super::rules::RulePack;
 use super::session::{Session, Token, cut, key};
 use crate::actions::{Actions, Audience};
-use crate::server::{App, blocking};
+use crate::server::App;
 use crate::sessions::Agent;
 
 /// The most bytes of each text that is kept of a login.
@@ -48,6 +48,7 @@ pub(super) async fn login(
         environment: login.environment.as_deref().and_then(keep),
         process: login.various_infos.pid,
         agent_type: cut(&login.agent_type, MAX_TEXT).to_owned(),
+        agent_version: cut(&login.agent_version, MAX_TEXT).to_owned(),
         label: keep(&label).filter(|label| label != "/"),
         rules: RulePack::of(&login),
         capable: login.capabilities.is_some(),
@@ -140,16 +141,7 @@ pub(super) async fn beat(
         if let Some(instance) = &agent.instance {
             outcomes.instance.clone_from(instance);
         }
-        let shared = Arc::clone(&app);
-        let agent = Arc::clone(&agent);
-        let taken = blocking(move || {
-            let host = agent.hostname.as_deref().unwrap_or_default();
-            shared.ledger.take(&agent.app, host, outcomes)
-        });
-        // The next heartbeat brings the same totals again, so a failure here loses nothing.
-        if let Err(error) = taken.await? {
-            tracing::error!(%error, "outcome ledger not written");
-        }
+        app.ledger.take(&agent, outcomes);
     }
     let commands = app
         .actions
