@@ -1,4 +1,4 @@
-//! `GET /api/v1/outcomes`: what became of the events.
+//! `GET /api/v1/outcomes`: what became of the events, of all time and within a range.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,15 @@ use serde::Serialize;
 use sqreen::protocol::Timestamp;
 
 use super::READ;
-use super::openapi::{Described, Operation, Tag, Time};
+use super::openapi::{Described, Operation, Param, Tag, Time};
+use super::params::{self, Given};
+use super::problem::Problem;
 use crate::ingest::{IgnoredRow, LimitedRow};
-use crate::ledger::{CountedBy, LedgerRow};
+use crate::ledger::{CountedBy, HOUR, LedgerRow, ToldWithin};
 use crate::routes::get;
 use crate::server::App;
+
+const DAY: i64 = 24 * HOUR;
 
 pub(super) fn routes() -> Vec<Described> {
     vec![
@@ -24,6 +28,16 @@ pub(super) fn routes() -> Vec<Described> {
                 "What became of every event, by application, host, agent and version",
             )
             .answer::<OutcomesView>(200, "The counts"),
+        ),
+        get("/api/v1/outcomes/within", READ, within).described(
+            Operation::new(
+                Tag::Server,
+                "getOutcomesWithin",
+                "What was told of the outcome of events in the hours of a range of time",
+            )
+            .query([Param::text("app", "Of this application alone", "shop")])
+            .query(params::range())
+            .answer::<WithinView>(200, "The sums"),
         ),
     ]
 }
@@ -103,6 +117,37 @@ impl From<LedgerRow> for LedgerView {
             heard_at: heard.map(Timestamp::from_micros),
         }
     }
+}
+
+/// What agents told, and the server counted, in whole hours. Agents tell with a delay, of a minute as a rule.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OutcomesWithin")]
+struct WithinView {
+    /// The beginning of the first hour, or of what is kept: a month, or less where there are many applications.
+    #[schemars(with = "Time")]
+    from: Timestamp,
+    accepted: u64,
+    duplicate: u64,
+    rejected: u64,
+    dropped: u64,
+}
+
+async fn within(State(app): State<App>, mut given: Given) -> Result<Json<WithinView>, Problem> {
+    let of = given.text("app").map(|app| [app]);
+    let range = given.range()?;
+    given.end()?;
+    let to = range.to.unwrap_or_else(|| Timestamp::now().as_micros());
+    let from = range.from.unwrap_or_else(|| to.saturating_sub(DAY));
+    let ToldWithin { told, from, .. } = app
+        .ledger
+        .within(of.as_ref().map(<[String; 1]>::as_slice), (from, to));
+    Ok(Json(WithinView {
+        from: Timestamp::from_micros(from),
+        accepted: told.accepted,
+        duplicate: told.duplicate,
+        rejected: told.rejected,
+        dropped: told.dropped,
+    }))
 }
 
 async fn outcomes(State(app): State<App>) -> Json<OutcomesView> {

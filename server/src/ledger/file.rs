@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::hours::{HourEntry, Hours};
 use super::rows::{FormerRow, Row, Rows};
 use super::source::Source;
 use crate::files;
@@ -18,6 +19,9 @@ pub(super) struct Content {
     #[serde(skip_serializing)]
     apps: BTreeMap<String, BTreeMap<String, FormerRow>>,
     rows: Vec<Entry>,
+    /// Since when hours are kept, in microseconds since the Unix epoch.
+    hours_since: Option<i64>,
+    hours: Vec<HourEntry>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,18 +30,22 @@ struct Entry {
     row: Row,
 }
 
-pub(super) fn of(rows: &Rows) -> Content {
+pub(super) fn of(rows: &Rows, hours: &Hours) -> Content {
     let entries = rows.by_source.iter().map(|(source, row)| Entry {
         source: source.clone(),
         row: row.clone(),
     });
+    let (since, hours) = hours.entries();
     Content {
         rows: entries.collect(),
+        hours_since: Some(since),
+        hours,
         ..Content::default()
     }
 }
 
-pub(super) fn read(path: &Path) -> io::Result<Rows> {
+/// Reads the file. Hours are kept from now on where there are none yet.
+pub(super) fn read(path: &Path, now: i64) -> io::Result<(Rows, Hours)> {
     let content: Content = files::read_json(path)?.unwrap_or_default();
     let former = content.apps.into_iter().flat_map(|(app, hosts)| {
         let hosts = hosts.into_iter();
@@ -45,5 +53,6 @@ pub(super) fn read(path: &Path) -> io::Result<Rows> {
     });
     let rows = content.rows.into_iter();
     let rows = rows.map(|Entry { source, row }| (source, row));
-    Ok(Rows::new(former.chain(rows).collect()))
+    let hours = Hours::new(content.hours_since.unwrap_or(now), content.hours);
+    Ok((Rows::new(former.chain(rows).collect()), hours))
 }

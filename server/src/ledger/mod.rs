@@ -2,10 +2,11 @@
 //! version.
 //!
 //! This project's agents count themselves, and tell their totals with each heartbeat; what is new in them is added.
-//! For others the server counts what came.
+//! For others the server counts what came. What is added is kept by the hour, too.
 
 mod counts;
 mod file;
+mod hours;
 mod rows;
 mod source;
 
@@ -18,6 +19,8 @@ use std::time::Duration;
 use sqreen::protocol::{Outcomes, Timestamp};
 
 pub(crate) use self::counts::total;
+use self::hours::Hours;
+pub(crate) use self::hours::{HOUR, ToldWithin};
 use self::rows::{Row, Rows};
 pub(crate) use self::source::{CountedBy, Source};
 use crate::files;
@@ -39,6 +42,7 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 struct Books {
     rows: Rows,
+    hours: Hours,
     /// Whether the file is older.
     changed: bool,
     /// Another server may have the file.
@@ -64,11 +68,12 @@ impl Ledger {
     /// If it is there, and cannot be read.
     pub(crate) fn open(data_dir: &Path) -> io::Result<Self> {
         let path = data_dir.join("outcomes.json");
-        let rows = file::read(&path)?;
+        let (rows, hours) = file::read(&path, Timestamp::now().as_micros())?;
         Ok(Self {
             path,
             books: Mutex::new(Books {
                 rows,
+                hours,
                 changed: false,
                 closed: false,
             }),
@@ -82,7 +87,8 @@ impl Ledger {
         let now = Timestamp::now().as_micros();
         let mut books = self.lock();
         books.changed = true;
-        books.rows.take(&source, totals, now);
+        let news = books.rows.take(&source, totals, now);
+        books.hours.take(&source.app, &news, now);
     }
 
     /// Counts what the server found of a body of an agent that tells no counts.
@@ -95,6 +101,7 @@ impl Ledger {
         let mut books = self.lock();
         books.changed = true;
         books.rows.count(&source, &mut found, now);
+        books.hours.take(&source.app, &found, now);
     }
 
     /// All rows, by application, host, agent and version.
@@ -103,6 +110,12 @@ impl Ledger {
         let rows = books.rows.by_source.iter();
         rows.map(|(source, row)| LedgerRow::new(source, row))
             .collect()
+    }
+
+    /// What was told of the events of these applications, or of all, within the hours that the range has a part of; it
+    /// is in microseconds since the Unix epoch, without its end.
+    pub(crate) fn within(&self, apps: Option<&[String]>, range: (i64, i64)) -> ToldWithin {
+        self.lock().hours.within(apps, range)
     }
 
     /// Writes the file if anything changed. Blocks.
@@ -116,7 +129,7 @@ impl Ledger {
         if books.closed || !books.changed {
             return Ok(());
         }
-        let file = file::of(&books.rows);
+        let file = file::of(&books.rows, &books.hours);
         books.changed = false;
         drop(books);
         files::write_json(&self.path, &file).inspect_err(|_| self.lock().changed = true)

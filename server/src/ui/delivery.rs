@@ -5,62 +5,61 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
 
 use super::access::Reader;
 use super::actions::table;
 use super::page::{Here, document};
-use super::text::{grouped, share, short, time};
-use crate::ledger::{CountedBy, LedgerRow, total};
+use super::text::{grouped, moment, range, share, short, time};
+use crate::ledger::{CountedBy, HOUR, LedgerRow, ToldWithin, total};
 use crate::server::App;
 
 const PATH: &str = "/delivery";
 /// The most rows of one table.
 const ROWS: usize = 500;
 
-#[derive(Default)]
-struct Sums {
-    tracked: u64,
-    accepted: u64,
-    duplicate: u64,
-    rejected: u64,
-    dropped: u64,
-    pending: u64,
-}
-
-impl Sums {
-    fn of<'a>(rows: impl Iterator<Item = &'a LedgerRow>) -> Self {
-        rows.fold(Self::default(), |sums, row| Self {
-            tracked: sums.tracked.saturating_add(row.sum.tracked),
-            accepted: sums.accepted.saturating_add(row.sum.accepted),
-            duplicate: sums.duplicate.saturating_add(row.sum.duplicate),
-            rejected: sums.rejected.saturating_add(total(&row.sum.rejected)),
-            dropped: sums.dropped.saturating_add(total(&row.sum.dropped)),
-            pending: sums.pending.saturating_add(row.sum.pending),
-        })
-    }
-}
-
-/// How complete the events of these applications are, or of all; nothing where no agent has told.
-pub(super) fn completeness(app: &App, apps: Option<&[String]>) -> Markup {
+/// How complete the events of these applications are, or of all, around a range of time; nothing where nobody counts.
+pub(super) fn completeness(app: &App, apps: Option<&[String]>, asked: (i64, i64)) -> Markup {
     let rows = app.ledger.rows();
     let of = |row: &&LedgerRow| apps.is_none_or(|apps| apps.contains(&row.source.app));
-    let sums = Sums::of(rows.iter().filter(of));
+    let rows: Vec<_> = rows.iter().filter(of).collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    let pending = rows.iter().map(|row| row.sum.pending);
+    let pending = pending.fold(0, u64::saturating_add);
+    let ToldWithin { told, from, is_cut } = app.ledger.within(apps, asked);
     let whom = match apps {
         None => "all apps".to_owned(),
         Some([app]) => app.clone(),
         Some(apps) => format!("{} apps", apps.len()),
     };
-    let lost = sums.rejected.saturating_add(sums.dropped);
+    let lost = told.lost();
     html! {
-        @if sums.tracked > 0 {
-            p.completeness {
-                a href=(PATH) { "Delivery" } " of " (short(&whom)) " so far: "
-                (grouped(sums.accepted)) " accepted, " (grouped(sums.duplicate)) " sent twice and stored once, "
-                span.bad[lost > 0] { (grouped(sums.rejected)) " rejected, " (grouped(sums.dropped)) " dropped" }
-                ", " (grouped(sums.pending)) " on their way"
-                @if lost > 0 { " (" (share(lost, sums.tracked)) " lost)" }
+        p.completeness {
+            a href=(PATH) { "Delivery" } " of " (short(&whom)) ", "
+            @if asked.1 <= from {
+                "was not counted then, only since " (moment(from)) "."
+            } @else {
+                "as told " (when(from, asked.1)) ": "
+                (grouped(told.accepted)) " accepted, " (grouped(told.duplicate)) " sent twice and stored once, "
+                span.bad[lost > 0] { (grouped(told.rejected)) " rejected, " (grouped(told.dropped)) " dropped" }
+                @if lost > 0 { " (" (share(lost, told.all())) " lost)" }
+                @if pending > 0 { "; " (grouped(pending)) " on their way now" }
+                @if is_cut { ". It is not counted before" }
             }
         }
+    }
+}
+
+/// The hours from this one to the end of a range.
+fn when(from: i64, to: i64) -> String {
+    let end = to.saturating_sub(1).div_euclid(HOUR).saturating_add(1);
+    let end = end.saturating_mul(HOUR);
+    if end > Timestamp::now().as_micros() {
+        format!("since {}", moment(from))
+    } else {
+        range(from, end)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What became of the events: `/api/v1/outcomes` and the pages that show it.
 
 use serde_json::{Value, json};
+use sqreen::protocol::Timestamp;
 
 use super::actions::browser::Browser;
 use super::captures::{CAPTURES, replay};
@@ -165,4 +166,65 @@ async fn the_recorded_traffic_of_an_old_agent_is_counted() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn beside_a_chart_are_the_counts_of_its_hours() {
+    let dir = tempfile::tempdir().unwrap();
+    let micros = |time: &str| time.parse::<Timestamp>().unwrap().as_micros();
+    let hour = |time: &str, app: &str, accepted: u64, dropped: u64| {
+        let told = json!({"accepted": accepted, "duplicate": 0, "rejected": 0, "dropped": dropped});
+        json!([micros(time), app, told])
+    };
+    let row = |app: &str| {
+        let source = json!({"app": app, "host": "web-1", "agent": "rust", "version": "0.1.0", "counted_by": "agent",
+            "other": false});
+        json!({"source": source, "row": {"sum": {"tracked": 1_000_000, "accepted": 1_000_000}, "instances": 1}})
+    };
+    let kept = json!({
+        "rows": [row("shop"), row("blog")],
+        "hours_since": micros("2026-11-01T10:30:00Z"),
+        "hours": [
+            hour("2026-11-01T10:00:00Z", "shop", 1, 0),
+            hour("2026-11-01T11:00:00Z", "shop", 20, 5),
+            hour("2026-11-01T11:00:00Z", "blog", 300, 0),
+            hour("2026-11-01T12:00:00Z", "shop", 4_000, 0),
+        ],
+    });
+    std::fs::write(dir.path().join("outcomes.json"), kept.to_string()).unwrap();
+    let running = Running::at(dir.path()).await;
+    let browser = Browser::sign_in(&running).await;
+    for (query, expected) in [
+        (
+            "filter=app%3Ashop&from=2026-11-01T11:40:00Z&to=2026-11-01T11:55:00Z",
+            "of shop, as told 1 Nov 11:00:00 – 1 Nov 12:00:00: 20 accepted, 0 sent twice and stored once, \
+             <span class=\"bad\">0 rejected, 5 dropped</span> (20.0 % lost)</p>",
+        ),
+        (
+            "from=2026-11-01T10:00:00Z&to=2026-11-01T12:00:00Z",
+            "of all apps, as told 1 Nov 10:30:00 – 1 Nov 12:00:00: 321 accepted, 0 sent twice and stored once, \
+             <span class=\"bad\">0 rejected, 5 dropped</span> (1.5 % lost). It is not counted before</p>",
+        ),
+        (
+            "from=2026-10-01T10:00:00Z&to=2026-10-01T12:00:00Z",
+            "of all apps, was not counted then, only since 1 Nov 10:30:00.</p>",
+        ),
+        (
+            "last=15m",
+            ": 0 accepted, 0 sent twice and stored once, <span",
+        ),
+    ] {
+        let page = browser.open(&format!("/?{query}")).await;
+        assert!(page.contains(expected), "{query}: {page}");
+    }
+    let path =
+        "/api/v1/outcomes/within?app=shop&from=2026-11-01T11:59:00Z&to=2026-11-01T12:00:00.1Z";
+    let (status, sums) = running.client.call("GET", path, &Value::Null).await;
+    let expected = json!({"from": "2026-11-01T11:00:00.000000Z", "accepted": 4_020, "duplicate": 0, "rejected": 0,
+        "dropped": 5});
+    assert_eq!((status, sums), (200, expected));
+    // What is told now is of this hour.
+    tell(&running.client, &version("0.1.0", "a"), 7).await;
+    let page = browser.open("/?filter=app%3Ashop&last=15m").await;
+    assert!(page.contains(": 7 accepted, 0 sent twice"), "{page}");
 }
