@@ -75,7 +75,7 @@ impl Shared {
 /// The backend.
 #[derive(Clone, Debug)]
 pub struct Server {
-    shared: App,
+    pub(crate) shared: App,
 }
 
 impl Server {

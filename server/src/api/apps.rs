@@ -16,7 +16,7 @@ use super::tokens::TokenView;
 use crate::apps::{Application, Overview, OverviewError, overview};
 use crate::routes::get;
 use crate::server::{App, blocking};
-use crate::sessions::Agent;
+use crate::sessions::LoggedIn;
 
 pub(super) fn routes() -> Vec<Described> {
     vec![
@@ -34,7 +34,7 @@ pub(super) fn routes() -> Vec<Described> {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Apps {
     apps: Vec<AppView>,
-    /// The agents that are connected, the last heard first.
+    /// The agents that are logged in, the last heard first.
     agents: Vec<AgentView>,
     /// The newest first, revoked ones too.
     tokens: Vec<TokenView>,
@@ -44,9 +44,9 @@ struct Apps {
 #[schemars(rename = "App")]
 struct AppView {
     name: String,
-    /// How many agents are connected.
+    /// How many agents are connected: logged in, and not silent.
     agents: u64,
-    /// How many seconds ago the last of them was heard; `null` if there is none.
+    /// How many seconds ago the last agent was heard; `null` if none is logged in.
     heard_s_ago: Option<u64>,
     /// The events of the last 24 hours.
     events_24h: u64,
@@ -55,7 +55,7 @@ struct AppView {
     last_event_at: Option<Timestamp>,
 }
 
-/// An agent that is connected.
+/// An agent that is logged in.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Agent")]
 struct AgentView {
@@ -67,6 +67,8 @@ struct AgentView {
     /// The id of its process.
     process: Option<u64>,
     heard_s_ago: u64,
+    /// Whether it has missed two heartbeats: it has ended, or is cut off. After an hour it is no longer listed.
+    silent: bool,
 }
 
 impl AppView {
@@ -83,7 +85,8 @@ impl AppView {
 }
 
 impl AgentView {
-    fn new(agent: &Agent, silence: Duration) -> Self {
+    fn new(logged_in: &LoggedIn) -> Self {
+        let LoggedIn { agent, silence } = logged_in;
         Self {
             app: agent.app.clone(),
             host: agent.hostname.clone(),
@@ -91,6 +94,7 @@ impl AgentView {
             environment: agent.environment.clone(),
             process: agent.process,
             heard_s_ago: silence.as_secs(),
+            silent: logged_in.is_silent(),
         }
     }
 }
@@ -112,9 +116,7 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
         tokens,
     } = blocking(move || overview(&shared)).await??;
     let apps = apps.into_iter().map(|(name, app)| AppView::new(name, &app));
-    let agents = agents
-        .iter()
-        .map(|(agent, silence)| AgentView::new(agent, *silence));
+    let agents = agents.iter().map(AgentView::new);
     Ok(Json(Apps {
         apps: apps.collect(),
         agents: agents.collect(),
