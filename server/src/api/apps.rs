@@ -24,7 +24,7 @@ pub(super) fn routes() -> Vec<Described> {
             Operation::new(
                 Tag::Server,
                 "listApps",
-                "The applications, the agents that are connected, and the tokens without their texts",
+                "The applications, the agents that are logged in, and the tokens without their texts",
             )
             .answer::<Apps>(200, "What is known now"),
         ),
