@@ -69,7 +69,7 @@ fn events(
     let above = html! {
         (form::ranges(place, Some((asked, found.span))))
         (chart::chart(place, asked, &terms, found))
-        (delivery::completeness(app, asked.apps()))
+        (delivery::completeness(app, asked.apps(), found.span))
         @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
             (groups::table(by, found_groups, &terms))
         }
