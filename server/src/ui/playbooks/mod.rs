@@ -1,5 +1,6 @@
 //! `/playbooks` and `/runs`: what is watched, what is done about it, and what was done.
 
+mod after;
 mod edit;
 mod editor;
 mod fields;

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod detections;
+mod explained;
 mod files;
 mod kept;
 mod places;
