@@ -1,11 +1,13 @@
 //! What the page of a run says: what it did or would have done, on what events, and what came after.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::actions::browser::Browser;
 use super::{Agent, NONE, guessed, with};
 use crate::client::Running;
-use crate::operation::until;
+use crate::operation::{metrics, until};
 
 /// The newest run of the playbook, as its page.
 async fn page_of(running: &Running, browser: &Browser, slug: &str) -> String {
@@ -163,4 +165,45 @@ async fn a_run_is_told_as_it_was() {
         page.contains("Undone by") && !page.contains(">Undo<"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn what_playbooks_had_to_do_without_is_told() {
+    let running = Running::start().await;
+    let (client, browser) = (&running.client, Browser::sign_in(&running).await);
+    client.put_playbook(&guessed()).await;
+    let mut shop = Agent::new(&running, "shop").await;
+    for _ in 0..6 {
+        shop.login("203.0.113.7", "ann@b.example", false).await;
+    }
+    client.until_runs(1).await;
+    let page = browser.open("/playbooks").await;
+    assert!(!page.contains("So far, "), "{page}");
+
+    let hour = Duration::from_secs(3_600);
+    for _ in 0..2 {
+        shop.login_before(hour, "203.0.113.8").await;
+    }
+    let said = "So far, 2 events were too late to count, by more than ten minutes.";
+    until("what was too late is told", async || {
+        browser.open("/playbooks").await.contains(said)
+    })
+    .await;
+    let series = metrics(client).await;
+    for (name, value) in [
+        ("events_total", 8.0),
+        ("late_events_total", 2.0),
+        ("missed_events_total", 0.0),
+        ("firings_total", 1.0),
+        ("runs_total", 1.0),
+        ("evicted_actors_total", 0.0),
+        ("trimmed_events_total", 0.0),
+    ] {
+        let name = format!("sqreen_playbooks_{name}");
+        assert_eq!(series.get(&name), Some(&value), "{name}");
+    }
+    for name in ["actors", "actor_bytes", "checkpoint_bytes"] {
+        let name = format!("sqreen_playbooks_{name}");
+        assert!(series.contains_key(&name), "{name}");
+    }
 }
