@@ -165,24 +165,6 @@ test("what is wrong is said at its field, and nothing typed is lost", async () =
   });
 });
 
-test("a preview shows whom it would have met, and the curve", async () => {
-  await attack("203.0.113.9", 9);
-  await visit(server, { state }, async (page, visit) => {
-    await compose(page, { name: "Tried", slug: "tried" });
-    await page.getByRole("button", { name: "Preview" }).click();
-    const preview = page.getByRole("region", { name: "Preview: the last 24 hours" });
-    await preview.getByRole("link", { name: "203.0.113.9" }).waitFor();
-    await preview.getByText("The curve as a table").click();
-    await preview.getByText("this one").waitFor();
-    assert.equal(await page.getByLabel("Name").inputValue(), "Tried");
-    await visit.picture(page, "playbooks-preview");
-    await assertFits(page);
-    await assertAccessible(page);
-    const { playbooks } = await server.api("GET", "playbooks");
-    assert.ok(playbooks.every(({ slug }) => slug !== "tried"), "it is not saved");
-  });
-});
-
 test("pages overwrite neither a file's playbook nor what another saved, unless told to", async () => {
   const trigger = { event: ["users.login"] };
   const base = { trigger, actor: "ip", at_least: 6, period: "5min" };

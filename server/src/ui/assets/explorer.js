@@ -6,6 +6,7 @@ import { keys } from "./keys.js";
 import { live } from "./live.js";
 import { paging } from "./paging.js";
 import { pick } from "./pick.js";
+import { preview } from "./preview.js";
 import { zoom } from "./zoom.js";
 
 complete();
@@ -13,4 +14,5 @@ keys();
 live();
 paging();
 pick();
+preview();
 zoom();

@@ -1,5 +1,6 @@
 //! `/playbooks` and `/runs`: what is watched, what is done about it, and what was done.
 
+mod after;
 mod edit;
 mod editor;
 mod fields;
@@ -78,7 +79,8 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
     let since = Timestamp::now().as_micros() - DAY;
     let counts = read(&app, move |shared| shared.state.count_runs(since)).await?;
     let (_, all) = app.playbooks.current();
-    let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &reader);
+    let stats = app.runner.stats();
+    let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &stats, &reader);
     Ok(document("Playbooks", &reader, &content).into_response())
 }
 

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod detections;
+mod explained;
 mod files;
 mod kept;
 mod places;
@@ -11,7 +12,10 @@ mod restart;
 mod stages;
 mod written;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use sqreen::protocol::Timestamp;
 
 use super::client::{Client, Running, uuid};
 
@@ -99,8 +103,11 @@ impl<'a> Agent<'a> {
 
     /// Sends one event that happens now, from an address.
     async fn track(&mut self, ip: &str, name: &str, options: Value) {
+        self.track_at(Timestamp::now(), ip, name, options).await;
+    }
+
+    async fn track_at(&mut self, time: Timestamp, ip: &str, name: &str, options: Value) {
         self.sent += 1;
-        let time = sqreen::protocol::Timestamp::now();
         let call =
             json!({"id": uuid(self.sent), "time": time, "name": "track", "args": [name, options]});
         let answer = self
@@ -114,6 +121,14 @@ impl<'a> Agent<'a> {
         let options =
             json!({"properties": {"success": success}, "user_identifiers": {"email": email}});
         self.track(ip, "sq.sdk.users.login", options).await;
+    }
+
+    /// Sends a wrong password that was typed so long ago.
+    async fn login_before(&mut self, age: Duration, ip: &str) {
+        let micros = i64::try_from(age.as_micros()).unwrap();
+        let time = Timestamp::from_micros(Timestamp::now().as_micros() - micros);
+        let options = json!({"properties": {"success": false}});
+        self.track_at(time, ip, "sq.sdk.users.login", options).await;
     }
 }
 
