@@ -4,6 +4,7 @@ mod backtest;
 mod detections;
 mod files;
 mod kept;
+mod killed;
 mod places;
 mod rails;
 mod restart;
