@@ -9,6 +9,7 @@ mod places;
 mod rails;
 mod restart;
 mod stages;
+mod tested;
 mod written;
 
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ impl Client {
 
     /// Waits until there are so many runs, and returns them, the newest first.
     pub(crate) async fn until_runs(&self, count: usize) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
         loop {
             let runs = self.runs("").await;
             let decided = runs.iter().filter(|run| run["outcome"] != "").count();
