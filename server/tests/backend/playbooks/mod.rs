@@ -5,11 +5,13 @@ mod detections;
 mod explained;
 mod files;
 mod kept;
+mod killed;
 mod places;
 mod rails;
 mod redirects;
 mod restart;
 mod stages;
+mod tested;
 mod written;
 
 use std::time::Duration;
@@ -72,7 +74,7 @@ impl Client {
 
     /// Waits until there are so many runs, and returns them, the newest first.
     pub(crate) async fn until_runs(&self, count: usize) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
         loop {
             let runs = self.runs("").await;
             let decided = runs.iter().filter(|run| run["outcome"] != "").count();
