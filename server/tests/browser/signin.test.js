@@ -82,7 +82,7 @@ test("nobody sees a page without signing in", async () => {
   }
 });
 
-test("the quickstart's link signs in as often as it is opened", async () => {
+test("the quickstart's link signs in as often as it is opened, and shows the first event by itself", async () => {
   const quickstart = await startQuickstart();
   try {
     for (let time = 0; time < 2; time++) {
@@ -93,6 +93,34 @@ test("the quickstart's link signs in as often as it is opened", async () => {
         await page.getByRole("heading", { name: "Block an address" }).waitFor();
       });
     }
+    const first = (page) => page.locator("#events strong").first();
+    await visit(quickstart, {}, async (page, visit) => {
+      await page.goto(quickstart.explorer);
+      await page.getByText("Waiting for the first event").waitFor();
+      await page.getByText(`SQREEN_URL=${quickstart.url}`).waitFor();
+      await visit.picture(page, "quickstart-before");
+      assert.equal((await fetch(`${quickstart.app}/products/42`)).status, 200);
+      await first(page).waitFor();
+      assert.equal(await first(page).innerText(), "product.viewed");
+    });
+  } finally {
+    await quickstart.stop();
+  }
+});
+
+test("without script, the page without events leads to the first one", async () => {
+  const quickstart = await startQuickstart();
+  try {
+    await visit(quickstart, { script: false }, async (page) => {
+      await page.goto(quickstart.explorer);
+      const reload = page.getByRole("link", { name: "Reload" });
+      await reload.click();
+      await page.getByText("No events yet.").waitFor();
+      assert.equal((await fetch(`${quickstart.app}/products/42`)).status, 200);
+      await quickstart.stored(1);
+      await reload.click();
+      await page.getByText("product.viewed").waitFor();
+    });
   } finally {
     await quickstart.stop();
   }
