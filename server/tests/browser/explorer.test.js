@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
 import { PASSWORD, signIn, visit } from "./lib/browser.js";
-import { tabTo } from "./lib/checks.js";
+import { assertSound, tabTo } from "./lib/checks.js";
 import { startServer, until } from "./lib/programs.js";
 
 const MINUTE = 60_000;
@@ -143,6 +143,7 @@ test("a filter that is wrong is shown where it is wrong", async () => {
     assert.equal(await page.locator(".pointed mark").innerText(), "colour:red");
     assert.equal(await filter(page).inputValue(), "status:401 colour:red");
     assert.equal(await filter(page).getAttribute("aria-invalid"), "true");
+    await assertSound(page);
   });
 });
 
@@ -156,6 +157,7 @@ test("fields and values are proposed, and taken by keyboard", async () => {
     await page.keyboard.press("Enter");
     await page.getByRole("option", { name: "name:users.login 5" }).waitFor();
     await visit.picture(page, "explorer-proposals");
+    await assertSound(page);
     await page.keyboard.type("cart");
     await until("one value is left", async () => (await page.getByRole("option").count()) === 1);
     await page.keyboard.press("ArrowDown");
@@ -196,6 +198,7 @@ test("an event's page shows what was captured, and leads to more like it", async
     const json = JSON.parse(await page.locator(".raw code").innerText());
     assert.deepEqual([json.properties, json.ip, json.user], [{ amount: 42.5 }, CAFE, { email: ANN }]);
     await visit.picture(page, "explorer-event");
+    await assertSound(page);
     const here = page.url();
     await page.getByRole("link", { name: "Events by this user" }).click();
     await page.waitForURL(/filter=/);
@@ -245,6 +248,7 @@ test("a view is saved, seen by others, and removed", async () => {
     await views.getByRole("button", { name: "Save view" }).click();
     await views.locator("summary").click();
     await visit.picture(page, "explorer-views");
+    await assertSound(page);
 
     visit.expect("answer: /views 409");
     await views.getByLabel("Save this page as").fill("Guessed passwords <b>");
@@ -255,6 +259,7 @@ test("a view is saved, seen by others, and removed", async () => {
     await page.goto("/");
     const views = page.locator("details.views");
     await views.locator("summary").click();
+    await assertSound(page);
     await views.getByRole("link", { name: "Guessed passwords <b>" }).click();
     await page.waitForURL(/group=ip/);
     assert.equal(await filter(page).inputValue(), "status:401");
@@ -278,11 +283,13 @@ test("the list goes on by itself, and waits while it is paused", async () => {
     await shop.send(record("not.meant"));
     await page.getByText("live, 1 new").waitFor();
     assert.deepEqual(await listed(page), ["a.second 200", "a.first 200"]);
+    await assertSound(page);
     await page.getByRole("button", { name: "Pause" }).click();
     await blog.send(record("a.third"), record("a.fourth"));
     await page.getByText("paused 2 waiting").waitFor();
     assert.equal((await listed(page)).length, 2);
     await visit.picture(page, "explorer-live");
+    await assertSound(page);
     await page.getByRole("button", { name: "Resume" }).click();
     await page.getByText("live, 3 new").waitFor();
     assert.deepEqual(await listed(page), ["a.fourth 200", "a.third 200", "a.second 200", "a.first 200"]);
@@ -343,6 +350,7 @@ for (const width of [380, 1600]) {
       await page.keyboard.press("?");
       await page.getByRole("dialog", { name: "Keys" }).getByText("Zoom out").waitFor();
       await visit.picture(page, "explorer-keys");
+      await assertSound(page);
       await page.keyboard.press("Escape");
       await page.keyboard.press("/");
       await page.keyboard.type("status:401");
@@ -370,6 +378,8 @@ test("the value that is pointed at can be excluded beside it", async () => {
   await visit(server, { state }, async (page) => {
     await page.goto("/?filter=app:shop+-name:not.meant+-name:a.second");
     await page.locator("#events").getByRole("link", { name: CAFE }).first().hover();
+    await page.locator(".pick").getByRole("link", { name: "Exclude" }).waitFor();
+    await assertSound(page);
     await page.locator(".pick").getByRole("link", { name: "Exclude" }).click();
     await page.waitForURL(/-ip/);
     assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);
