@@ -359,6 +359,8 @@ async fn what_script_asks_for_is_for_those_who_signed_in() {
         ("/export?format=pdf", "format"),
         ("/complete?field=colour", "field"),
         ("/complete?start=a", "field"),
+        ("/complete?field=ip&start=a&contains=b", "contains"),
+        ("/complete?field=ip&last=2h", "last"),
         ("/live?filter=colour%3Ared", "filter"),
     ] {
         let request = client.get(path).header("cookie", &browser.cookie);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
 import { PASSWORD, signIn, visit } from "./lib/browser.js";
-import { assertSound, tabTo } from "./lib/checks.js";
+import { assertFits, assertSound, tabTo } from "./lib/checks.js";
 import { startServer, until } from "./lib/programs.js";
 
 const MINUTE = 60_000;
@@ -167,6 +167,65 @@ test("fields and values are proposed, and taken by keyboard", async () => {
     await page.keyboard.press("Enter");
     await page.waitForURL(/filter=/);
     assert.deepEqual(await listed(page), ["cart.checkout 200"]);
+  });
+});
+
+/** What is typed, and the first proposal, which `take` makes of it. */
+const STARTED = [
+  ["-has:user.e", "has:user.email", "-has:user.email "],
+  ["ha", "has:", "has:"],
+  ["name:cart.checkout,users", "name:cart.checkout,users.login 5", "name:cart.checkout,users.login "],
+  ["status:401 path~LOG", "path:/login 5", "status:401 path:/login "],
+  ["(path^/lo", "path:/login 5", "(path:/login "],
+  ["status>=4", "status>=401 3", "status>=401 "],
+  ["properties.", "properties.amount:", "properties.amount:"],
+];
+
+test("proposals follow every operator", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?filter=app:shop");
+    for (const [typed, proposed, taken] of STARTED) {
+      await filter(page).fill("");
+      await filter(page).pressSequentially(typed);
+      await page.getByRole("option", { name: proposed, exact: true }).waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      assert.equal(await filter(page).inputValue(), taken);
+    }
+  });
+});
+
+test("what is proposed is of the range that is shown", async () => {
+  const old = await Agent.login(server, "archive");
+  await old.send(record("old.attack", { time: ago(3 * 24 * 60) }));
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?last=7d");
+    await filter(page).pressSequentially("name:old");
+    await page.getByRole("option", { name: "name:old.attack 1" }).waitFor();
+    await page.goto("/?last=24h");
+    const answered = page.waitForResponse(/complete.*start=old/);
+    await filter(page).pressSequentially("name:old");
+    assert.deepEqual(await (await answered).json(), []);
+  });
+});
+
+test("the operators are told beside the search field, without script", async () => {
+  await visit(server, { state, script: false, width: 380 }, async (page, visit) => {
+    await page.goto("/");
+    await page.getByText("Operators").click();
+    await page.getByText("name:users.login,users.signup").waitFor();
+    await visit.picture(page, "explorer-operators");
+    await assertFits(page);
+  });
+  await visit(server, { state }, async (page) => {
+    await page.goto("/");
+    await page.getByText("Operators").click();
+    await assertSound(page);
+    // Each example is a filter.
+    for (const example of await page.locator(".operators code").allInnerTexts()) {
+      await page.goto(`/?filter=${encodeURIComponent(example)}`);
+      assert.equal(await page.getByRole("alert").count(), 0, example);
+    }
   });
 });
 

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
 
 use super::asked::RANGES;
-use super::{Asked, Place};
+use super::{Asked, Place, link};
 use crate::api::Problem;
 use crate::store::Field;
 use crate::ui::text::{SHOWN, stamp, start};
@@ -22,7 +22,7 @@ pub(crate) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Pr
                 input #filter name="filter" value=(place.value("filter")) type="text" autocomplete="off" autocapitalize="off"
                     spellcheck="false" enterkeyhint="search" placeholder="name:users.login ip:203.0.113.0/24 -status:200"
                     aria-invalid=[in_filter.map(|_| "true")] aria-describedby=[in_filter.map(|_| "wrong")]
-                    data-fields=(Field::names().collect::<Vec<_>>().join(" ")) data-complete="/complete";
+                    data-fields=(Field::names().collect::<Vec<_>>().join(" ")) data-complete=(completion(place));
             }
             @for (name, label) in more {
                 label { (label) input name=(name) value=(place.value(name)); }
@@ -32,6 +32,7 @@ pub(crate) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Pr
             datalist #fields { @for name in Field::names() { option value=(name) {} } }
             button { "Search" }
         }
+        (operators())
         @if let (Some(problem), Some((_, at))) = (problem, in_filter) {
             div #wrong {
                 p role="alert" { (problem.detail()) }
@@ -39,6 +40,45 @@ pub(crate) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Pr
             }
         } @else if let Some(problem) = problem {
             p role="alert" { (problem.detail()) }
+        }
+    }
+}
+
+/// Where values are proposed that there are in the range of the page.
+fn completion(place: &Place) -> String {
+    let range = ["last", "from", "to"].map(|name| (name, place.value(name)));
+    link(
+        "/complete",
+        range.into_iter().filter(|(_, value)| !value.is_empty()),
+    )
+}
+
+/// What can be typed, each with an example.
+const OPERATORS: [(&str, &str); 10] = [
+    ("name:users.login,users.signup", "it is one of these"),
+    ("path~admin", "it contains this, in either case"),
+    ("path^/admin", "it starts with this"),
+    ("status>=400", "a number, by >, >=, < or <="),
+    ("ip:203.0.113.0/24", "an address of this network"),
+    ("has:user.email", "it is there"),
+    ("-status:200", "not"),
+    ("name:a status:401", "both"),
+    (
+        "(name:a or name:b) status:401",
+        "one of the two, and the third",
+    ),
+    (
+        "\"two words\"",
+        "name, path, address, user or properties contain this",
+    ),
+];
+
+/// What the search field takes.
+fn operators() -> Markup {
+    html! {
+        details.operators {
+            summary { "Operators" }
+            dl { @for (example, meaning) in OPERATORS { dt { code { (example) } } dd { (meaning) } } }
         }
     }
 }

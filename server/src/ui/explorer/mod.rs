@@ -151,7 +151,7 @@ pub(super) fn status(reading: &Reading) -> StatusCode {
 fn find(app: &App, asked: &Asked, scans: &Scans) -> Result<Found, StoreError> {
     let store = &app.store;
     let page = store.query(&asked.events(), scans.of(Stage::Events))?;
-    let span = asked.span(page.events.first().map(|event| event.time));
+    let span = asked::span(asked.range, page.events.first().map(|event| event.time));
     let histogram = store.histogram(&asked.histogram(span), scans.of(Stage::Chart))?;
     let groups = asked.groups(span);
     let groups = groups.map(|query| store.groups(&query, scans.of(Stage::Groups)));
