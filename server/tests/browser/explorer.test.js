@@ -108,6 +108,85 @@ test("dragging over the chart shows the time under it", async () => {
   });
 });
 
+for (const script of [true, false]) {
+  test(`a time is chosen in the form${script ? "" : ", without script"}, which stays open on a mistake`, async () => {
+    await visit(server, { state, script }, async (page, visit) => {
+      await page.goto("/?filter=app:shop");
+      const at = (minutes) => ago(minutes).toISOString().slice(0, 16);
+      const show = async (from, to) => {
+        if (!(await page.getByLabel("From (UTC)").isVisible())) await page.getByText("From … to").click();
+        await page.getByLabel("From (UTC)").fill(from);
+        await page.getByLabel("To (UTC)").fill(to);
+        if (script) await assertSound(page);
+        const here = page.url();
+        await page.getByRole("button", { name: "Show" }).click();
+        await page.waitForURL((url) => url.href !== here);
+      };
+      await show(at(610), at(590));
+      assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);
+      assert.equal(new URL(page.url()).searchParams.get("filter"), "app:shop");
+
+      visit.expect("answer: / 400");
+      await show(at(590), at(610));
+      await page.getByRole("alert").getByText("from: must be before to").waitFor();
+      assert.ok(await page.getByLabel("From (UTC)").isVisible());
+      assert.equal(await page.getByLabel("From (UTC)").getAttribute("aria-invalid"), "true");
+      assert.equal(await page.getByLabel("To (UTC)").inputValue(), at(610));
+      await visit.picture(page, "explorer-times");
+      await show(at(610), at(590));
+      assert.equal((await listed(page)).length, 2);
+    });
+  });
+}
+
+test("fingers drag over the chart, and tap near a bar", async () => {
+  await visit(server, { state, width: 380, touch: true }, async (page) => {
+    const open = async () => {
+      await page.goto("/?filter=app:shop&last=24h");
+      return page.locator(".plot").boundingBox();
+    };
+    let { x, y, width } = await open();
+    const fingers = await page.context().newCDPSession(page);
+    const touch = (type, ...at) =>
+      fingers.send("Input.dispatchTouchEvent", { type, touchPoints: at.map((part) => ({ x: x + width * part, y: y + 60 })) });
+    await touch("touchStart", 0.85);
+    await touch("touchMove", 0.9);
+    await touch("touchMove", 0.99);
+    await touch("touchEnd");
+    await page.waitForURL(/from=/);
+    assert.deepEqual(await listed(page), ATTACK);
+
+    ({ x, y, width } = await open());
+    const bar = await page.locator(".plot a rect").first().boundingBox();
+    assert.ok(bar.width < 10);
+    await page.touchscreen.tap(bar.x - 12, y + 60);
+    await page.waitForURL(/from=/);
+    const first = await listed(page);
+    assert.ok(first.length >= 1 && first.every((event) => event === "users.login 200"), String(first));
+  });
+});
+
+test("a finger's first tap on a value offers to exclude it, and its next one filters", async () => {
+  await visit(server, { state, width: 380, touch: true }, async (page, visit) => {
+    await page.goto("/?filter=app:shop");
+    const value = page.locator("#events").getByRole("link", { name: "401" }).first();
+    await value.tap();
+    const exclude = page.locator(".pick").getByRole("link", { name: "Exclude" });
+    await exclude.waitFor();
+    await visit.picture(page, "explorer-tapped");
+    await assertSound(page);
+    await value.tap();
+    await page.waitForURL(/status:401/);
+    assert.deepEqual(await listed(page), ATTACK.slice(1));
+
+    await page.goto("/?filter=app:shop");
+    await page.locator("#events").getByRole("link", { name: CAFE }).first().tap();
+    await exclude.tap();
+    await page.waitForURL(/-ip/);
+    assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);
+  });
+});
+
 test("groups tell one address that tries many users", async () => {
   await visit(server, { state }, async (page, visit) => {
     await page.goto("/?filter=name:users.login&last=24h&group=ip&by=properties.success");

@@ -69,8 +69,9 @@ impl Asked {
         })
     }
 
-    /// Takes `last`, or `from` and `to`.
+    /// Takes `last`, or `from` and `to`: these also as fields of forms send them, which means UTC.
     pub(super) fn range(given: &mut Given) -> Result<TimeRange, Problem> {
+        given.change(&["from", "to"], in_utc);
         let (last, range) = (given.text("last"), given.range()?);
         let Some(last) = last else {
             return Ok(range);
@@ -131,6 +132,16 @@ impl Asked {
             }
         }
         named(&self.filter)
+    }
+}
+
+/// A time of a `datetime-local` field, such as `2026-11-23T10:00`, with its zone; any other text as it is.
+fn in_utc(text: &str) -> String {
+    let seconds = if text.len() == 16 { ":00" } else { "" };
+    let zoned = format!("{text}{seconds}Z");
+    match zoned.parse::<Timestamp>() {
+        Ok(_) => zoned,
+        Err(_) => text.to_owned(),
     }
 }
 

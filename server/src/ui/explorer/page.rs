@@ -35,8 +35,8 @@ pub(crate) fn page(app: &App, listing: &Listing<'_>, reading: &Reading, empty: &
     let place = listing.place;
     html! {
         @match reading {
-            Err(Unread::Wrong(_)) => {
-                (form::ranges(place, None))
+            Err(Unread::Wrong(problem)) => {
+                (form::ranges(place, Err(problem)))
                 p { a href=(place.with(&STATE.map(|name| (name, "")))) { "Start again without a filter" } }
             },
             Err(Unread::Failed) => {
@@ -76,7 +76,7 @@ fn events(
     let place = listing.place;
     let terms = Terms::new(place, asked);
     let above = html! {
-        (form::ranges(place, Some((asked, found.span))))
+        (form::ranges(place, Ok(found.span)))
         (chart::chart(place, asked, &terms, found))
         (delivery::completeness(app, asked.apps()))
         @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
