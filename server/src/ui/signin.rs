@@ -337,8 +337,9 @@ pub(super) fn unhashed(error: &HashError) -> Response {
 /// For a state store that cannot be used.
 pub(super) fn unavailable(error: &dyn std::error::Error) -> Response {
     tracing::error!(%error, "state store not usable");
-    let content = html! { p role="alert" { "The state store cannot be used now." } };
-    let page = page::document("Not available", None, &content);
+    let reason = "The state store cannot be used now. The server's log says why. Try again once that is mended; \
+                  events can be looked at meanwhile.";
+    let page = page::refusal("Not available", None, reason, &[("/", "Events")]);
     (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
 }
 
