@@ -8,6 +8,7 @@ const FILES: [(&str, &str); 10] = [
     ("explorer.css", include_str!("explorer.css")),
     ("explorer.js", include_str!("explorer.js")),
     ("complete.js", include_str!("complete.js")),
+    ("first.js", include_str!("first.js")),
     ("keys.js", include_str!("keys.js")),
     ("live.js", include_str!("live.js")),
     ("paging.js", include_str!("paging.js")),
