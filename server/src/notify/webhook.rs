@@ -18,7 +18,9 @@ use sqreen::protocol::Timestamp;
 
 use super::failure::Failure;
 use super::limits::SECOND;
-use super::notice::{Actor, Fired, Notice, Stage, Tripped};
+use super::notice::{Actor, Counted, Fired, Notice, Response, Tripped};
+use crate::config::PublicUrl;
+use crate::playbooks::Outcome;
 
 /// What a secret begins with; base64 follows.
 const PREFIX: &str = "whsec_";
@@ -30,12 +32,16 @@ pub(super) fn new_secret() -> Option<String> {
     Some(format!("{PREFIX}{}", STANDARD.encode(bytes)))
 }
 
-/// The body: an array of messages, each with the number of tries that went before.
-pub(super) fn body(notices: &[(String, Notice)], retries: u32) -> Vec<u8> {
+/// The body: an array of messages, each with the number of tries that went before. Links begin with `base`.
+pub(super) fn body(
+    notices: &[(String, Notice)],
+    retries: u32,
+    base: Option<&PublicUrl>,
+) -> Vec<u8> {
     let messages: Vec<_> = notices
         .iter()
         .map(|(id, notice)| {
-            let (kind, message) = message(id, notice);
+            let (kind, message) = message(id, notice, base);
             json!({
                 "message_id": id,
                 "api_version": "2",
@@ -94,23 +100,30 @@ fn sign(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
     Some(mac.finalize().into_bytes().into())
 }
 
-fn message(id: &str, notice: &Notice) -> (&'static str, Value) {
-    match notice {
+fn message(id: &str, notice: &Notice, base: Option<&PublicUrl>) -> (&'static str, Value) {
+    let (kind, mut message) = match notice {
         // Receivers act on a response; of what was not done they only hear.
-        Notice::Fired(fired) => match (fired.stage, &fired.held) {
-            (Stage::Enforce, None) => ("security_response", response(fired)),
-            (Stage::Enforce, Some(why)) => {
-                let mut message = undone(id, notice, fired, "playbook_held");
-                message["reason"] = json!(why);
-                ("security_event", message)
-            }
-            (Stage::Shadow, _) => (
-                "security_event",
-                undone(id, notice, fired, "playbook_shadow"),
-            ),
+        Notice::Fired(fired) => match event_kind(fired.outcome) {
+            None => ("security_response", response(fired)),
+            Some(kind) => ("security_event", undone(id, notice, fired, kind)),
         },
         Notice::Tripped(tripped) => ("security_event", trip(id, notice, tripped)),
         Notice::Test(test) => ("test", json!({"triggered_by": test.by})),
+    };
+    if let (Some(base), Some((_, path))) = (base, notice.links(id).first()) {
+        message["event_url"] = json!(format!("{base}{path}"));
+    }
+    (kind, message)
+}
+
+/// The kind of event that an outcome is, unless it is a response.
+fn event_kind(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Enforced => None,
+        Outcome::Shadowed => Some("playbook_shadow"),
+        Outcome::Recorded => Some("playbook_recorded"),
+        Outcome::Held => Some("playbook_held"),
+        Outcome::Failed => Some("playbook_failed"),
     }
 }
 
@@ -133,6 +146,9 @@ fn undone(id: &str, notice: &Notice, fired: &Fired, kind: &str) -> Value {
         message.insert("application_name".to_owned(), json!(app));
         message.insert("ips".to_owned(), addresses(&fired.actor));
         message.insert("user_identifiers".to_owned(), users(&fired.actor));
+        if let Some(reason) = &fired.reason {
+            message.insert("reason".to_owned(), json!(reason));
+        }
     }
     message
 }
@@ -165,15 +181,44 @@ fn firing(fired: &Fired) -> Value {
         Actor::User(identifiers) => Some(identifiers),
         _ => None,
     };
-    json!({
+    let actions = fired.responses.iter().flat_map(|done| &done.actions);
+    let mut message = json!({
         "playbook": {"id": playbook.slug, "name": playbook.name, "version": playbook.version},
         "stage": fired.stage,
         "applications": fired.apps,
         "user": identifiers,
-        "actions": fired.actions,
+        "actions": actions.collect::<Vec<_>>(),
+        "responses": fired.responses.iter().map(done).collect::<Vec<_>>(),
         "count": fired.count,
         "window_s": fired.window_s,
         "events": fired.events,
+    });
+    match &fired.counted {
+        Counted::Events => {}
+        Counted::Values { of, values } => {
+            message["of"] = json!(of);
+            message["values"] = json!(values);
+        }
+        Counted::Others(others) => message["others"] = json!(others),
+        Counted::New { of, value } => {
+            message["of"] = json!(of);
+            message["value"] = json!(value);
+        }
+    }
+    if let Some(group) = &fired.group {
+        message["group"] = json!({"by": group.by, "value": group.value});
+    }
+    message
+}
+
+/// A response, as it is in force or would have been.
+fn done(response: &Response) -> Value {
+    json!({
+        "action": response.action,
+        "url": response.url,
+        "duration_s": response.duration_s,
+        "until": response.until.map(Timestamp::from_micros),
+        "actions": response.actions,
     })
 }
 

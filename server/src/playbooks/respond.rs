@@ -11,7 +11,7 @@ use sqreen::protocol::Timestamp;
 
 use super::model::{Actor, Response, Stage};
 use super::service::{Current, Playbooks};
-use super::{tell, times};
+use super::times;
 use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
 use crate::notify::Notifier;
@@ -26,7 +26,8 @@ pub(super) const DAY: i64 = 24 * HOUR;
 const REMEMBERED: i64 = 30 * DAY;
 
 /// What came of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// The responses are in force.
     Enforced,
@@ -48,6 +49,10 @@ impl Outcome {
         Self::Held,
         Self::Failed,
     ];
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -156,11 +161,7 @@ impl Responder<'_> {
 
     /// Writes down what came of a run, with what people are told of it.
     fn end(&self, run: &RunRecord) -> Result<(), StateError> {
-        match self
-            .playbooks
-            .get(&run.slug)
-            .and_then(|current| tell::fired(run, &current))
-        {
+        match self.told(run)? {
             Some(notice) => {
                 let write = |notice: &StoredNotice, places: &[Place<'_>]| {
                     self.state.end_run(run, Some((notice, places)))

@@ -203,12 +203,17 @@ impl Shown<'_> {
 
 /// What a delivery tells.
 pub(super) fn delivery(delivery: &Delivery, notices: &[(String, Notice)]) -> Markup {
-    let row = |(_, notice): &(String, Notice)| {
+    let row = |(id, notice): &(String, Notice)| {
         html! {
             tr {
                 td data-label="Time" { (time(notice.at())) }
                 td data-label="What" { (short(&notice.title())) }
-                td data-label="More" { span { @for line in notice.details() { (short(&line)) br; } } }
+                td data-label="More" {
+                    span {
+                        @for line in notice.details() { (short(&line)) br; }
+                        @for (name, path) in notice.links(id) { a href=(path) { (name) } " " }
+                    }
+                }
             }
         }
     };
