@@ -44,7 +44,22 @@ pub(crate) struct Fired {
     pub(crate) group: Option<Group>,
     /// The ids of the events, the first 20.
     pub(crate) events: Vec<String>,
+    pub(crate) origin: Option<Origin>,
+    /// Whether addresses of the actor are private, loopback or of a proxy; `None` for a user.
+    pub(crate) critical: Option<bool>,
     pub(crate) at: i64,
+}
+
+/// Where the newest of the events came from, as far as that was known when it was received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) app: String,
+    /// Such as `production`.
+    pub(crate) environment: Option<String>,
+    /// The two letters of the country, where the actor is one address.
+    pub(crate) country: Option<String>,
+    /// For each list that was known of, whether the address was on it, where the actor is one.
+    pub(crate) lists: BTreeMap<String, bool>,
 }
 
 /// A security response.

@@ -12,7 +12,7 @@ use axum::http::{HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use sqreen::protocol::Timestamp;
 
@@ -20,10 +20,19 @@ use super::failure::Failure;
 use super::limits::SECOND;
 use super::notice::{Actor, Counted, Fired, Notice, Response, Tripped};
 use crate::config::PublicUrl;
+use crate::enrich::three_letters;
 use crate::playbooks::Outcome;
 
 /// What a secret begins with; base64 follows.
 const PREFIX: &str = "whsec_";
+
+/// The fields that tell whether an address is on the list of a name.
+const LISTS: [(&str, &str); 4] = [
+    ("is_tor", "tor"),
+    ("vpn", "vpn"),
+    ("proxy", "proxy"),
+    ("datacenter", "datacenter"),
+];
 
 /// A new secret of 32 random bytes.
 pub(super) fn new_secret() -> Option<String> {
@@ -128,12 +137,22 @@ fn event_kind(outcome: Outcome) -> Option<&'static str> {
 }
 
 fn response(fired: &Fired) -> Value {
-    let app = fired.apps.first();
+    let app = app(fired);
     let mut message = firing(fired);
-    message["application"] = json!({"id": app, "name": app, "environment": null});
+    message["application"] = json!({"id": app, "name": app, "environment": environment(fired)});
     message["properties"] =
         json!({"ips": ips(&fired.actor), "user_identifiers": users(&fired.actor)});
     message
+}
+
+/// The application of the newest of the events.
+fn app(fired: &Fired) -> Option<&String> {
+    let origin = fired.origin.as_ref().map(|origin| &origin.app);
+    origin.or(fired.apps.first())
+}
+
+fn environment(fired: &Fired) -> Option<&String> {
+    fired.origin.as_ref()?.environment.as_ref()
 }
 
 /// What was not done.
@@ -141,13 +160,16 @@ fn undone(id: &str, notice: &Notice, fired: &Fired, kind: &str) -> Value {
     let mut message = event(id, notice, kind);
     if let (Some(message), Value::Object(firing)) = (message.as_object_mut(), firing(fired)) {
         message.extend(firing);
-        let app = fired.apps.first();
-        message.insert("application_id".to_owned(), json!(app));
-        message.insert("application_name".to_owned(), json!(app));
-        message.insert("ips".to_owned(), addresses(&fired.actor));
-        message.insert("user_identifiers".to_owned(), users(&fired.actor));
-        if let Some(reason) = &fired.reason {
-            message.insert("reason".to_owned(), json!(reason));
+        let app = app(fired);
+        for (name, value) in [
+            ("application_id", json!(app)),
+            ("application_name", json!(app)),
+            ("environment", json!(environment(fired))),
+            ("ips", addresses(fired)),
+            ("user_identifiers", users(&fired.actor)),
+            ("reason", json!(fired.reason)),
+        ] {
+            message.insert(name.to_owned(), value);
         }
     }
     message
@@ -238,12 +260,27 @@ fn ips(actor: &Actor) -> Value {
         .collect()
 }
 
-/// The same, as events name it.
-fn addresses(actor: &Actor) -> Value {
-    network(actor)
-        .map(|ip| json!({"address": ip}))
-        .into_iter()
-        .collect()
+/// The same, as events name it, with what is known of it. Sqreen's codes of countries have three letters.
+fn addresses(fired: &Fired) -> Value {
+    let Some(address) = network(&fired.actor) else {
+        return json!([]);
+    };
+    let mut known = Map::from_iter([("address".to_owned(), json!(address))]);
+    let mut put = |name: &str, value: Value| drop(known.insert(name.to_owned(), value));
+    if let Some(critical) = fired.critical {
+        put("critical", json!(critical));
+    }
+    if let Some(origin) = &fired.origin {
+        if let Some(code) = origin.country.as_deref().and_then(three_letters) {
+            put("geo", json!({"code": code}));
+        }
+        for (field, list) in LISTS {
+            if let Some(is_on) = origin.lists.get(list) {
+                put(field, json!(is_on));
+            }
+        }
+    }
+    json!([known])
 }
 
 /// The identifiers' values; their names are in `user`.

@@ -62,9 +62,7 @@ impl Fired {
         if let Some(group) = &self.group {
             lines.push(format!("Group: {} {}", group.by, start(&group.value)));
         }
-        if !self.apps.is_empty() {
-            lines.push(format!("Applications: {}", self.apps.join(", ")));
-        }
+        lines.extend(self.origin());
         if let Some(why) = &self.reason {
             let what = match self.outcome {
                 Outcome::Failed => "Failed",
@@ -106,6 +104,29 @@ impl Fired {
                 format!("A new value of {of} in {period}: {}", start(value))
             }
         }
+    }
+
+    /// Which application the newest of the events is of, and what is known of the address.
+    fn origin(&self) -> Vec<String> {
+        let Some(origin) = &self.origin else {
+            let apps = self.apps.join(", ");
+            let told = (!apps.is_empty()).then(|| format!("Applications: {apps}"));
+            return told.into_iter().collect();
+        };
+        let app = start(&origin.app);
+        let mut lines = vec![match &origin.environment {
+            Some(environment) => format!("Application: {app} ({})", start(environment)),
+            None => format!("Application: {app}"),
+        }];
+        if let Some(country) = &origin.country {
+            lines.push(format!("Country: {country}"));
+        }
+        let lists = origin.lists.iter().filter(|(_, is_on)| **is_on);
+        let lists: Vec<_> = lists.map(|(name, _)| name.as_str()).collect();
+        if !lists.is_empty() {
+            lines.push(format!("On the lists: {}", lists.join(", ")));
+        }
+        lines
     }
 
     fn some_events(&self) -> Option<String> {

@@ -14,6 +14,7 @@ use super::service::{Current, Playbooks};
 use super::times;
 use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
+use crate::enrich::Enrichment;
 use crate::notify::Notifier;
 use crate::state::{
     ActionDraft, Id, Place, RunRecord, StateError, StateStore, StoredNotice, Targets, network,
@@ -98,6 +99,7 @@ pub(crate) struct Responder<'a> {
     pub(crate) actions: &'a Actions,
     pub(crate) playbooks: &'a Playbooks,
     pub(crate) notifier: &'a Notifier,
+    pub(crate) enrichment: &'a Enrichment,
 }
 
 impl Responder<'_> {

@@ -1,16 +1,19 @@
 //! What people are told of what playbooks did.
 
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
 use serde_json::Value;
 
-use super::model::{self, Detection};
+use super::model::{Actor, Detection};
 use super::respond::{
     Outcome, Responder, RunResponse, event_places, read_actor, read_json, responses,
 };
 use super::service::{Current, stored};
 use super::times;
 use crate::notify::MAX_EVENTS;
-use crate::notify::notice::{self, Counted, Notice};
-use crate::state::{RunRecord, StateError};
+use crate::notify::notice::{self, Counted, Notice, Origin};
+use crate::state::{RunRecord, StateError, Targets};
 
 /// That a playbook was put back to shadow by a run, and the notice's id.
 pub(super) fn tripped(run: &RunRecord, current: &Current, reason: &str) -> (String, Notice) {
@@ -56,12 +59,10 @@ impl Responder<'_> {
         let fired = notice::Fired {
             playbook: playbook(run, &current),
             apps: rule.trigger.apps.clone(),
-            actor: match actor {
-                model::Actor::User(user) => notice::Actor::User(user),
-                model::Actor::Ip(net) if net.prefix_len() == net.max_prefix_len() => {
-                    notice::Actor::Ip(net.addr())
-                }
-                model::Actor::Ip(net) => notice::Actor::Range(net),
+            actor: match &actor {
+                Actor::User(user) => notice::Actor::User(user.clone()),
+                Actor::Ip(net) if is_address(net) => notice::Actor::Ip(net.addr()),
+                Actor::Ip(net) => notice::Actor::Range(*net),
             },
             stage: match run.stage.as_str() {
                 "enforce" => notice::Stage::Enforce,
@@ -78,9 +79,48 @@ impl Responder<'_> {
                 notice::Group { by, value }
             }),
             events: events.collect(),
+            origin: self.origin(run, &actor),
+            critical: self.is_critical(&rule.trigger.apps, &actor),
             at: run.at,
         };
         Ok(Some(Notice::Fired(Box::new(fired))))
+    }
+
+    /// Where the newest of the events came from, if the store still has it.
+    fn origin(&self, run: &RunRecord, actor: &Actor) -> Option<Origin> {
+        let (time, id) = event_places(run).pop()?;
+        let found = self.store.find(id, time).unwrap_or_else(|error| {
+            tracing::error!(%error, "the newest event of a run not read");
+            None
+        });
+        let event = found?;
+        let mut origin = Origin {
+            app: event.app,
+            environment: event.environment,
+            country: None,
+            lists: BTreeMap::new(),
+        };
+        if matches!(actor, Actor::Ip(net) if is_address(net)) {
+            origin.country = event.country;
+            let lists = self.enrichment.lists().into_iter();
+            origin.lists.extend(lists.map(|name| (name, false)));
+            let on = event.network.into_iter();
+            origin.lists.extend(on.map(|name| (name, true)));
+        }
+        Some(origin)
+    }
+
+    /// Whether addresses of the actor are private, loopback or of a proxy of one of the applications.
+    fn is_critical(&self, apps: &[String], actor: &Actor) -> Option<bool> {
+        let Actor::Ip(net) = actor else {
+            return None;
+        };
+        let targets = Targets::ips(vec![*net]);
+        let of = |app: Option<&str>| self.actions.critical(app, &targets).is_some();
+        Some(match apps {
+            [] => of(None),
+            apps => apps.iter().any(|app| of(Some(app))),
+        })
     }
 
     /// A response, and until when it is in force.
@@ -98,6 +138,11 @@ impl Responder<'_> {
             actions: response.ids,
         })
     }
+}
+
+/// Whether it is one address.
+fn is_address(net: &IpNet) -> bool {
+    net.prefix_len() == net.max_prefix_len()
 }
 
 fn counted(detection: &Detection, found: &Value) -> Counted {

@@ -177,6 +177,8 @@ fn fired_on(slug: &str, actor: Actor, stage: Stage) -> Notice {
         counted: Counted::Events,
         window_s: 300,
         group: None,
+        origin: None,
+        critical: None,
         events: (0..20).map(|n| format!("event-{n}")).collect(),
         at: NOON,
     }))

@@ -6,7 +6,9 @@ use super::receiver::Receiver;
 use super::smtp::SmtpServer;
 use super::{Bench, fired, fired_on, playbook};
 use crate::config::ServerConfig;
-use crate::notify::notice::{Actor, Counted, Fired, Group, Notice, Response, Stage, Tripped};
+use crate::notify::notice::{
+    Actor, Counted, Fired, Group, Notice, Origin, Response, Stage, Tripped,
+};
 use crate::playbooks::Outcome;
 
 const PUBLIC: &str = "https://sqreen.example.com";
@@ -154,6 +156,71 @@ async fn what_was_counted_is_told_to_people_and_receivers() {
             assert_eq!(message[name], fields[name], "{message}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_known_of_an_address_is_told() {
+    let receiver = Receiver::start().await;
+    let bench = Bench::new();
+    bench.webhook(&receiver.url());
+    let known = |actor: Actor| {
+        let mut notice = fired_on("logins", actor, Stage::Shadow);
+        if let Notice::Fired(fired) = &mut notice {
+            fired.critical = Some(false);
+            fired.origin = Some(Origin {
+                app: "blog".to_owned(),
+                environment: Some("production".to_owned()),
+                country: Some("FR".to_owned()),
+                lists: [("mine", true), ("tor", true), ("vpn", false)]
+                    .map(|(name, is_on)| (name.to_owned(), is_on))
+                    .into(),
+            });
+        }
+        notice
+    };
+    let address = known(Actor::Ip("203.0.113.7".parse().unwrap()));
+    let told = [
+        "Application: blog (production)",
+        "Country: FR",
+        "On the lists: mine, tor",
+    ];
+    assert_eq!(address.details()[1..4], told);
+    let mut elsewhere = address.clone();
+    let mut enforced = address.clone();
+    if let (Notice::Fired(elsewhere), Notice::Fired(enforced)) = (&mut elsewhere, &mut enforced) {
+        let origin = elsewhere.origin.as_mut().unwrap();
+        // No country has these letters.
+        origin.country = Some("XX".to_owned());
+        origin.environment = None;
+        origin.lists.clear();
+        elsewhere.critical = Some(true);
+        enforced.outcome = Outcome::Enforced;
+    }
+    bench.notify("one", &address);
+    bench.notify("two", &elsewhere);
+    bench.notify("three", &enforced);
+    bench.live(60).await;
+    let messages = receiver.accepted()[0].json();
+    let [one, two, three] = [0, 1, 2].map(|n| &messages[n]["message"]);
+    let ip = json!({
+        "address": "203.0.113.7", "geo": {"code": "FRA"}, "is_tor": true, "vpn": false, "critical": false,
+    });
+    assert_eq!(one["ips"], json!([ip]));
+    assert_eq!(
+        (
+            &one["application_id"],
+            &one["application_name"],
+            &one["environment"]
+        ),
+        (&json!("blog"), &json!("blog"), &json!("production"))
+    );
+    assert_eq!(
+        two["ips"],
+        json!([{"address": "203.0.113.7", "critical": true}])
+    );
+    assert_eq!(two["environment"], json!(null));
+    let application = json!({"id": "blog", "name": "blog", "environment": "production"});
+    assert_eq!(three["application"], application);
 }
 
 fn tripped() -> Notice {

@@ -8,6 +8,7 @@ mod places;
 mod rails;
 mod restart;
 mod stages;
+mod told;
 mod written;
 
 use serde_json::{Value, json};
