@@ -19,7 +19,7 @@ async fn listen(client: &Client) {
 }
 
 /// All that is told, the newest delivery first.
-async fn told(client: &Client) -> Vec<Value> {
+pub(super) async fn told(client: &Client) -> Vec<Value> {
     let (_, page) = client.call("GET", DELIVERIES, &NONE).await;
     let mut told = Vec::new();
     for delivery in page["deliveries"].as_array().unwrap() {
@@ -31,7 +31,7 @@ async fn told(client: &Client) -> Vec<Value> {
     told
 }
 
-fn lines(notice: &Value) -> Vec<&str> {
+pub(super) fn lines(notice: &Value) -> Vec<&str> {
     let details = notice["details"].as_array().unwrap();
     details.iter().map(|line| line.as_str().unwrap()).collect()
 }
