@@ -207,6 +207,11 @@ async fn what_fired_while_the_disk_was_full_is_done_after_the_next_start_once() 
         assert!(sent < 90, "the limit was not met");
         guess_from(&client, &session, sent).await;
         sent += 1;
+        until("it is decided, or cannot be", async || {
+            let enforced = client.runs("limit=1000&outcome=enforced").await;
+            enforced.len() as u64 == sent || refuses()
+        })
+        .await;
     }
     // These have to wait for the next start, too.
     guess_from(&client, &session, sent).await;
