@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Agent, NONE, guessed, with};
+use crate::actions::browser::Browser;
 use crate::client::{Client, Running};
 use crate::enrichment::Files;
 use crate::enrichment::mmdb::Mmdb;
@@ -74,6 +75,18 @@ async fn what_was_done_to_whom_until_when_and_where_it_comes_from() {
         ]
     );
     assert!(events.starts_with("Events: ") && events.ends_with(" and 3 more"));
+
+    let (_, page) = client.call("GET", DELIVERIES, &NONE).await;
+    let delivery = page["deliveries"][0]["id"].as_str().unwrap();
+    let admin = Browser::sign_in(&running).await;
+    let page = admin
+        .open(&format!("/notifications/deliveries/{delivery}"))
+        .await;
+    let run = format!("href=\"/runs/{}\"", runs[0]["id"].as_str().unwrap());
+    assert!(
+        page.contains(&run) && page.contains("href=\"/playbooks/guessed\""),
+        "{page}"
+    );
     running.stop().await;
 }
 
