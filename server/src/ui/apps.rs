@@ -1,11 +1,13 @@
 //! `GET /apps`: the applications, the agents that are connected, and the tokens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
 
 use super::access::Reader;
 use super::explorer::{link, test};
@@ -16,14 +18,14 @@ use super::tokens;
 use crate::api::Params;
 use crate::apps::{Application, Overview, overview};
 use crate::server::{App, scanning};
-use crate::sessions::Agent;
+use crate::sessions::LoggedIn;
 use crate::state::Role;
 use crate::store::{Dimension, Field};
 
 pub(super) const PATH: &str = "/apps";
 /// The most bytes of each table's rows.
-const APPS: usize = 30_000;
-const AGENTS: usize = 25_000;
+const APPS: usize = 25_000;
+const AGENTS: usize = 18_000;
 
 /// `GET /apps?apps=…`, or with the place in another of its tables.
 pub(super) async fn show(
@@ -71,6 +73,7 @@ fn markup(known: &Overview, reader: &Reader, tables: Tables<'_>, said: &tokens::
         tokens: of_tokens,
     } = known;
     let apps: Vec<_> = apps.iter().collect();
+    let (silent, connected): (Vec<_>, Vec<_>) = agents.iter().partition(|agent| agent.is_silent());
     html! {
         (tokens::made(said))
         section aria-labelledby="apps" {
@@ -91,12 +94,15 @@ fn markup(known: &Overview, reader: &Reader, tables: Tables<'_>, said: &tokens::
         }
         section aria-labelledby="agents" {
             h2 #agents { "Agents connected now" }
-            @if agents.is_empty() { p { "No agent is connected." } } @else {
-                (tables.table(
-                    "agents",
-                    ("Agents", &["App", "Host", "Version", "Environment", "Process", "Heard"]),
-                    agents, AGENTS, |(agent, silence)| agent_row(agent, silence.as_secs()),
-                ))
+            @if connected.is_empty() { p { "No agent is connected." } } @else {
+                (agents_table(tables, ("agents", "Agents", "Heard"), &connected))
+            }
+        }
+        @if !silent.is_empty() {
+            section aria-labelledby="silent" {
+                h2 #silent { "Agents that fell silent" }
+                p.note { "They have missed two heartbeats: they ended without logging out, or are cut off. After an hour they are taken for ended." }
+                (agents_table(tables, ("silent", "Silent agents", "Silent since"), &silent))
             }
         }
         (tokens::section(of_tokens, reader, tables, said))
@@ -120,7 +126,19 @@ fn row(name: &str, app: &Application) -> Markup {
     }
 }
 
-fn agent_row(agent: &Agent, silence: u64) -> Markup {
+fn agents_table(
+    tables: Tables<'_>,
+    (of, name, heard): (&str, &str, &str),
+    agents: &[&LoggedIn],
+) -> Markup {
+    let heads = ["App", "Host", "Version", "Environment", "Process", heard];
+    tables.table(of, (name, &heads), agents, AGENTS, |agent| {
+        agent_row(agent, heard)
+    })
+}
+
+fn agent_row(logged_in: &LoggedIn, heard: &str) -> Markup {
+    let LoggedIn { agent, silence } = logged_in;
     html! {
         tr {
             td data-label="App" { (short(&agent.app)) }
@@ -128,7 +146,16 @@ fn agent_row(agent: &Agent, silence: u64) -> Markup {
             td data-label="Version" { @if let Some(label) = &agent.label { (short(label)) } }
             td data-label="Environment" { @if let Some(environment) = &agent.environment { (short(environment)) } }
             td.number data-label="Process" { @if let Some(process) = agent.process { (process) } }
-            td data-label="Heard" { (duration(silence)) " ago" }
+            td data-label=(heard) {
+                @if logged_in.is_silent() { (time(ago(*silence))) " " small { (duration(silence.as_secs())) } }
+                @else { (duration(silence.as_secs())) " ago" }
+            }
         }
     }
+}
+
+/// When this long ago was, in microseconds since the Unix epoch.
+fn ago(silence: Duration) -> i64 {
+    let micros = i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::now().as_micros().saturating_sub(micros)
 }

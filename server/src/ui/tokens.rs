@@ -20,8 +20,8 @@ use crate::state::{Id, Role, TokenKind, TokenRecord};
 
 const PATH: &str = "/apps/tokens";
 /// The most bytes of each table's rows.
-const LIVE: usize = 22_000;
-const REVOKED: usize = 10_000;
+const LIVE: usize = 20_000;
+const REVOKED: usize = 8_000;
 
 /// What became of a form.
 #[derive(Debug)]

@@ -1,8 +1,5 @@
 //! The tables of the page.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use ipnet::IpNet;
 use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
@@ -11,11 +8,11 @@ use super::super::access::{Reader, csrf};
 use super::super::actor::Actor;
 use super::super::explorer::link;
 use super::super::room::{Tables, cut, fit, some};
-use super::super::text::short;
+use super::super::text::{duration, short};
 use crate::actions::ActionPage;
 use crate::api::Params;
 use crate::server::App;
-use crate::sessions::Agent;
+use crate::sessions::LoggedIn;
 use crate::state::{
     Action, ActionCursor, ActionRecord, AllowEntry, Id, Role, Targets, User, network,
 };
@@ -112,7 +109,8 @@ pub(super) fn allowed(entries: &[AllowEntry], params: &Params, reader: &Reader) 
 /// The agents that are logged in, and what they say of the actions that they have.
 pub(super) fn agents(app: &App, params: &Params) -> Markup {
     let agents = app.sessions.agents(AGENTS);
-    let row = |(agent, silence): &(Arc<Agent>, Duration)| {
+    let row = |logged_in: &LoggedIn| {
+        let LoggedIn { agent, silence } = logged_in;
         let reported = agent.delivery.reported();
         let has = reported.as_ref().and_then(|state| state.version.as_ref());
         let position = app.actions.position(&agent.app);
@@ -123,7 +121,10 @@ pub(super) fn agents(app: &App, params: &Params) -> Markup {
                 td data-label="Agent" { @if let Some(label) = &agent.label { (short(label)) } }
                 td data-label="Hears of changes" {
                     @if agent.delivery.streams() { "at once" } @else { "at its heartbeat" }
-                    br; small { "heard " (silence.as_secs()) " s ago" }
+                    br; small {
+                        @if logged_in.is_silent() { "silent for " (duration(silence.as_secs())) }
+                        @else { "heard " (silence.as_secs()) " s ago" }
+                    }
                 }
                 td data-label="Has" {
                     @if let Some(state) = &reported { span { (state.live) " in force" } br; }
@@ -200,7 +201,8 @@ pub(super) fn targets(action: &Action) -> Markup {
     }
 }
 
-fn decision(record: &ActionRecord) -> Markup {
+/// Why it was decided, when and by whom.
+pub(in super::super) fn decision(record: &ActionRecord) -> Markup {
     html! {
         @if !record.comment.is_empty() { (record.comment) br; }
         @if let Some(critical) = &record.critical { small { "Although " (critical) } br; }

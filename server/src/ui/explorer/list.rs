@@ -34,7 +34,7 @@ pub(super) fn table(
         div.scroll.stack tabindex="0" role="region" aria-label="Events" hidden[rows.is_empty()] {
             table.events data-base=(terms.base()) {
                 thead { tr {
-                    @for head in ["Time", "Event", "User", "IP", "Request", "Status", "Properties"] {
+                    @for head in ["Time (UTC)", "Event", "User", "IP", "Request", "Status", "Properties"] {
                         th scope="col" { (head) }
                     }
                 } }

@@ -71,7 +71,7 @@ async function start(path, options, names, settings = {}) {
     await rm(dir, { recursive: true, force: true });
     assert.fail(`${path} did not start: ${failure}\n${log}`);
   }
-  return new Program(printed, async () => {
+  return new Program(printed, dir, async () => {
     child.kill("SIGTERM");
     const code = await Promise.race([ended, sleep(DEADLINE, "no end", { ref: false })]);
     await rm(dir, { recursive: true, force: true });
@@ -85,7 +85,9 @@ class Program {
   stop;
   #child;
 
-  constructor(printed, stop, child) {
+  constructor(printed, dir, stop, child) {
+    /** Its data directory. */
+    this.dir = dir;
     /** Where the shop is, if there is one. */
     this.app = printed.app;
     /** The link that signs in. */
