@@ -26,6 +26,7 @@ use super::body::Object;
 use super::events::{Scan, place, sse_answer, sse_event};
 use super::openapi::{Described, Moment, Operation, Tag, Time};
 use super::params::Given;
+use super::playbooks::PlaybookFields;
 use super::problem::Problem;
 use crate::fields::Fields;
 use crate::playbooks::{self, Actor, Backtest, file, show_actor};
@@ -70,7 +71,7 @@ pub(super) fn routes() -> Vec<Described> {
     reason = "it is the form of what a reader of its own takes apart"
 )]
 struct BacktestBody {
-    playbook: Map<String, Value>,
+    playbook: PlaybookFields,
     #[schemars(with = "Option<Moment>")]
     from: Option<Value>,
     /// Exclusive.

@@ -10,6 +10,7 @@ mod events;
 mod met;
 mod notifications;
 mod openapi;
+mod outcomes;
 mod params;
 mod people;
 mod playbooks;
@@ -46,5 +47,6 @@ pub(crate) fn routes() -> Vec<Described> {
     routes.extend(tokens::routes());
     routes.extend(audit::routes());
     routes.extend(apps::routes());
+    routes.extend(outcomes::routes());
     routes
 }

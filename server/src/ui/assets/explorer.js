@@ -2,6 +2,7 @@
 // it offers can be reached without script, too.
 
 import { complete } from "./complete.js";
+import { first } from "./first.js";
 import { keys } from "./keys.js";
 import { live } from "./live.js";
 import { paging } from "./paging.js";
@@ -10,6 +11,7 @@ import { preview } from "./preview.js";
 import { zoom } from "./zoom.js";
 
 complete();
+first();
 keys();
 live();
 paging();

@@ -24,6 +24,7 @@ pub(super) use self::run::{show as run, undo as undo_run};
 pub(super) use self::runs::{of_actor, show as runs};
 use self::show::Shown;
 use super::access::{Reader, Sent, value};
+use super::explorer::link;
 use super::page::{self, Here};
 use super::signin;
 use crate::playbooks::Stage;
@@ -133,13 +134,18 @@ pub(super) async fn stage(
     Ok(Redirect::to(&back).into_response())
 }
 
-/// `POST /playbooks/{slug}/undo`: lifts all that it put in force.
+/// `POST /playbooks/{slug}/undo`: stops it, and lifts all that it put in force.
 pub(super) async fn undo(
     State(app): State<App>,
     Path(slug): Path<String>,
     sent: Sent,
 ) -> Result<Response, Response> {
-    let (back, by) = (path(&slug), sent.reader.caller.clone());
+    // One that was removed has no page of its own.
+    let back = match app.playbooks.get(&slug) {
+        Some(_) => path(&slug),
+        None => link("/runs", [("playbook", slug.as_str())]),
+    };
+    let by = sent.reader.caller.clone();
     read(&app, move |shared| shared.responder().undo_all(&slug, &by)).await?;
     Ok(Redirect::to(&back).into_response())
 }

@@ -123,7 +123,7 @@ impl Explained {
                 }
                 @if let Some(group) = &run.group { p { "Within the group " (short(group)) "." } }
                 p { "Counted: " (counts(&run.counted)) ". The last event was at " (time(run.at)) ", decided at " (time(run.decided_at)) "." }
-                p { "Its stage, " (run.stage) ", was set by " strong { (short(&run.approved_by)) } "." }
+                p { "It was in " (run.stage) " by the word of " strong { (short(&run.approved_by)) } "." }
                 (self.undone(reader))
             }
             div.forms.did {

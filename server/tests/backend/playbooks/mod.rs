@@ -5,10 +5,14 @@ mod detections;
 mod explained;
 mod files;
 mod kept;
+mod killed;
 mod places;
 mod rails;
+mod redirects;
 mod restart;
 mod stages;
+mod tested;
+mod told;
 mod written;
 
 use std::time::Duration;
@@ -39,6 +43,14 @@ fn with(mut playbook: Value, mut fields: Value) -> Value {
 }
 
 impl Client {
+    /// The predefined playbook of this slug, which has no stage.
+    async fn template(&self, slug: &str) -> Value {
+        let (_, mut answer) = self.call("GET", "/api/v1/playbooks/templates", &NONE).await;
+        let templates = answer["templates"].as_array_mut().unwrap().iter_mut();
+        let mut found = templates.filter(|template| template["slug"] == slug);
+        found.next().unwrap().take()
+    }
+
     /// Stores a playbook, new or in the place of the one that is there.
     async fn put_playbook(&self, playbook: &Value) -> Value {
         let path = format!("/api/v1/playbooks/{}", playbook["slug"].as_str().unwrap());
@@ -63,7 +75,7 @@ impl Client {
 
     /// Waits until there are so many runs, and returns them, the newest first.
     pub(crate) async fn until_runs(&self, count: usize) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
         loop {
             let runs = self.runs("").await;
             let decided = runs.iter().filter(|run| run["outcome"] != "").count();
