@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
@@ -26,7 +26,7 @@ use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
 use crate::store::{EmbeddedStore, EventStore, ScanMonitor, StoreError};
-use crate::{api, auth, ingest, metrics, routes, ui};
+use crate::{api, auth, ingest, ledger, metrics, routes, ui};
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Shared {
 /// The backend.
 #[derive(Clone, Debug)]
 pub struct Server {
-    shared: App,
+    pub(crate) shared: App,
 }
 
 impl Server {
@@ -97,6 +97,7 @@ impl Server {
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
         tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
         tokio::spawn(enrich::watch(Arc::downgrade(&server.shared)));
+        tokio::spawn(ledger::keep(Arc::downgrade(&server.shared)));
         server.shared.notifier.start();
         Ok(server)
     }
@@ -150,8 +151,9 @@ impl Server {
         let [agents, api, pages, operation] =
             endpoints().map(|endpoints| routes::router(&self.shared, endpoints));
         let pages = pages
+            .fallback(missing)
             .layer(from_fn(auth::same_origin))
-            .layer(map_response(ui::harden));
+            .layer(from_fn_with_state(shared(), ui::finish));
         let api = api
             .method_not_allowed_fallback(async || Problem::method())
             .layer(DefaultBodyLimit::max(MAX_BODY));
@@ -162,7 +164,6 @@ impl Server {
             // Bodies of agents have limits and a time of their own, and answers that old agents understand.
             .merge(agents.layer(DefaultBodyLimit::disable()))
             .merge(operation)
-            .fallback(missing)
             .layer(from_fn_with_state(shared(), metrics::count))
             .with_state(shared())
     }
@@ -228,6 +229,9 @@ impl Server {
             let closed = shared.store.close();
             // What was stored is evaluated, and what comes of it is kept, before the state store ends.
             shared.runner.join();
+            if let Err(error) = shared.ledger.close() {
+                tracing::error!(%error, "outcome ledger not written");
+            }
             if let Err(error) = shared.actions.close() {
                 tracing::warn!(%error, "the state store ended with an error");
             }

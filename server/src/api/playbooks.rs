@@ -71,8 +71,14 @@ pub(super) fn routes() -> Vec<Described> {
                 .answer::<Versions>(200, "The newest 100, the newest first"),
         ),
         post("/api/v1/playbooks/{slug}/undo", ACT, undo).described(
-            operation("undoPlaybook", "Lifts all that a playbook put in force")
-                .answer::<Lifted>(200, "How many actions were lifted"),
+            operation(
+                "undoPlaybook",
+                "Stops a playbook, and lifts all that it put in force",
+            )
+            .answer::<Lifted>(
+                200,
+                "How many actions were lifted; if it was enforced, it is in shadow now",
+            ),
         ),
     ]
 }
@@ -337,7 +343,7 @@ async fn versions(
     Ok(Json(Versions { versions }))
 }
 
-/// Lifts all that the playbook put in force, also after it was removed.
+/// Puts the playbook to shadow if it is enforced, and lifts all that it put in force, also after it was removed.
 async fn undo(
     by: Caller,
     State(app): State<App>,

@@ -118,18 +118,19 @@ impl Responder<'_> {
         current: &Current,
         actor: &Actor,
     ) -> Result<(), StateError> {
+        let mut current = current.clone();
         // It may be another than when the event was evaluated.
-        let latest = self.playbooks.get(&run.slug);
-        let stage = latest.as_ref().map_or(Stage::Draft, |latest| latest.stage);
-        if let Some(latest) = latest {
-            run.approved_by.clone_from(&latest.record.staged_by);
+        match self.playbooks.get(&run.slug) {
+            Some(latest) => current.take_stage(&latest),
+            None => current.stage = Stage::Draft,
         }
-        let current = &Current {
-            stage,
-            ..current.clone()
+        let current = &current;
+        current.approved_by().clone_into(&mut run.approved_by);
+        current.stage.name().clone_into(&mut run.stage);
+        let held = match current.playbook.responses.is_empty() {
+            true => None,
+            false => self.held(current, actor, &run)?,
         };
-        run.stage = stage.name().to_owned();
-        let held = self.held(current, actor, &run)?;
         let times = self.earlier(&run)?;
         let responses = current.playbook.responses.iter();
         let mut responses: Vec<_> = responses
@@ -201,7 +202,7 @@ impl Responder<'_> {
         Ok(finished)
     }
 
-    /// How often the playbook met the actor before.
+    /// How often the playbook met the actor before, rightly as far as is known.
     fn earlier(&self, run: &RunRecord) -> Result<usize, StateError> {
         let outcome = match run.stage.as_str() {
             "enforce" => Outcome::Enforced,
@@ -273,7 +274,7 @@ fn new_run(fired: &Fired) -> Result<RunRecord, StateError> {
         version: current.record.version,
         stage: current.stage.name().to_owned(),
         outcome: String::new(),
-        approved_by: current.record.staged_by.clone(),
+        approved_by: current.approved_by().to_owned(),
         reason: None,
         actor,
         group: group.clone(),

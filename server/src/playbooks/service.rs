@@ -46,6 +46,25 @@ pub(crate) struct Current {
     pub(crate) record: PlaybookRecord,
 }
 
+impl Current {
+    /// Who answers for what it does: whoever stored the version or set its stage, whichever came last.
+    pub(crate) fn approved_by(&self) -> &str {
+        let record = &self.record;
+        match record.changed_at > record.staged_at {
+            true => &record.changed_by,
+            false => &record.staged_by,
+        }
+    }
+
+    /// Takes the stage of the version that is there now, and who set it.
+    pub(super) fn take_stage(&mut self, latest: &Self) {
+        self.stage = latest.stage;
+        self.record.stage.clone_from(&latest.record.stage);
+        self.record.staged_at = latest.record.staged_at;
+        self.record.staged_by.clone_from(&latest.record.staged_by);
+    }
+}
+
 /// All playbooks, by slug.
 pub(crate) type CurrentSet = Arc<Vec<Arc<Current>>>;
 
