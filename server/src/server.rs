@@ -63,6 +63,7 @@ impl Shared {
             actions: &self.actions,
             playbooks: &self.playbooks,
             notifier: &self.notifier,
+            enrichment: &self.enrichment,
         }
     }
 

@@ -11,9 +11,10 @@ use sqreen::protocol::Timestamp;
 
 use super::model::{Actor, Response, Stage};
 use super::service::{Current, Playbooks};
-use super::{tell, times};
+use super::times;
 use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
+use crate::enrich::Enrichment;
 use crate::notify::Notifier;
 use crate::state::{
     ActionDraft, Id, Place, RunRecord, StateError, StateStore, StoredNotice, Targets, network,
@@ -26,7 +27,8 @@ pub(super) const DAY: i64 = 24 * HOUR;
 const REMEMBERED: i64 = 30 * DAY;
 
 /// What came of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// The responses are in force.
     Enforced,
@@ -48,6 +50,10 @@ impl Outcome {
         Self::Held,
         Self::Failed,
     ];
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -93,6 +99,7 @@ pub(crate) struct Responder<'a> {
     pub(crate) actions: &'a Actions,
     pub(crate) playbooks: &'a Playbooks,
     pub(crate) notifier: &'a Notifier,
+    pub(crate) enrichment: &'a Enrichment,
 }
 
 impl Responder<'_> {
@@ -157,11 +164,7 @@ impl Responder<'_> {
 
     /// Writes down what came of a run, with what people are told of it.
     fn end(&self, run: &RunRecord) -> Result<(), StateError> {
-        match self
-            .playbooks
-            .get(&run.slug)
-            .and_then(|current| tell::fired(run, &current))
-        {
+        match self.told(run)? {
             Some(notice) => {
                 let write = |notice: &StoredNotice, places: &[Place<'_>]| {
                     self.state.end_run(run, Some((notice, places)))

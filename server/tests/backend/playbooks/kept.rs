@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::told::{lines, told};
 use super::{Agent, NONE, guessed, record, with};
 use crate::client::{Client, Running, uuid};
 use crate::operation::disk_full::limited;
@@ -108,6 +109,43 @@ async fn a_run_whose_notice_is_not_queued_is_not_over_at_the_next_start_either()
         assert_eq!(notices(&running.client).await, 1);
         running.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_run_that_is_open_at_the_start_fails_where_the_playbook_is_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    set_up(client).await;
+    refuse(dir.path(), "actions", true);
+    guess(&running).await;
+    until("the run is open", async || {
+        let runs = client.runs("").await;
+        runs.first().is_some_and(|run| run["outcome"] == "")
+    })
+    .await;
+    let other = json!({"at_least": 60, "period": "1h", "name": "Many guesses"});
+    client.put_playbook(&with(guessed(), other)).await;
+    running.stop().await;
+    refuse(dir.path(), "actions", false);
+
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    let runs = client.until_runs(1).await;
+    let reason = "the server ended, and the playbook is another now";
+    assert_eq!(
+        (runs.len(), &runs[0]["outcome"], &runs[0]["reason"]),
+        (1, &json!("failed"), &json!(reason))
+    );
+    assert!(client.actions("").await.is_empty());
+    let failed = client.runs("outcome=failed").await;
+    assert_eq!(failed[0]["id"], runs[0]["id"]);
+    let notice = &told(client).await[0];
+    assert_eq!(notice["title"], "Many guesses failed on 203.0.113.7");
+    let lines = lines(notice);
+    assert_eq!(lines[0], "6 events in 5 minutes", "by the rule that fired");
+    assert!(lines.contains(&&*format!("Failed: {reason}")), "{lines:?}");
+    running.stop().await;
 }
 
 #[tokio::test]

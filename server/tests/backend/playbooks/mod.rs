@@ -12,6 +12,7 @@ mod redirects;
 mod restart;
 mod stages;
 mod tested;
+mod told;
 mod written;
 
 use std::time::Duration;
