@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
@@ -63,6 +63,7 @@ impl Shared {
             actions: &self.actions,
             playbooks: &self.playbooks,
             notifier: &self.notifier,
+            enrichment: &self.enrichment,
         }
     }
 
@@ -151,8 +152,9 @@ impl Server {
         let [agents, api, pages, operation] =
             endpoints().map(|endpoints| routes::router(&self.shared, endpoints));
         let pages = pages
+            .fallback(missing)
             .layer(from_fn(auth::same_origin))
-            .layer(map_response(ui::harden));
+            .layer(from_fn_with_state(shared(), ui::finish));
         let api = api
             .method_not_allowed_fallback(async || Problem::method())
             .layer(DefaultBodyLimit::max(MAX_BODY));
@@ -163,7 +165,6 @@ impl Server {
             // Bodies of agents have limits and a time of their own, and answers that old agents understand.
             .merge(agents.layer(DefaultBodyLimit::disable()))
             .merge(operation)
-            .fallback(missing)
             .layer(from_fn_with_state(shared(), metrics::count))
             .with_state(shared())
     }

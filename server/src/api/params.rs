@@ -47,6 +47,15 @@ impl Given {
         Some(self.0.swap_remove(place).1)
     }
 
+    /// Changes the parameters of these names, before they are taken.
+    pub(crate) fn change(&mut self, names: &[&str], change: impl Fn(&str) -> String) {
+        for (name, value) in &mut self.0 {
+            if names.contains(&name.as_str()) {
+                *value = change(value);
+            }
+        }
+    }
+
     /// Takes `filter`; without it, every event is meant.
     pub(crate) fn filter(&mut self) -> Result<Filter, Problem> {
         let text = self.text("filter").unwrap_or_default();

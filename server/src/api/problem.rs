@@ -146,6 +146,11 @@ impl Problem {
         Some((self.field.as_deref()?, self.position?))
     }
 
+    /// The parameter that is wrong, if that is known.
+    pub(crate) fn at(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

@@ -5,6 +5,7 @@ mod access;
 mod account;
 mod actions;
 mod actor;
+mod answer;
 mod apps;
 mod assets;
 mod audit;
@@ -21,15 +22,10 @@ mod text;
 mod tokens;
 mod views;
 
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::Response;
-
 pub(crate) use self::access::{forbidden, foreign, signed_out};
+pub(crate) use self::answer::finish;
 use crate::routes::{Endpoint, Needs, get, post};
 use crate::state::Role;
-
-const CSP: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; \
-                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(crate) fn routes() -> Vec<Endpoint> {
     const OPEN: Needs = Needs::Nothing;
@@ -72,6 +68,16 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/notifications", ACT, notifications::show),
         post("/notifications", MANAGE, notifications::add),
         post("/notifications/{id}", MANAGE, notifications::change),
+        get(
+            "/notifications/{id}/edit",
+            MANAGE,
+            notifications::edit::show,
+        ),
+        post(
+            "/notifications/{id}/edit",
+            MANAGE,
+            notifications::edit::save,
+        ),
         post("/notifications/{id}/remove", MANAGE, notifications::remove),
         post(
             "/notifications/{id}/secret",
@@ -108,20 +114,4 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         post("/runs/{id}/undo", ACT, playbooks::undo_run),
         get("/assets/{name}", OPEN, assets::get),
     ]
-}
-
-/// What every page tells browsers.
-pub(crate) async fn harden(mut response: Response) -> Response {
-    let fixed: [(HeaderName, &'static str); 4] = [
-        (header::CONTENT_SECURITY_POLICY, CSP),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    for (name, value) in fixed {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Form, FromRequestParts, Query, State};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
@@ -28,6 +29,14 @@ pub(super) struct From {
 impl From {
     pub(super) fn client(&self) -> Client {
         self.client
+    }
+
+    /// Where the client reaches this server, as it told itself.
+    pub(super) fn url(&self) -> Option<String> {
+        let host = self.headers.get(header::HOST)?.to_str().ok()?;
+        let host: Authority = host.parse().ok()?;
+        let scheme = if self.client.secure { "https" } else { "http" };
+        Some(format!("{scheme}://{host}"))
     }
 }
 
@@ -132,7 +141,7 @@ async fn demo(app: &App, person: Id, from: &From) -> Response {
     match session(app, &person, from).await {
         Ok((cookie, header)) => match app.people.reader(&cookie.0, from.client) {
             Some(reader) => {
-                let page = explorer::page(app, &reader, &Params::new()).await;
+                let page = explorer::page(app, &reader, from, &Params::new()).await;
                 with_cookie(page, header)
             }
             None => used(),
@@ -328,8 +337,9 @@ pub(super) fn unhashed(error: &HashError) -> Response {
 /// For a state store that cannot be used.
 pub(super) fn unavailable(error: &dyn std::error::Error) -> Response {
     tracing::error!(%error, "state store not usable");
-    let content = html! { p role="alert" { "The state store cannot be used now." } };
-    let page = page::document("Not available", None, &content);
+    let reason = "The state store cannot be used now. The server's log says why. Try again once that is mended; \
+                  events can be looked at meanwhile.";
+    let page = page::refusal("Not available", None, reason, &[("/", "Events")]);
     (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
 }
 

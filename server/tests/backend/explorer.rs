@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::access::enter;
 use super::actions::browser::Browser;
 use super::client::{API, Client, Running, record, uuid};
 
@@ -84,6 +85,28 @@ async fn the_link_of_a_demo_shows_the_page_as_often_as_it_is_asked() {
     }
     let wrong = demo.client.get("/signin/link?code=wrong").send().await;
     assert_eq!(wrong.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn before_the_first_event_the_page_tells_how_to_send_it() {
+    let running = Running::start().await;
+    let admin = Browser::sign_in(&running).await;
+    let viewer = enter(&running.client, "vera@example.com", "viewer").await;
+    let url = format!("SQREEN_URL={}", running.client.url);
+    for (browser, makes) in [(&admin, true), (&viewer, false)] {
+        let page = browser.open("/").await;
+        assert!(
+            page.contains("SQREEN_TOKEN=") && page.contains(&url),
+            "{page}"
+        );
+        assert_eq!(page.contains("href=\"/apps#make\""), makes, "{page}");
+    }
+    assert!(admin.open("/apps").await.contains("id=\"make\""));
+
+    let odd = admin.client.get("/").header("cookie", &admin.cookie);
+    let odd = odd.header("host", "a<b>").send().await.unwrap();
+    let odd = odd.text().await.unwrap();
+    assert!(odd.contains("SQREEN_URL=http://127.0.0.1:8620"), "{odd}");
 }
 
 /// Stores this many events of as many properties as a busy application sends, of several users and addresses.
@@ -336,6 +359,8 @@ async fn what_script_asks_for_is_for_those_who_signed_in() {
         ("/export?format=pdf", "format"),
         ("/complete?field=colour", "field"),
         ("/complete?start=a", "field"),
+        ("/complete?field=ip&start=a&contains=b", "contains"),
+        ("/complete?field=ip&last=2h", "last"),
         ("/live?filter=colour%3Ared", "filter"),
     ] {
         let request = client.get(path).header("cookie", &browser.cookie);

@@ -17,6 +17,7 @@ mod notifications;
 mod old_agents;
 mod openapi;
 mod operation;
+mod page_errors;
 mod playbooks;
 mod process;
 mod stop;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
 import { PASSWORD, signIn, visit } from "./lib/browser.js";
-import { tabTo } from "./lib/checks.js";
+import { assertFits, assertSound, tabTo } from "./lib/checks.js";
 import { startServer, until } from "./lib/programs.js";
 
 const MINUTE = 60_000;
@@ -108,6 +108,85 @@ test("dragging over the chart shows the time under it", async () => {
   });
 });
 
+for (const script of [true, false]) {
+  test(`a time is chosen in the form${script ? "" : ", without script"}, which stays open on a mistake`, async () => {
+    await visit(server, { state, script }, async (page, visit) => {
+      await page.goto("/?filter=app:shop");
+      const at = (minutes) => ago(minutes).toISOString().slice(0, 16);
+      const show = async (from, to) => {
+        if (!(await page.getByLabel("From (UTC)").isVisible())) await page.getByText("From … to").click();
+        await page.getByLabel("From (UTC)").fill(from);
+        await page.getByLabel("To (UTC)").fill(to);
+        if (script) await assertSound(page);
+        const here = page.url();
+        await page.getByRole("button", { name: "Show" }).click();
+        await page.waitForURL((url) => url.href !== here);
+      };
+      await show(at(610), at(590));
+      assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);
+      assert.equal(new URL(page.url()).searchParams.get("filter"), "app:shop");
+
+      visit.expect("answer: / 400");
+      await show(at(590), at(610));
+      await page.getByRole("alert").getByText("from: must be before to").waitFor();
+      assert.ok(await page.getByLabel("From (UTC)").isVisible());
+      assert.equal(await page.getByLabel("From (UTC)").getAttribute("aria-invalid"), "true");
+      assert.equal(await page.getByLabel("To (UTC)").inputValue(), at(610));
+      await visit.picture(page, "explorer-times");
+      await show(at(610), at(590));
+      assert.equal((await listed(page)).length, 2);
+    });
+  });
+}
+
+test("fingers drag over the chart, and tap near a bar", async () => {
+  await visit(server, { state, width: 380, touch: true }, async (page) => {
+    const open = async () => {
+      await page.goto("/?filter=app:shop&last=24h");
+      return page.locator(".plot").boundingBox();
+    };
+    let { x, y, width } = await open();
+    const fingers = await page.context().newCDPSession(page);
+    const touch = (type, ...at) =>
+      fingers.send("Input.dispatchTouchEvent", { type, touchPoints: at.map((part) => ({ x: x + width * part, y: y + 60 })) });
+    await touch("touchStart", 0.85);
+    await touch("touchMove", 0.9);
+    await touch("touchMove", 0.99);
+    await touch("touchEnd");
+    await page.waitForURL(/from=/);
+    assert.deepEqual(await listed(page), ATTACK);
+
+    ({ x, y, width } = await open());
+    const bar = await page.locator(".plot a rect").first().boundingBox();
+    assert.ok(bar.width < 10);
+    await page.touchscreen.tap(bar.x - 12, y + 60);
+    await page.waitForURL(/from=/);
+    const first = await listed(page);
+    assert.ok(first.length >= 1 && first.every((event) => event === "users.login 200"), String(first));
+  });
+});
+
+test("a finger's first tap on a value offers to exclude it, and its next one filters", async () => {
+  await visit(server, { state, width: 380, touch: true }, async (page, visit) => {
+    await page.goto("/?filter=app:shop");
+    const value = page.locator("#events").getByRole("link", { name: "401" }).first();
+    await value.tap();
+    const exclude = page.locator(".pick").getByRole("link", { name: "Exclude" });
+    await exclude.waitFor();
+    await visit.picture(page, "explorer-tapped");
+    await assertSound(page);
+    await value.tap();
+    await page.waitForURL(/status:401/);
+    assert.deepEqual(await listed(page), ATTACK.slice(1));
+
+    await page.goto("/?filter=app:shop");
+    await page.locator("#events").getByRole("link", { name: CAFE }).first().tap();
+    await exclude.tap();
+    await page.waitForURL(/-ip/);
+    assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);
+  });
+});
+
 test("groups tell one address that tries many users", async () => {
   await visit(server, { state }, async (page, visit) => {
     await page.goto("/?filter=name:users.login&last=24h&group=ip&by=properties.success");
@@ -143,6 +222,7 @@ test("a filter that is wrong is shown where it is wrong", async () => {
     assert.equal(await page.locator(".pointed mark").innerText(), "colour:red");
     assert.equal(await filter(page).inputValue(), "status:401 colour:red");
     assert.equal(await filter(page).getAttribute("aria-invalid"), "true");
+    await assertSound(page);
   });
 });
 
@@ -156,6 +236,7 @@ test("fields and values are proposed, and taken by keyboard", async () => {
     await page.keyboard.press("Enter");
     await page.getByRole("option", { name: "name:users.login 5" }).waitFor();
     await visit.picture(page, "explorer-proposals");
+    await assertSound(page);
     await page.keyboard.type("cart");
     await until("one value is left", async () => (await page.getByRole("option").count()) === 1);
     await page.keyboard.press("ArrowDown");
@@ -165,6 +246,65 @@ test("fields and values are proposed, and taken by keyboard", async () => {
     await page.keyboard.press("Enter");
     await page.waitForURL(/filter=/);
     assert.deepEqual(await listed(page), ["cart.checkout 200"]);
+  });
+});
+
+/** What is typed, and the first proposal, which `take` makes of it. */
+const STARTED = [
+  ["-has:user.e", "has:user.email", "-has:user.email "],
+  ["ha", "has:", "has:"],
+  ["name:cart.checkout,users", "name:cart.checkout,users.login 5", "name:cart.checkout,users.login "],
+  ["status:401 path~LOG", "path:/login 5", "status:401 path:/login "],
+  ["(path^/lo", "path:/login 5", "(path:/login "],
+  ["status>=4", "status>=401 3", "status>=401 "],
+  ["properties.", "properties.amount:", "properties.amount:"],
+];
+
+test("proposals follow every operator", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?filter=app:shop");
+    for (const [typed, proposed, taken] of STARTED) {
+      await filter(page).fill("");
+      await filter(page).pressSequentially(typed);
+      await page.getByRole("option", { name: proposed, exact: true }).waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      assert.equal(await filter(page).inputValue(), taken);
+    }
+  });
+});
+
+test("what is proposed is of the range that is shown", async () => {
+  const old = await Agent.login(server, "archive");
+  await old.send(record("old.attack", { time: ago(3 * 24 * 60) }));
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?last=7d");
+    await filter(page).pressSequentially("name:old");
+    await page.getByRole("option", { name: "name:old.attack 1" }).waitFor();
+    await page.goto("/?last=24h");
+    const answered = page.waitForResponse(/complete.*start=old/);
+    await filter(page).pressSequentially("name:old");
+    assert.deepEqual(await (await answered).json(), []);
+  });
+});
+
+test("the operators are told beside the search field, without script", async () => {
+  await visit(server, { state, script: false, width: 380 }, async (page, visit) => {
+    await page.goto("/");
+    await page.getByText("Operators").click();
+    await page.getByText("name:users.login,users.signup").waitFor();
+    await visit.picture(page, "explorer-operators");
+    await assertFits(page);
+  });
+  await visit(server, { state }, async (page) => {
+    await page.goto("/");
+    await page.getByText("Operators").click();
+    await assertSound(page);
+    // Each example is a filter.
+    for (const example of await page.locator(".operators code").allInnerTexts()) {
+      await page.goto(`/?filter=${encodeURIComponent(example)}`);
+      assert.equal(await page.getByRole("alert").count(), 0, example);
+    }
   });
 });
 
@@ -196,6 +336,7 @@ test("an event's page shows what was captured, and leads to more like it", async
     const json = JSON.parse(await page.locator(".raw code").innerText());
     assert.deepEqual([json.properties, json.ip, json.user], [{ amount: 42.5 }, CAFE, { email: ANN }]);
     await visit.picture(page, "explorer-event");
+    await assertSound(page);
     const here = page.url();
     await page.getByRole("link", { name: "Events by this user" }).click();
     await page.waitForURL(/filter=/);
@@ -245,6 +386,7 @@ test("a view is saved, seen by others, and removed", async () => {
     await views.getByRole("button", { name: "Save view" }).click();
     await views.locator("summary").click();
     await visit.picture(page, "explorer-views");
+    await assertSound(page);
 
     visit.expect("answer: /views 409");
     await views.getByLabel("Save this page as").fill("Guessed passwords <b>");
@@ -255,6 +397,7 @@ test("a view is saved, seen by others, and removed", async () => {
     await page.goto("/");
     const views = page.locator("details.views");
     await views.locator("summary").click();
+    await assertSound(page);
     await views.getByRole("link", { name: "Guessed passwords <b>" }).click();
     await page.waitForURL(/group=ip/);
     assert.equal(await filter(page).inputValue(), "status:401");
@@ -278,11 +421,13 @@ test("the list goes on by itself, and waits while it is paused", async () => {
     await shop.send(record("not.meant"));
     await page.getByText("live, 1 new").waitFor();
     assert.deepEqual(await listed(page), ["a.second 200", "a.first 200"]);
+    await assertSound(page);
     await page.getByRole("button", { name: "Pause" }).click();
     await blog.send(record("a.third"), record("a.fourth"));
     await page.getByText("paused 2 waiting").waitFor();
     assert.equal((await listed(page)).length, 2);
     await visit.picture(page, "explorer-live");
+    await assertSound(page);
     await page.getByRole("button", { name: "Resume" }).click();
     await page.getByText("live, 3 new").waitFor();
     assert.deepEqual(await listed(page), ["a.fourth 200", "a.third 200", "a.second 200", "a.first 200"]);
@@ -343,6 +488,7 @@ for (const width of [380, 1600]) {
       await page.keyboard.press("?");
       await page.getByRole("dialog", { name: "Keys" }).getByText("Zoom out").waitFor();
       await visit.picture(page, "explorer-keys");
+      await assertSound(page);
       await page.keyboard.press("Escape");
       await page.keyboard.press("/");
       await page.keyboard.type("status:401");
@@ -370,6 +516,8 @@ test("the value that is pointed at can be excluded beside it", async () => {
   await visit(server, { state }, async (page) => {
     await page.goto("/?filter=app:shop+-name:not.meant+-name:a.second");
     await page.locator("#events").getByRole("link", { name: CAFE }).first().hover();
+    await page.locator(".pick").getByRole("link", { name: "Exclude" }).waitFor();
+    await assertSound(page);
     await page.locator(".pick").getByRole("link", { name: "Exclude" }).click();
     await page.waitForURL(/-ip/);
     assert.deepEqual(await listed(page), ["users.login 200", "users.login 200"]);

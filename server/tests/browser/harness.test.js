@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
 import { visit } from "./lib/browser.js";
-import { assertAccessible, assertFits, tabTo } from "./lib/checks.js";
+import { assertAccessible, assertFits, assertStandsOut, tabTo } from "./lib/checks.js";
 
 const STRICT = "default-src 'none'; style-src 'unsafe-inline'";
 const PAGES = {
@@ -19,6 +19,7 @@ const PAGES = {
   "/window": ["<script>window.open('/calm')</script>"],
   "/unlabelled": ["<input><button></button>"],
   "/wide": ["<div style='width: 2000px'>wide</div>"],
+  "/faint": ["<style>body { background: white } input { border: 1px solid #d9dee7 }</style><input aria-label='faint'>"],
   "/no-ring": ["<style>a { outline: none }</style><a href='/calm'>calm</a>"],
 };
 
@@ -80,6 +81,7 @@ test("a test that fails tells what the page did besides", async () => {
 test("the checks of every page fail where they should", async () => {
   await assert.rejects(open("/unlabelled", assertAccessible), /button-name.*[^]*label/);
   await assert.rejects(open("/wide", assertFits, { width: 380 }), /2\d\d\d px wide/);
+  await assert.rejects(open("/faint", assertStandsOut), /faint/);
   const link = (page) => tabTo(page, page.getByRole("link"));
   await assert.rejects(open("/no-ring", link), /cannot be seen/);
 });

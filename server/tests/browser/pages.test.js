@@ -2,7 +2,7 @@
 
 import { after, test } from "node:test";
 import { LOOKS, signIn, visit } from "./lib/browser.js";
-import { assertAccessible, assertFits } from "./lib/checks.js";
+import { assertSound, assertStandsOut } from "./lib/checks.js";
 import { startServer } from "./lib/programs.js";
 import { EMPTY_PAGES, PAGES, deliveryPages, eventPages, fill, runPages } from "./lib/sample.js";
 
@@ -18,14 +18,14 @@ for (const [server, pages] of [[empty, EMPTY_PAGES], [full, filled]]) {
   for (const { name, path, status = 200, stranger } of pages) {
     for (const look of LOOKS) {
       const { width, scheme } = look;
-      test(`${name}, ${width} px, ${scheme}: accessible, and no wider than the window`, async () => {
+      test(`${name}, ${width} px, ${scheme}: accessible, no wider than the window, and nothing too faint`, async () => {
         const state = stranger ? undefined : signedIn;
         await visit(server, { ...look, state }, async (page, visit) => {
           if (status >= 400) visit.expect(`answer: ${new URL(path, server.url).pathname} ${status}`);
           await page.goto(path);
           await visit.picture(page, name);
-          await assertFits(page);
-          await assertAccessible(page);
+          await assertSound(page);
+          await assertStandsOut(page);
         });
       });
     }

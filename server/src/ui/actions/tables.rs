@@ -182,7 +182,8 @@ pub(super) fn targets(action: &Action) -> Markup {
     }
 }
 
-fn decision(record: &ActionRecord) -> Markup {
+/// Why it was decided, when and by whom.
+pub(in super::super) fn decision(record: &ActionRecord) -> Markup {
     html! {
         @if !record.comment.is_empty() { (record.comment) br; }
         @if let Some(critical) = &record.critical { small { "Although " (critical) } br; }

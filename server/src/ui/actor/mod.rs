@@ -47,13 +47,20 @@ pub(super) async fn show(
     let work = |scans| async move {
         let reading = explorer::read(&app, asked, &scans).await;
         let past = match &reading {
-            Ok((_, found)) => past(&app, &actor, &place, found.span.1, scans).await,
+            Ok((_, found)) => Some(past(&app, &actor, &place, found.span.1, scans).await),
             Err(_) => None,
         };
         let views = explorer::views(&app).await;
         let runs = playbooks::of_actor(&app, &actor).await;
         let about = html! {
-            @if let Some(past) = past { (past.markup(&place)) }
+            @match past {
+                Some(Ok(past)) => (past.markup(&place)),
+                Some(Err(Unread)) => p role="alert" {
+                    "What the actor did before cannot be read now. The server's log says why. "
+                    a href=(place.here()) { "Try again" }
+                },
+                None => {},
+            }
             (runs)
             (steering)
         };
@@ -107,14 +114,17 @@ fn asked(actor: &Actor, place: &Place) -> Result<Asked, Problem> {
     Asked::read(&rest, own(actor, place))
 }
 
-/// What is known of the actor until that time; `None` if it cannot be read.
+/// The store's fault.
+struct Unread;
+
+/// What is known of the actor until that time.
 async fn past(
     app: &App,
     actor: &Actor,
     place: &Place,
     until: i64,
     scans: Arc<Scans>,
-) -> Option<Past> {
+) -> Result<Past, Unread> {
     let shared = Arc::clone(app);
     let (filter, of) = (own(actor, place), actor.clone());
     let read = move || {
@@ -122,13 +132,10 @@ async fn past(
         Past::read(&*shared.store, &of, &filter, until, monitor)
     };
     let read = blocking(read).await;
-    match read.and_then(|read| read) {
-        Ok(past) => Some(past),
-        Err(error) => {
-            tracing::error!(%error, "the past of an actor not read");
-            None
-        }
-    }
+    read.and_then(|read| read).map_err(|error| {
+        tracing::error!(%error, "the past of an actor not read");
+        Unread
+    })
 }
 
 /// Who it is, and what they meet now.

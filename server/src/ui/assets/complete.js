@@ -1,9 +1,14 @@
-// Proposals while a filter is typed: the names of fields, and frequent values of a field after its `:`.
+// Proposals while a filter is typed: the names of fields, and frequent values of a field after its operator.
 
 /** Before a request, in milliseconds. */
 const PAUSE = 120;
-/** The word that is typed: a sign before it, the field, and what follows `:`. */
-const WORD = /(^|[\s(])(-?)([a-z_]+(?:\.[^\s:~^<>=!"(),]+)*)?(?:(:)("?[^\s"(),]*))?$/;
+const NAME = String.raw`[^\s:~^<>=!"(),]`;
+/** The word that is typed: a sign before it, and `has:` with a field, or a field, its operator, values and a value. */
+const WORD = new RegExp(
+  String.raw`(?<lead>(?:^|[\s(])-?)(?:has:(?<there>${NAME}*)|(?<field>[a-z_]+(?:\.${NAME}*)*)?` +
+    String.raw`(?:(?<operator>:|~|\^|[<>]=?)(?<values>(?:(?:"[^"]*"|[^\s"(),]+),)*)"?(?<value>[^\s"(),]*))?)$`,
+);
+const NUMBER = /^-?\d+(\.\d+)?$/;
 
 export function complete() {
   const input = document.querySelector("input[data-complete]");
@@ -50,36 +55,55 @@ export function complete() {
 
   async function propose() {
     const turn = ++asked;
-    const word = WORD.exec(input.value.slice(0, input.selectionStart));
+    const word = WORD.exec(input.value.slice(0, input.selectionStart))?.groups;
     if (!word) return close();
-    const [, , , name = "", colon, value = ""] = word;
-    const proposals = colon ? await values(name, value.replace(/^"/, "")) : names.filter((known) => known.startsWith(name) && known !== name);
+    const proposals = word.operator ? await values(word) : fieldsOf(word);
     if (turn !== asked || document.activeElement !== input) return;
     // Who goes on to choose before the list has followed the last key keeps the choice.
     const kept = list.children[chosen]?.dataset.test;
-    const shown = colon ? proposals : proposals.map((text) => ({ test: `${text}:` }));
-    list.replaceChildren(...shown.slice(0, 12).map(option));
-    list.hidden = shown.length === 0;
+    list.replaceChildren(...proposals.slice(0, 12).map(option));
+    list.hidden = proposals.length === 0;
     input.setAttribute("aria-expanded", String(!list.hidden));
     choose([...list.children].findIndex(({ dataset }) => dataset.test === kept));
   }
 
-  async function values(field, start) {
-    // Members of JSON are not known here, what they are of is.
-    if (!names.includes(field.split(".", 1)[0])) return [];
-    const query = new URLSearchParams({ field, start });
-    try {
-      const answer = await fetch(`${input.dataset.complete}?${query}`);
-      return answer.ok ? await answer.json() : [];
-    } catch {
-      return [];
-    }
+  /** Fields, each with what follows it, or as one that is there. */
+  function fieldsOf({ there, field = "" }) {
+    const start = there ?? field;
+    const known = names.filter((name) => name.startsWith(start) && (there !== undefined || name !== start));
+    if (there !== undefined) return known.map((name) => ({ test: `has:${name}` }));
+    const has = start !== "" && "has".startsWith(start) ? [{ test: "has:", open: true }] : [];
+    return has.concat(known.map((name) => ({ test: `${name}:`, open: true })));
   }
 
-  function option({ test, events }, place) {
+  /** Frequent values: those that the test would find, or for `<` and `>` those that it can be compared with. */
+  async function values({ field = "", operator, values, value }) {
+    // Members of JSON are not known here, what they are of is.
+    if (!names.includes(field.split(".", 1)[0])) return [];
+    const url = new URL(input.dataset.complete, location.href);
+    url.searchParams.set("field", field);
+    url.searchParams.set(operator === "~" ? "contains" : "start", value);
+    let found;
+    try {
+      const answer = await fetch(url);
+      found = answer.ok ? await answer.json() : [];
+    } catch {
+      found = [];
+    }
+    const compares = /[<>]/.test(operator);
+    if (!compares && !values) return found;
+    const before = values.split(",");
+    const others = found.map(({ test, events }) => ({ value: test.slice(field.length + 1), plain: test.startsWith(`${field}:`), events }));
+    return others
+      .filter(({ value, plain }) => plain && (compares ? NUMBER.test(value) : !before.includes(value)))
+      .map(({ value, events }) => ({ test: field + operator + values + value, events }));
+  }
+
+  function option({ test, open, events }, place) {
     const item = document.createElement("li");
     item.id = `proposal-${place}`;
     item.dataset.test = test;
+    if (open) item.dataset.open = "";
     item.setAttribute("role", "option");
     item.setAttribute("aria-selected", "false");
     item.textContent = test;
@@ -102,13 +126,13 @@ export function complete() {
 
   function take(item) {
     const end = input.selectionStart;
-    const before = input.value.slice(0, end);
-    const word = WORD.exec(before);
+    const word = WORD.exec(input.value.slice(0, end));
     if (!word) return close();
-    const kept = before.slice(0, word.index) + word[1] + word[2] + item.dataset.test;
-    const whole = !item.dataset.test.endsWith(":") || word[4] !== undefined;
-    input.value = kept + (whole ? " " : "") + input.value.slice(end).trimStart();
-    input.setSelectionRange(kept.length + (whole ? 1 : 0), kept.length + (whole ? 1 : 0));
+    const { test } = item.dataset;
+    const whole = !("open" in item.dataset);
+    const kept = input.value.slice(0, word.index) + word.groups.lead + test + (whole ? " " : "");
+    input.value = kept + input.value.slice(end).trimStart();
+    input.setSelectionRange(kept.length, kept.length);
     close();
     if (!whole) propose();
   }

@@ -1,5 +1,5 @@
 // Values of the list as links that filter by them, and beside the one that is pointed at, or has the focus: the ways to
-// filter by it, and to exclude it.
+// filter by it, and to exclude it. A finger cannot point: its first tap on a value offers them, and the next one follows.
 
 export function pick() {
   const table = document.querySelector("table.events");
@@ -16,8 +16,15 @@ export function pick() {
     for (const { addedNodes } of changes) addedNodes.forEach((row) => row.matches("tr") && lead(row));
   }).observe(table.tBodies[0], { childList: true });
   table.addEventListener("pointerover", ({ target, pointerType }) => pointerType !== "touch" && offer(target));
+  /** What the ways were beside when a finger came: the focus comes between that and the click. */
+  let touched;
+  table.addEventListener("pointerdown", () => (touched = menu.isConnected ? menu.previousElementSibling : undefined));
+  table.addEventListener("click", (event) => {
+    if (event.pointerType !== "touch" || !offer(event.target) || menu.previousElementSibling === touched) return;
+    event.preventDefault();
+  });
   table.addEventListener("focusin", ({ target }) => offer(target));
-  table.addEventListener("pointerleave", () => menu.contains(document.activeElement) || menu.remove());
+  table.addEventListener("pointerleave", ({ pointerType }) => pointerType === "touch" || menu.contains(document.activeElement) || menu.remove());
 
   function lead(rows) {
     for (const value of rows.querySelectorAll("a[data-test]:not([href])")) value.href = also(value.dataset.test);
@@ -31,16 +38,18 @@ export function pick() {
     return link;
   }
 
+  /** Shows the ways beside a value; whether there is one. */
   function offer(target) {
     const value = target.closest("[data-test], a.v");
-    if (!value || menu.contains(target)) return;
+    if (!value || menu.contains(target)) return false;
     const test = value.dataset.test ?? added(value);
-    if (!test) return;
+    if (!test) return false;
     only.href = also(test);
     not.href = also(`-${test}`);
     // A link has no links within.
     const after = value.closest("a") ?? value;
     if (after.nextElementSibling !== menu) after.after(menu);
+    return true;
   }
 
   /** What the link adds to the filter. */

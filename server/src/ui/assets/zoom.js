@@ -1,7 +1,9 @@
-// Dragging over the bars shows the time under them.
+// Dragging over the bars shows the time under them. A finger is wider than a bar: a tap means the nearest one.
 
 /** Less is a click, in pixels. */
 const LEAST = 6;
+/** How far from a bar a tap may be, in pixels. */
+const REACH = 24;
 
 export function zoom() {
   const plot = document.querySelector("svg.plot");
@@ -26,7 +28,7 @@ export function zoom() {
 
   plot.addEventListener("dragstart", (event) => event.preventDefault());
   plot.addEventListener("pointerdown", (event) => {
-    if (event.button === 0 && event.pointerType !== "touch") start = place(event);
+    if (event.button === 0) start = place(event);
   });
   addEventListener("pointermove", (event) => {
     if (start === undefined) return;
@@ -40,11 +42,20 @@ export function zoom() {
     const [low, high] = range(event);
     end();
     if ((high - low) * plot.getBoundingClientRect().width < LEAST) return;
-    // The click that ends a drag over one bar is none.
-    addEventListener("click", (click) => click.preventDefault(), { capture: true, once: true });
+    // The click that ends a drag over one bar is none; fingers that drag do not click.
+    if (event.pointerType !== "touch") addEventListener("click", (click) => click.preventDefault(), { capture: true, once: true });
     setTimeout(() => location.assign(show(Math.floor(low * bars), Math.ceil(high * bars))));
   });
   addEventListener("pointercancel", end);
+  plot.addEventListener("click", (event) => {
+    if (event.pointerType !== "touch" || event.target.closest("a")) return;
+    const far = (bar) => {
+      const { left, right } = bar.getBoundingClientRect();
+      return Math.max(left - event.clientX, event.clientX - right, 0);
+    };
+    const [nearest] = [...plot.querySelectorAll("a")].sort((one, other) => far(one) - far(other));
+    if (far(nearest) <= REACH) location.assign(nearest.href.baseVal);
+  });
   addEventListener("keydown", (event) => event.key === "Escape" && end());
 
   /** The link of any bar, with the time from this bar up to that one. */

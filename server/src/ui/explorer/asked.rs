@@ -49,21 +49,10 @@ impl Asked {
         let mut given = Given::new(place.params().clone())?;
         let limit = given.number("limit", EventQuery::MAX_LIMIT)?;
         let typed = given.filter()?;
-        let last = given.text("last");
-        let mut range = given.range()?;
+        let range = Self::range(&mut given)?;
         let (by, group) = (given.field("by")?, given.field("group")?);
         let cursor = given.cursor()?;
         given.end()?;
-        if let Some(last) = last {
-            let known = RANGES.iter().find(|(name, ..)| *name == last);
-            let names = RANGES.map(|(name, ..)| name).join(", ");
-            let (.., length) =
-                known.ok_or_else(|| Problem::field("last", format!("last: none of {names}")))?;
-            if range != TimeRange::ALL {
-                return Err(Problem::field("last", "last: not together with from or to"));
-            }
-            range = until_now(*length);
-        }
         let filter = if of == Filter::default() {
             typed.clone()
         } else {
@@ -80,23 +69,30 @@ impl Asked {
         })
     }
 
+    /// Takes `last`, or `from` and `to`: these also as fields of forms send them, which means UTC.
+    pub(super) fn range(given: &mut Given) -> Result<TimeRange, Problem> {
+        given.change(&["from", "to"], in_utc);
+        let (last, range) = (given.text("last"), given.range()?);
+        let Some(last) = last else {
+            return Ok(range);
+        };
+        let known = RANGES.iter().find(|(name, ..)| *name == last);
+        let names = RANGES.map(|(name, ..)| name).join(", ");
+        let (.., length) =
+            known.ok_or_else(|| Problem::field("last", format!("last: none of {names}")))?;
+        if range == TimeRange::ALL {
+            Ok(until_now(*length))
+        } else {
+            Err(Problem::field("last", "last: not together with from or to"))
+        }
+    }
+
     pub(super) fn events(&self) -> EventQuery {
         EventQuery {
             range: self.range,
             cursor: self.cursor,
             ..EventQuery::new(self.filter.clone(), self.limit)
         }
-    }
-
-    /// The range of the counts. What is missing of the list's is the day before now, or before its newest event.
-    pub(super) fn span(&self, newest: Option<i64>) -> (i64, i64) {
-        let now = Timestamp::now().as_micros();
-        let until = newest
-            .filter(|newest| now.saturating_sub(*newest) > DAY)
-            .unwrap_or(now);
-        let to = self.range.to.unwrap_or_else(|| until.saturating_add(1));
-        let from = self.range.from.unwrap_or_else(|| to.saturating_sub(DAY));
-        (from.min(to.saturating_sub(1)), to)
     }
 
     pub(super) fn histogram(&self, (from, to): (i64, i64)) -> HistogramQuery {
@@ -137,6 +133,27 @@ impl Asked {
         }
         named(&self.filter)
     }
+}
+
+/// A time of a `datetime-local` field, such as `2026-11-23T10:00`, with its zone; any other text as it is.
+fn in_utc(text: &str) -> String {
+    let seconds = if text.len() == 16 { ":00" } else { "" };
+    let zoned = format!("{text}{seconds}Z");
+    match zoned.parse::<Timestamp>() {
+        Ok(_) => zoned,
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// The range of counts. What is missing of the list's is the day before now, or before its newest event.
+pub(super) fn span(range: TimeRange, newest: Option<i64>) -> (i64, i64) {
+    let now = Timestamp::now().as_micros();
+    let until = newest
+        .filter(|newest| now.saturating_sub(*newest) > DAY)
+        .unwrap_or(now);
+    let to = range.to.unwrap_or_else(|| until.saturating_add(1));
+    let from = range.from.unwrap_or_else(|| to.saturating_sub(DAY));
+    (from.min(to.saturating_sub(1)), to)
 }
 
 /// The range of this length that ends now, or a little later: its bars begin at full minutes and hours.

@@ -8,11 +8,15 @@ use axum::extract::{Query, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::asked::span;
 use super::{Asked, PATH, Place, Terms, list, test};
 use crate::api::{self, Given, Params, Problem};
 use crate::auth::Pass;
 use crate::server::{App, scanning};
-use crate::store::{Check, Field, Filter, GroupQuery, Groups, JsonField, Test, TimeRange};
+use crate::store::{
+    Check, EventQuery, EventStore, Field, Filter, GroupQuery, Groups, JsonField, ScanMonitor,
+    StoreError, Test, TimeRange,
+};
 use crate::ui::access::Reader;
 use crate::ui::actions::Met;
 
@@ -67,7 +71,8 @@ pub(in crate::ui) fn follow(
     asked.and_then(follow).into_response()
 }
 
-/// `GET /complete?field=ip&start=203.`: frequent values of the field in the last day that start so.
+/// `GET /complete?field=ip&start=203.`: frequent values of the field that start so, with `contains` those that have it
+/// anywhere, of the range of a page with the same `last`, or `from` and `to`.
 pub(crate) async fn complete(State(app): State<App>, given: Result<Given, Problem>) -> Response {
     match given.and_then(Started::read) {
         Ok(started) => values(&app, started).await.into_response(),
@@ -78,38 +83,59 @@ pub(crate) async fn complete(State(app): State<App>, given: Result<Given, Proble
 /// A test that is being typed.
 struct Started {
     field: Field,
-    start: String,
+    check: Check,
+    range: TimeRange,
 }
 
 impl Started {
     fn read(mut given: Given) -> Result<Self, Problem> {
         let field = given.field("field")?;
-        let start = given.text("start").unwrap_or_default();
+        let (start, part) = (given.text("start"), given.text("contains"));
+        let range = Asked::range(&mut given)?;
         given.end()?;
         let field = field.ok_or_else(|| Problem::field("field", "field: missing"))?;
-        Ok(Self { field, start })
+        let check = match (start, part) {
+            (Some(_), Some(_)) => {
+                return Err(Problem::field(
+                    "contains",
+                    "contains: not together with start",
+                ));
+            }
+            (Some(start), None) if !start.is_empty() => Check::Prefix(start),
+            (None, Some(part)) if !part.is_empty() => Check::Contains(part),
+            _ => Check::Exists,
+        };
+        Ok(Self {
+            field,
+            check,
+            range,
+        })
     }
 
-    fn query(&self) -> GroupQuery {
-        let check = if self.start.is_empty() {
-            Check::Exists
-        } else {
-            Check::Prefix(self.start.clone())
+    fn groups(&self, store: &dyn EventStore, monitor: &ScanMonitor) -> Result<Groups, StoreError> {
+        let newest = EventQuery {
+            range: self.range,
+            ..EventQuery::new(Filter::default(), 1)
         };
-        let now = sqreen::protocol::Timestamp::now().as_micros();
-        GroupQuery {
+        let newest = match self.range.from {
+            None => store.query(&newest, monitor)?.events.pop(),
+            Some(_) => None,
+        };
+        let (from, to) = span(self.range, newest.map(|event| event.time));
+        let query = GroupQuery {
             filter: Filter::Is(Test {
                 field: self.field.clone(),
-                check,
+                check: self.check.clone(),
             }),
             range: TimeRange {
-                from: Some(now.saturating_sub(86_400_000_000)),
-                to: None,
+                from: Some(from),
+                to: Some(to),
             },
             by: self.field.clone(),
             limit: PROPOSED,
             distinct: false,
-        }
+        };
+        store.groups(&query, monitor)
     }
 
     /// The tests that it may become, and how many events each finds.
@@ -122,15 +148,24 @@ impl Started {
         tests.flatten().collect()
     }
 
+    /// Whether the name of a list is one of those meant.
+    fn takes(&self, name: &str) -> bool {
+        match &self.check {
+            Check::Prefix(start) => name.starts_with(start),
+            Check::Contains(part) => {
+                let lower = |text: &str| text.to_ascii_lowercase();
+                lower(name).contains(&lower(part))
+            }
+            _ => true,
+        }
+    }
+
     /// A group is of addresses that are on the same lists; people think of one list.
     fn lists(&self, groups: &Groups) -> Vec<(String, u64)> {
         let mut counts = BTreeMap::<String, u64>::new();
         for group in &groups.rows {
             let names: Vec<String> = serde_json::from_str(&group.value).unwrap_or_default();
-            for name in names
-                .into_iter()
-                .filter(|name| name.starts_with(&self.start))
-            {
+            for name in names.into_iter().filter(|name| self.takes(name)) {
                 *counts.entry(name).or_default() += group.events;
             }
         }
@@ -147,9 +182,11 @@ impl Started {
 
 async fn values(app: &App, started: Started) -> Result<Json<Value>, Problem> {
     let store = Arc::clone(&app.store);
-    let query = started.query();
-    let groups = scanning(move |monitor| store.groups(&query, monitor)).await?;
-    let proposals = started.proposals(&groups).into_iter();
+    let read = move |monitor: &ScanMonitor| {
+        let groups = started.groups(&*store, monitor)?;
+        Ok(started.proposals(&groups))
+    };
+    let proposals = scanning(read).await?.into_iter();
     let proposals = proposals.map(|(test, events)| json!({"test": test, "events": events}));
     Ok(Json(proposals.collect()))
 }

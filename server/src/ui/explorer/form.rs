@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
 
 use super::asked::RANGES;
-use super::{Asked, Place};
+use super::{Place, link};
 use crate::api::Problem;
 use crate::store::Field;
 use crate::ui::text::{SHOWN, stamp, start};
@@ -22,7 +22,7 @@ pub(crate) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Pr
                 input #filter name="filter" value=(place.value("filter")) type="text" autocomplete="off" autocapitalize="off"
                     spellcheck="false" enterkeyhint="search" placeholder="name:users.login ip:203.0.113.0/24 -status:200"
                     aria-invalid=[in_filter.map(|_| "true")] aria-describedby=[in_filter.map(|_| "wrong")]
-                    data-fields=(Field::names().collect::<Vec<_>>().join(" ")) data-complete="/complete";
+                    data-fields=(Field::names().collect::<Vec<_>>().join(" ")) data-complete=(completion(place));
             }
             @for (name, label) in more {
                 label { (label) input name=(name) value=(place.value(name)); }
@@ -32,6 +32,7 @@ pub(crate) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Pr
             datalist #fields { @for name in Field::names() { option value=(name) {} } }
             button { "Search" }
         }
+        (operators())
         @if let (Some(problem), Some((_, at))) = (problem, in_filter) {
             div #wrong {
                 p role="alert" { (problem.detail()) }
@@ -39,6 +40,45 @@ pub(crate) fn steering(place: &Place, more: &[(&str, &str)], problem: Option<&Pr
             }
         } @else if let Some(problem) = problem {
             p role="alert" { (problem.detail()) }
+        }
+    }
+}
+
+/// Where values are proposed that there are in the range of the page.
+fn completion(place: &Place) -> String {
+    let range = ["last", "from", "to"].map(|name| (name, place.value(name)));
+    link(
+        "/complete",
+        range.into_iter().filter(|(_, value)| !value.is_empty()),
+    )
+}
+
+/// What can be typed, each with an example.
+const OPERATORS: [(&str, &str); 10] = [
+    ("name:users.login,users.signup", "it is one of these"),
+    ("path~admin", "it contains this, in either case"),
+    ("path^/admin", "it starts with this"),
+    ("status>=400", "a number, by >, >=, < or <="),
+    ("ip:203.0.113.0/24", "an address of this network"),
+    ("has:user.email", "it is there"),
+    ("-status:200", "not"),
+    ("name:a status:401", "both"),
+    (
+        "(name:a or name:b) status:401",
+        "one of the two, and the third",
+    ),
+    (
+        "\"two words\"",
+        "name, path, address, user or properties contain this",
+    ),
+];
+
+/// What the search field takes.
+fn operators() -> Markup {
+    html! {
+        details.operators {
+            summary { "Operators" }
+            dl { @for (example, meaning) in OPERATORS { dt { code { (example) } } dd { (meaning) } } }
         }
     }
 }
@@ -71,7 +111,10 @@ fn pointed(filter: &str, at: usize) -> Markup {
 }
 
 /// The ways to other ranges of time.
-pub(super) fn ranges(place: &Place, counted: Option<(&Asked, (i64, i64))>) -> Markup {
+pub(super) fn ranges(place: &Place, shown: Result<(i64, i64), &Problem>) -> Markup {
+    let span = shown.ok();
+    let wrong = shown.err().and_then(Problem::at);
+    let mistaken = wrong.is_some_and(|name| ["from", "to"].contains(&name));
     let last = place.value("last");
     let own = !place.value("from").is_empty() || !place.value("to").is_empty();
     let to = |last| place.with(&[("last", last), ("from", ""), ("to", "")]);
@@ -81,14 +124,14 @@ pub(super) fn ranges(place: &Place, counted: Option<(&Asked, (i64, i64))>) -> Ma
             @for (name, label, _) in RANGES {
                 a href=(to(name)) aria-current=[(last == name && !own).then_some("true")] title={ "The last " (label) } { (label) }
             }
-            @if let Some((_, span)) = counted { (steps(place, span)) }
-            details.custom {
+            @if let Some(span) = span { (steps(place, span)) }
+            details.custom open[mistaken] {
                 summary aria-current=[own.then_some("true")] { "From … to" }
                 form.times method="get" action=(place.path()) {
                     (hidden(place, &["last", "from", "to"]))
-                    @let (from, to) = counted.map(|(_, (from, to))| (stamp(from), stamp(to))).unwrap_or_default();
-                    (moment(place, "from", "From", &from))
-                    (moment(place, "to", "To", &to))
+                    (moment(place, ("from", "From"), span.map(|(from, _)| from), wrong))
+                    // The end is not in the range.
+                    (moment(place, ("to", "To"), span.map(|(_, to)| to.saturating_add(999)), wrong))
                     button { "Show" }
                 }
             }
@@ -96,12 +139,26 @@ pub(super) fn ranges(place: &Place, counted: Option<(&Asked, (i64, i64))>) -> Ma
     }
 }
 
-/// A field for a time, filled in with the range shown if nothing was asked for.
-fn moment(place: &Place, name: &str, label: &str, shown: &str) -> Markup {
-    let asked = place.value(name);
-    let value = if asked.is_empty() { shown } else { asked };
+/// The bytes of a time to the millisecond, without a zone.
+const MILLIS: usize = 23;
+
+/// A field for a time, filled in with that of the range shown, or with what was asked for; browsers have them to the
+/// millisecond and without a zone.
+fn moment(
+    place: &Place,
+    (name, label): (&str, &str),
+    shown: Option<i64>,
+    wrong: Option<&str>,
+) -> Markup {
+    let asked = start(place.value(name).trim_end_matches('Z'), MILLIS).to_owned();
+    let shown = shown.map(|micros| Timestamp::from_micros(micros).to_string());
+    let shown = shown.map(|text| start(&text, MILLIS).to_owned());
     html! {
-        label { (label) " (UTC)" input name=(name) value=(value) placeholder="2026-11-23T10:00:00Z" autocomplete="off" spellcheck="false"; }
+        label {
+            (label) " (UTC)"
+            input type="datetime-local" name=(name) value=(shown.unwrap_or(asked)) step="any"
+                aria-invalid=[(wrong == Some(name)).then_some("true")];
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn table(
         div.scroll.stack tabindex="0" role="region" aria-label="Events" {
             table.events data-base=(terms.base()) {
                 thead { tr {
-                    @for head in ["Time", "Event", "User", "IP", "Request", "Status", "Properties"] {
+                    @for head in ["Time (UTC)", "Event", "User", "IP", "Request", "Status", "Properties"] {
                         th scope="col" { (head) }
                     }
                 } }

@@ -4,6 +4,7 @@
 mod asked;
 mod chart;
 mod feed;
+mod first;
 mod form;
 mod groups;
 mod list;
@@ -26,6 +27,7 @@ pub(super) use self::terms::{Terms, test, text};
 use super::access::Reader;
 use super::actions::Met;
 use super::page::Here;
+use super::signin::From;
 use super::slow::{self, Scans, Stage};
 use crate::api::{Params, Problem};
 use crate::server::{App, blocking};
@@ -81,17 +83,19 @@ pub(super) struct Listing<'a> {
 pub(super) async fn show(
     State(app): State<App>,
     reader: Reader,
+    from: From,
     Query(params): Query<Params>,
 ) -> Response {
-    page(&app, &reader, &params).await
+    page(&app, &reader, &from, &params).await
 }
 
 /// The page itself, for those who may see it.
-pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Response {
+pub(super) async fn page(app: &App, reader: &Reader, from: &From, params: &Params) -> Response {
     let place = Place::new(PATH, Params::new(), params);
     let asked = Asked::read(&place, Filter::default());
     let lead = form::steering(&place, &[], asked.as_ref().err());
     let (app, owned, besides) = (Arc::clone(app), reader.clone(), lead.0.len());
+    let url = from.url();
     let work = |scans| async move {
         let reading = read(&app, asked, &scans).await;
         let views = views(&app).await;
@@ -101,7 +105,8 @@ pub(super) async fn page(app: &App, reader: &Reader, params: &Params) -> Respons
             views: &views,
             besides,
         };
-        (status(&reading), page::explorer(&app, &listing, &reading))
+        let content = page::explorer(&app, &listing, &reading, url.as_deref());
+        (status(&reading), content)
     };
     let here = Here::new(PATH, reader);
     slow::answer("Event Explorer", here, &lead, work).await
@@ -146,7 +151,7 @@ pub(super) fn status(reading: &Reading) -> StatusCode {
 fn find(app: &App, asked: &Asked, scans: &Scans) -> Result<Found, StoreError> {
     let store = &app.store;
     let page = store.query(&asked.events(), scans.of(Stage::Events))?;
-    let span = asked.span(page.events.first().map(|event| event.time));
+    let span = asked::span(asked.range, page.events.first().map(|event| event.time));
     let histogram = store.histogram(&asked.histogram(span), scans.of(Stage::Chart))?;
     let groups = asked.groups(span);
     let groups = groups.map(|query| store.groups(&query, scans.of(Stage::Groups)));

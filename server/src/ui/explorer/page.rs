@@ -2,23 +2,32 @@
 
 use maud::{Markup, html};
 
-use super::{Asked, Found, Listing, Place, Reading, Terms, Unread, chart, form, groups, list};
+use super::{
+    Asked, Found, Listing, Place, Reading, Terms, Unread, chart, first, form, groups, list,
+};
 use crate::server::App;
 use crate::store::Filter;
 use crate::ui::text::{counted, stamp};
 use crate::ui::{delivery, views};
-
-const SNIPPET: &str = r#"let sqreen = Sqreen::new(Config::from_env()?)?;
-let app = router.layer(sqreen.layer());
-sqreen::track("cart.checkout"); // in a handler"#;
 
 /// The most bytes of a page: a list ends early rather than take more.
 const MOST: usize = 100_000;
 /// What of it is kept for the page's frame, and for what stands around the list.
 const FRAME: usize = 4_000;
 
-pub(super) fn explorer(app: &App, listing: &Listing<'_>, reading: &Reading) -> Markup {
-    page(app, listing, reading, &empty(listing.place))
+/// `url` is where the reader's browser reaches this server, if it told.
+pub(super) fn explorer(
+    app: &App,
+    listing: &Listing<'_>,
+    reading: &Reading,
+    url: Option<&str>,
+) -> Markup {
+    let empty = if asks(listing.place) {
+        unmatched(listing.place)
+    } else {
+        first::steps(listing.place, listing.reader, url)
+    };
+    page(app, listing, reading, &empty)
 }
 
 /// What a page of events shows below its form; `empty` is what to say where nothing was found.
@@ -26,8 +35,8 @@ pub(crate) fn page(app: &App, listing: &Listing<'_>, reading: &Reading, empty: &
     let place = listing.place;
     html! {
         @match reading {
-            Err(Unread::Wrong(_)) => {
-                (form::ranges(place, None))
+            Err(Unread::Wrong(problem)) => {
+                (form::ranges(place, Err(problem)))
                 p { a href=(place.with(&STATE.map(|name| (name, "")))) { "Start again without a filter" } }
             },
             Err(Unread::Failed) => {
@@ -67,7 +76,7 @@ fn events(
     let place = listing.place;
     let terms = Terms::new(place, asked);
     let above = html! {
-        (form::ranges(place, Some((asked, found.span))))
+        (form::ranges(place, Ok(found.span)))
         (chart::chart(place, asked, &terms, found))
         (delivery::completeness(app, asked.apps(), found.span))
         @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
@@ -108,7 +117,7 @@ fn tools(place: &Place, asked: &Asked, shown: usize, more: bool, views: &Markup)
 }
 
 /// Where the events of the page come as they are stored.
-fn live(place: &Place) -> String {
+pub(super) fn live(place: &Place) -> String {
     let path = format!("{}/live", place.path().trim_end_matches('/'));
     super::link(&path, place.along(&[]))
 }
@@ -133,22 +142,16 @@ fn export(asked: &Asked, format: &str) -> String {
     )
 }
 
-fn empty(place: &Place) -> Markup {
+fn unmatched(place: &Place) -> Markup {
     html! {
-        @if asks(place) {
-            p {
-                "No event matches. "
-                @if !place.value("last").is_empty() || !place.value("from").is_empty() || !place.value("to").is_empty() {
-                    a href=(place.with(&[("last", ""), ("from", ""), ("to", "")])) { "Look at all of time" } " "
-                }
-                @if !place.value("filter").is_empty() {
-                    a href=(place.with(&[("filter", "")])) { "Take the filter away" }
-                }
+        p {
+            "No event matches. "
+            @if !place.value("last").is_empty() || !place.value("from").is_empty() || !place.value("to").is_empty() {
+                a href=(place.with(&[("last", ""), ("from", ""), ("to", "")])) { "Look at all of time" } " "
             }
-        } @else {
-            p { "No events yet. Add the layer to an axum app, and track:" }
-            pre tabindex="0" { code { (SNIPPET) } }
-            p { a href="/apps" { "See which agents are connected" } ", and " a href="/delivery" { "what became of what they sent" } "." }
+            @if !place.value("filter").is_empty() {
+                a href=(place.with(&[("filter", "")])) { "Take the filter away" }
+            }
         }
     }
 }

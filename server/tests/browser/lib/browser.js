@@ -29,14 +29,15 @@ after(async () => (await launched)?.close());
  * signed in, from `signIn`. Fails if there was any console error or warning, error of a script, breach of the content
  * security policy, request that failed, was refused or went elsewhere, dialog, download or second window, unless the
  * visit expects it. `policy: false` takes the content security policy away, so that only escaping is left; with
- * `script: false`, no script runs.
+ * `script: false`, no script runs; with `touch`, there are fingers.
  */
-export async function visit(server, { width = 1600, scheme = "light", state, policy = true, script = true }, look) {
+export async function visit(server, { width = 1600, scheme = "light", state, policy = true, script = true, touch = false }, look) {
   launched ??= chromium.launch({ executablePath: "/usr/bin/chromium", args: QUIET });
   const context = await (await launched).newContext({
     baseURL: server.url,
     bypassCSP: !policy,
     javaScriptEnabled: script,
+    hasTouch: touch,
     colorScheme: scheme,
     reducedMotion: "reduce",
     storageState: state,

@@ -71,7 +71,7 @@ async function start(path, options, names, settings = {}) {
     await rm(dir, { recursive: true, force: true });
     assert.fail(`${path} did not start: ${failure}\n${log}`);
   }
-  return new Program(printed, async () => {
+  return new Program(printed, dir, async () => {
     child.kill("SIGTERM");
     const code = await Promise.race([ended, sleep(DEADLINE, "no end", { ref: false })]);
     await rm(dir, { recursive: true, force: true });
@@ -84,7 +84,9 @@ class Program {
   /** Ends it as an operator does, and removes what it stored. */
   stop;
 
-  constructor(printed, stop) {
+  constructor(printed, dir, stop) {
+    /** Its data directory. */
+    this.dir = dir;
     /** Where the shop is, if there is one. */
     this.app = printed.app;
     /** The link that signs in. */

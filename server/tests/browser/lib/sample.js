@@ -116,6 +116,7 @@ export const PAGES = [
   { name: "events-refused", path: "/?filter=name:x+colour:red", status: 400 },
   { name: "delivery", path: "/delivery" },
   { name: "account", path: "/account" },
+  { name: "nowhere", path: "/nowhere", status: 404 },
   { name: "people", path: "/people" },
   { name: "audit", path: "/audit" },
   { name: "apps", path: "/apps" },
