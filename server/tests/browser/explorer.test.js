@@ -374,6 +374,12 @@ test("what is shown can be taken along, as CSV and NDJSON", async () => {
     assert.deepEqual(lines.map(({ name, status, ip }) => [name, status, ip]), Array(3).fill(["users.login", 401, CAFE]));
     const csv = await file("CSV");
     assert.equal(csv.trim().split("\r\n").length, 4);
+
+    await page.goto("/?filter=status:401&last=24h&group=user.email");
+    const [head, ...groups] = (await file("Export as CSV")).trim().split("\r\n");
+    assert.equal(head, "value,events,ips,ips_exact,users,users_exact,first,last");
+    const counts = groups.map((line) => line.split(",").slice(0, 6).join(",")).sort();
+    assert.deepEqual(counts, ["ann", "bob", "cid"].map((name) => `${name}@example.com,1,1,true,1,true`));
   });
 });
 
