@@ -1,13 +1,12 @@
 //! What is known of the applications: their agents, how much they tell, and the tokens.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqreen::protocol::Timestamp;
 
 use crate::server::Shared;
-use crate::sessions::Agent;
+use crate::sessions::LoggedIn;
 use crate::state::{StateError, TokenRecord};
 use crate::store::{
     Dimension, Field, Filter, Group, GroupQuery, ScanMonitor, StoreError, TimeRange,
@@ -20,7 +19,7 @@ const AGENTS: usize = 20_000;
 /// One application.
 #[derive(Debug, Default)]
 pub(crate) struct Application {
-    /// How many agents are connected.
+    /// How many agents are connected: logged in, and not silent.
     pub(crate) agents: u64,
     /// How long ago the last of them was heard.
     pub(crate) silence: Option<Duration>,
@@ -33,8 +32,8 @@ pub(crate) struct Application {
 pub(crate) struct Overview {
     /// By name.
     pub(crate) apps: BTreeMap<String, Application>,
-    /// The agents that are connected, and for how long each has been silent: the last heard first.
-    pub(crate) agents: Vec<(Arc<Agent>, Duration)>,
+    /// The agents that are logged in, the last heard first.
+    pub(crate) agents: Vec<LoggedIn>,
     /// All tokens of the store, revoked ones too, the newest first.
     pub(crate) tokens: Vec<TokenRecord>,
 }
@@ -71,12 +70,10 @@ pub(crate) fn overview(app: &Shared) -> Result<Overview, OverviewError> {
         .into_iter()
         .map(|name| (name, Application::default()))
         .collect();
-    for (agent, silence) in &agents {
-        let app = apps.entry(agent.app.clone()).or_default();
-        app.agents += 1;
-        app.silence = app
-            .silence
-            .map_or(Some(*silence), |known| Some(known.min(*silence)));
+    for logged_in in &agents {
+        let app = apps.entry(logged_in.agent.app.clone()).or_default();
+        app.agents += u64::from(!logged_in.is_silent());
+        app.silence.get_or_insert(logged_in.silence);
     }
     for group in groups.rows {
         let app = apps.entry(group.value.clone()).or_default();

@@ -49,7 +49,7 @@ pub mod store;
 mod ui;
 mod views;
 
-pub use self::config::ServerConfig;
+pub use self::config::{PublicUrlError, ServerConfig};
 pub use self::enrich::{EnrichmentFiles, ListNameError};
 pub use self::ingest::IngestLimits;
 pub use self::routes::{Needs, Route};

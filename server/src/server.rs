@@ -26,7 +26,7 @@ use crate::routes::{Endpoint, Route};
 use crate::sessions::Sessions;
 use crate::state::{SqliteState, StateError, StateStore};
 use crate::store::{EmbeddedStore, EventStore, ScanMonitor, StoreError};
-use crate::{api, auth, ingest, metrics, routes, ui};
+use crate::{api, auth, ingest, ledger, metrics, routes, ui};
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -63,6 +63,7 @@ impl Shared {
             actions: &self.actions,
             playbooks: &self.playbooks,
             notifier: &self.notifier,
+            enrichment: &self.enrichment,
         }
     }
 
@@ -75,7 +76,7 @@ impl Shared {
 /// The backend.
 #[derive(Clone, Debug)]
 pub struct Server {
-    shared: App,
+    pub(crate) shared: App,
 }
 
 impl Server {
@@ -97,6 +98,7 @@ impl Server {
             .unwrap_or_else(|error| Err(StartError::Store(error)))?;
         tokio::spawn(watch_access(Arc::downgrade(&server.shared)));
         tokio::spawn(enrich::watch(Arc::downgrade(&server.shared)));
+        tokio::spawn(ledger::keep(Arc::downgrade(&server.shared)));
         server.shared.notifier.start();
         Ok(server)
     }
@@ -228,6 +230,9 @@ impl Server {
             let closed = shared.store.close();
             // What was stored is evaluated, and what comes of it is kept, before the state store ends.
             shared.runner.join();
+            if let Err(error) = shared.ledger.close() {
+                tracing::error!(%error, "outcome ledger not written");
+            }
             if let Err(error) = shared.actions.close() {
                 tracing::warn!(%error, "the state store ended with an error");
             }

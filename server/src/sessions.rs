@@ -21,6 +21,7 @@ pub(crate) struct Agent {
     /// The id of the agent's process.
     pub(crate) process: Option<u64>,
     pub(crate) agent_type: String,
+    pub(crate) agent_version: String,
     /// `type/version`.
     pub(crate) label: Option<String>,
     /// Whether it understands this project's additions to the protocol.
@@ -28,8 +29,29 @@ pub(crate) struct Agent {
     /// The rules that it is given.
     pub(crate) rules: RulePack,
     pub(crate) delivery: Arc<Delivery>,
+    /// The time between its heartbeats.
+    pub(crate) heartbeat: Duration,
     /// Of the token that it showed.
     pub(crate) revocation: Revocation,
+}
+
+/// An agent that is logged in.
+#[derive(Debug)]
+pub(crate) struct LoggedIn {
+    pub(crate) agent: Arc<Agent>,
+    /// How long ago it last sent something.
+    pub(crate) silence: Duration,
+}
+
+impl LoggedIn {
+    /// Allows for a slow network.
+    const DELAY: Duration = Duration::from_secs(10);
+
+    /// Whether it has missed two heartbeats, so that it has ended or is cut off.
+    pub(crate) fn is_silent(&self) -> bool {
+        let due = self.agent.heartbeat.saturating_mul(2);
+        self.silence > due.saturating_add(Self::DELAY)
+    }
 }
 
 impl Agent {
@@ -54,13 +76,16 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 struct Session {
     agent: Arc<Agent>,
+    /// When it last sent something.
     heard: Instant,
+    /// The same, or when a stream was last open to it: who listens stays logged in.
+    alive: Instant,
 }
 
 impl Session {
     /// Whether it has neither been silent for too long nor lost its token.
     fn is_live(&self, now: Instant, silence: Duration) -> bool {
-        now.duration_since(self.heard) < silence && !self.agent.revocation.is_revoked()
+        now.duration_since(self.alive) < silence && !self.agent.revocation.is_revoked()
     }
 }
 
@@ -85,13 +110,14 @@ impl Sessions {
         let session = Session {
             agent: Arc::new(agent),
             heard: now,
+            alive: now,
         };
         let mut live = self.lock();
         if live.len() >= self.limit {
             live.retain(|_, session| session.is_live(now, self.silence));
         }
         if live.len() >= self.limit {
-            let silent = live.iter().min_by_key(|(_, session)| session.heard);
+            let silent = live.iter().min_by_key(|(_, session)| session.alive);
             if let Some(key) = silent.map(|(key, _)| key.clone()) {
                 live.remove(&key);
             }
@@ -100,8 +126,23 @@ impl Sessions {
         Ok(key)
     }
 
-    /// The agent of a live session.
+    /// The agent of a live session, which has sent something.
     pub(crate) fn hear(&self, key: &str) -> Option<Arc<Agent>> {
+        self.with(key, |session, now| {
+            session.heard = now;
+            Arc::clone(&session.agent)
+        })
+    }
+
+    /// Notes that a stream to the agent is open. `None` if its session has ended.
+    ///
+    /// It is no sign that the agent runs: the system takes what is written for a process that is stopped, or for a
+    /// machine that is off.
+    pub(crate) fn keep(&self, key: &str) -> Option<()> {
+        self.with(key, |_, _| ())
+    }
+
+    fn with<T>(&self, key: &str, act: impl FnOnce(&mut Session, Instant) -> T) -> Option<T> {
         let now = Instant::now();
         let mut live = self.lock();
         let session = live.get_mut(key)?;
@@ -109,24 +150,24 @@ impl Sessions {
             live.remove(key);
             return None;
         }
-        session.heard = now;
-        Some(Arc::clone(&session.agent))
+        session.alive = now;
+        Some(act(session, now))
     }
 
-    /// Agents that are logged in, `limit` at most, and for how long each has been silent: the longest silent first.
-    pub(crate) fn agents(&self, limit: usize) -> Vec<(Arc<Agent>, Duration)> {
+    /// Agents that are logged in, `limit` at most: the longest silent first.
+    pub(crate) fn agents(&self, limit: usize) -> Vec<LoggedIn> {
         let now = Instant::now();
         let live = self.lock();
         let sessions = live
             .values()
             .filter(|session| session.is_live(now, self.silence));
-        let silences = sessions.map(|session| {
-            let silence = now.duration_since(session.heard);
-            (Arc::clone(&session.agent), silence)
+        let agents = sessions.map(|session| LoggedIn {
+            agent: Arc::clone(&session.agent),
+            silence: now.duration_since(session.heard),
         });
-        let mut agents: Vec<_> = silences.collect();
+        let mut agents: Vec<_> = agents.collect();
         drop(live);
-        agents.sort_by_key(|(_, silence)| std::cmp::Reverse(*silence));
+        agents.sort_by_key(|agent| std::cmp::Reverse(agent.silence));
         agents.truncate(limit);
         agents
     }
@@ -144,6 +185,15 @@ impl Sessions {
         })
     }
 
+    /// Lets time pass: all agents were heard that much longer ago.
+    #[cfg(test)]
+    fn pass(&self, time: Duration) {
+        for session in self.lock().values_mut() {
+            session.heard = session.heard.checked_sub(time).unwrap();
+            session.alive = session.alive.checked_sub(time).unwrap();
+        }
+    }
+
     pub(crate) fn close(&self, key: &str) {
         self.lock().remove(key);
     }
@@ -154,38 +204,4 @@ impl Sessions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn agent(app: &str) -> Agent {
-        Agent {
-            app: app.to_owned(),
-            ..Agent::default()
-        }
-    }
-
-    #[test]
-    fn the_longest_silent_session_makes_room() {
-        let sessions = Sessions {
-            limit: 2,
-            ..Sessions::new()
-        };
-        let first = sessions.open(agent("a")).unwrap();
-        let second = sessions.open(agent("b")).unwrap();
-        assert!(sessions.hear(&first).is_some());
-        let third = sessions.open(agent("c")).unwrap();
-        assert!(sessions.hear(&second).is_none());
-        assert_eq!(sessions.hear(&first).unwrap().app, "a");
-        assert_eq!(sessions.hear(&third).unwrap().app, "c");
-    }
-
-    #[test]
-    fn a_silent_session_ends() {
-        let sessions = Sessions {
-            silence: Duration::ZERO,
-            ..Sessions::new()
-        };
-        let key = sessions.open(agent("a")).unwrap();
-        assert!(sessions.hear(&key).is_none());
-    }
-}
+mod tests;

@@ -256,6 +256,7 @@ fn login_request(config: &Config, instance: &str) -> LoginRequest {
             compression: super::batch::ENCODINGS.map(str::to_owned).into(),
             action_stream: !config.ignore_actions,
             ids: true,
+            heartbeat_delay: config.heartbeat.map(|delay| delay.as_secs()),
         }),
         ..LoginRequest::default()
     }

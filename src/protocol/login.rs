@@ -98,6 +98,12 @@ pub struct Capabilities {
     pub action_stream: bool,
     /// Its events carry ids, so that a batch may be sent again.
     pub ids: bool,
+    /// Seconds between its heartbeats where the application has chosen them, so that the server's wish has no effect.
+    #[serde(
+        deserialize_with = "lenient::number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub heartbeat_delay: Option<u64>,
 }
 
 /// Answer to the login call.

@@ -17,6 +17,8 @@ mod outages;
 #[cfg(feature = "axum")]
 mod packs;
 #[cfg(feature = "axum")]
+mod playbooks;
+#[cfg(feature = "axum")]
 mod real;
 #[cfg(feature = "axum")]
 mod reports;

@@ -137,6 +137,32 @@ impl Real {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
 
+    /// Enforces a playbook that is new.
+    pub(crate) async fn enforce(&self, mut playbook: Value) {
+        let path = format!("playbooks/{}", playbook["slug"].as_str().unwrap());
+        playbook["stage"] = "enforce".into();
+        playbook["version"] = 0.into();
+        let (status, answer) = self.call(Method::PUT, &path, Some(playbook)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+    }
+
+    /// A predefined playbook.
+    pub(crate) async fn template(&self, slug: &str) -> Value {
+        let (_, answer) = self.call(Method::GET, "playbooks/templates", None).await;
+        let mut templates = answer["templates"].as_array().unwrap().iter();
+        let template = templates.find(|template| template["slug"] == slug);
+        let mut template = template.unwrap().clone();
+        template.as_object_mut().unwrap().remove("family");
+        template
+    }
+
+    /// What playbooks did, the newest first.
+    pub(crate) async fn runs(&self) -> Vec<Value> {
+        let (status, mut answer) = self.call(Method::GET, "runs", None).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        serde_json::from_value(answer["runs"].take()).unwrap()
+    }
+
     /// Stored events of this name.
     pub(crate) async fn events(&self, name: &str) -> Vec<Value> {
         let path = format!("events?filter=name:{name}&limit=1000");

@@ -89,6 +89,7 @@ fn routes() -> Router {
         .route("/extractor", get(extractor))
         .route("/ignored", get(ignored))
         .route("/login", get(login))
+        .route("/wrong-password", get(wrong_password))
         .route("/signup", get(signup))
         .route("/then-another", get(then_another))
         .route("/spawned", get(spawned))
@@ -113,6 +114,11 @@ async fn ignored(sqreen: SqreenCtx, headers: HeaderMap) -> Response {
 async fn login(sqreen: SqreenCtx, headers: HeaderMap) -> Response {
     sqreen.auth_track(true, user(&headers));
     secret()
+}
+
+async fn wrong_password(sqreen: SqreenCtx, headers: HeaderMap) -> http::StatusCode {
+    sqreen.auth_track(false, user(&headers));
+    http::StatusCode::UNAUTHORIZED
 }
 
 async fn signup(sqreen: SqreenCtx, headers: HeaderMap) -> Response {

@@ -1,4 +1,4 @@
-//! `GET /api/v1/apps`, and `GET /api/v1/outcomes`: what the server knows of the applications and what became of their events.
+//! `GET /api/v1/apps`: what the server knows of the applications.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,9 @@ use super::openapi::{Described, Operation, Tag, Time};
 use super::problem::Problem;
 use super::tokens::TokenView;
 use crate::apps::{Application, Overview, OverviewError, overview};
-use crate::ingest::{IgnoredRow, LimitedRow};
-use crate::ledger::LedgerRow;
 use crate::routes::get;
 use crate::server::{App, blocking};
-use crate::sessions::Agent;
+use crate::sessions::LoggedIn;
 
 pub(super) fn routes() -> Vec<Described> {
     vec![
@@ -26,17 +24,9 @@ pub(super) fn routes() -> Vec<Described> {
             Operation::new(
                 Tag::Server,
                 "listApps",
-                "The applications, the agents that are connected, and the tokens without their texts",
+                "The applications, the agents that are logged in, and the tokens without their texts",
             )
             .answer::<Apps>(200, "What is known now"),
-        ),
-        get("/api/v1/outcomes", READ, outcomes).described(
-            Operation::new(
-                Tag::Server,
-                "getOutcomes",
-                "What became of every event, by application and host",
-            )
-            .answer::<OutcomesView>(200, "The counts"),
         ),
     ]
 }
@@ -44,7 +34,7 @@ pub(super) fn routes() -> Vec<Described> {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Apps {
     apps: Vec<AppView>,
-    /// The agents that are connected, the last heard first.
+    /// The agents that are logged in, the last heard first.
     agents: Vec<AgentView>,
     /// The newest first, revoked ones too.
     tokens: Vec<TokenView>,
@@ -54,9 +44,9 @@ struct Apps {
 #[schemars(rename = "App")]
 struct AppView {
     name: String,
-    /// How many agents are connected.
+    /// How many agents are connected: logged in, and not silent.
     agents: u64,
-    /// How many seconds ago the last of them was heard; `null` if there is none.
+    /// How many seconds ago the last agent was heard; `null` if none is logged in.
     heard_s_ago: Option<u64>,
     /// The events of the last 24 hours.
     events_24h: u64,
@@ -65,7 +55,7 @@ struct AppView {
     last_event_at: Option<Timestamp>,
 }
 
-/// An agent that is connected.
+/// An agent that is logged in.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Agent")]
 struct AgentView {
@@ -77,16 +67,8 @@ struct AgentView {
     /// The id of its process.
     process: Option<u64>,
     heard_s_ago: u64,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Outcomes")]
-struct OutcomesView {
-    outcomes: Vec<LedgerRow>,
-    /// What agents sent that is not kept.
-    ignored: Vec<IgnoredRow>,
-    /// What the limit of the rate did.
-    limited: Vec<LimitedRow>,
+    /// Whether it has missed two heartbeats: it has ended, or is cut off. After an hour it is no longer listed.
+    silent: bool,
 }
 
 impl AppView {
@@ -103,7 +85,8 @@ impl AppView {
 }
 
 impl AgentView {
-    fn new(agent: &Agent, silence: Duration) -> Self {
+    fn new(logged_in: &LoggedIn) -> Self {
+        let LoggedIn { agent, silence } = logged_in;
         Self {
             app: agent.app.clone(),
             host: agent.hostname.clone(),
@@ -111,6 +94,7 @@ impl AgentView {
             environment: agent.environment.clone(),
             process: agent.process,
             heard_s_ago: silence.as_secs(),
+            silent: logged_in.is_silent(),
         }
     }
 }
@@ -132,20 +116,10 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
         tokens,
     } = blocking(move || overview(&shared)).await??;
     let apps = apps.into_iter().map(|(name, app)| AppView::new(name, &app));
-    let agents = agents
-        .iter()
-        .map(|(agent, silence)| AgentView::new(agent, *silence));
+    let agents = agents.iter().map(AgentView::new);
     Ok(Json(Apps {
         apps: apps.collect(),
         agents: agents.collect(),
         tokens: tokens.into_iter().map(TokenView::from).collect(),
     }))
-}
-
-async fn outcomes(State(app): State<App>) -> Json<OutcomesView> {
-    Json(OutcomesView {
-        outcomes: app.ledger.rows(),
-        ignored: app.intake.ignored.rows(),
-        limited: app.intake.rates.rows(),
-    })
 }

@@ -18,13 +18,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqreen::protocol::Timestamp;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::READ;
 use super::body::Object;
 use super::events::{Scan, place, sse_answer, sse_event};
 use super::openapi::{Described, Moment, Operation, Tag, Time};
 use super::params::Given;
+use super::playbooks::PlaybookFields;
 use super::problem::Problem;
 use crate::fields::Fields;
 use crate::playbooks::{self, Actor, Backtest, file, show_actor};
@@ -34,6 +36,9 @@ use crate::store::{StoreError, TimeRange};
 
 /// How often progress is told.
 const PACE: Duration = Duration::from_millis(100);
+/// How long a page waits for a place.
+const PATIENCE: Duration = Duration::from_secs(5);
+const UNREADABLE: &str = "the event store cannot be read now";
 
 pub(super) fn routes() -> Vec<Described> {
     let example = json!({
@@ -66,7 +71,7 @@ pub(super) fn routes() -> Vec<Described> {
     reason = "it is the form of what a reader of its own takes apart"
 )]
 struct BacktestBody {
-    playbook: Map<String, Value>,
+    playbook: PlaybookFields,
     #[schemars(with = "Option<Moment>")]
     from: Option<Value>,
     /// Exclusive.
@@ -161,10 +166,12 @@ async fn backtest(
     Object(fields): Object,
 ) -> Result<Response, Problem> {
     let (playbook, range) = read(fields)?;
-    let mut scan = start(&app, playbook, range)?;
+    let place = place(&app.scans.backtests)?;
+    let mut scan = start(&app, place, playbook, range);
     let accepts = headers.get(header::ACCEPT);
     if accepts.is_some_and(|accepts| accepts == "text/event-stream") {
-        return Ok(stream(scan));
+        let done = |found| sse_event("done", &BacktestView::from(found));
+        return Ok(stream(scan, done));
     }
     match scan.next().await {
         Some(Ok(found)) => Ok(Json(BacktestView::from(found)).into_response()),
@@ -172,34 +179,56 @@ async fn backtest(
     }
 }
 
-/// The whole of a backtest; dropping this cancels it.
+/// The whole of a backtest, for a page; dropping this cancels it.
 pub(crate) async fn run(
     app: &App,
     playbook: Arc<playbooks::Playbook>,
     range: TimeRange,
 ) -> Result<Backtest, Problem> {
-    match start(app, playbook, range)?.next().await {
+    let place = wait(app).await?;
+    match start(app, place, playbook, range).next().await {
         Some(Ok(found)) => Ok(found),
         _ => Err(StoreError::Closed.into()),
     }
 }
 
-fn start(
+/// A backtest as a stream, for a page: as the API's, but for what `done` tells.
+pub(crate) async fn follow(
     app: &App,
     playbook: Arc<playbooks::Playbook>,
     range: TimeRange,
-) -> Result<Scan<Backtest>, Problem> {
-    let place = place(&app.scans.backtests)?;
+    done: impl Fn(Backtest) -> Value + Send + Sync + 'static,
+) -> Result<Response, Problem> {
+    let place = wait(app).await?;
+    let scan = start(app, place, playbook, range);
+    Ok(stream(scan, move |found| sse_event("done", &done(found))))
+}
+
+/// A place for a page, whose reader may just have given up the backtest that holds it.
+async fn wait(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    let place = Arc::clone(&app.scans.backtests).acquire_owned();
+    match timeout(PATIENCE, place).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(Problem::busy()),
+    }
+}
+
+fn start(
+    app: &App,
+    place: OwnedSemaphorePermit,
+    playbook: Arc<playbooks::Playbook>,
+    range: TimeRange,
+) -> Scan<Backtest> {
     let allowed = app.actions.allowed().into_iter();
     let allowed: Vec<_> = allowed.flat_map(|entry| entry.ips).collect();
     let store = Arc::clone(&app.store);
-    Ok(Scan::start(app, place, move |outlet| {
+    Scan::start(app, place, move |outlet| {
         let monitor = &outlet.monitor;
         let found = playbooks::backtest(&*store, &playbook, range, &allowed, monitor)?;
         let ended = found.is_some();
         found.into_iter().for_each(|found| outlet.send(found));
         Ok(ended)
-    }))
+    })
 }
 
 fn read(fields: Map<String, Value>) -> Result<(Arc<playbooks::Playbook>, TimeRange), Problem> {
@@ -219,34 +248,30 @@ fn read(fields: Map<String, Value>) -> Result<(Arc<playbooks::Playbook>, TimeRan
     Ok((Arc::new(file::entry(playbook)?.playbook), range))
 }
 
-fn stream(scan: Scan<Backtest>) -> Response {
+fn stream(
+    scan: Scan<Backtest>,
+    done: impl Fn(Backtest) -> Event + Send + Sync + 'static,
+) -> Response {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    sse_answer(stream::unfold(Some((scan, pace)), |running| async move {
-        let (scan, pace) = running?;
-        let (event, running) = step(scan, pace).await?;
-        Some((Ok::<_, Infallible>(event), running))
+    let running = Some((scan, pace, done));
+    sse_answer(stream::unfold(running, |running| async move {
+        let (mut scan, mut pace, done) = running?;
+        let found = tokio::select! {
+            found = scan.next() => found,
+            _ = pace.tick() => {
+                let monitor = scan.monitor();
+                let progress = json!({"scanned": monitor.scanned(), "rows": monitor.rows()});
+                let event = sse_event("progress", &progress);
+                return Some((Ok::<_, Infallible>(event), Some((scan, pace, done))));
+            }
+        };
+        let event = match found {
+            Some(Ok(found)) => done(found),
+            // The server drains.
+            _ if scan.monitor().is_cancelled() => return None,
+            _ => sse_event("failed", &json!({"detail": UNREADABLE})),
+        };
+        Some((Ok(event), None))
     }))
-}
-
-type Running = Option<(Scan<Backtest>, Interval)>;
-
-/// The next event, and what is left to be told; `None` if the server drains.
-async fn step(mut scan: Scan<Backtest>, mut pace: Interval) -> Option<(Event, Running)> {
-    let found = tokio::select! {
-        found = scan.next() => found,
-        _ = pace.tick() => {
-            let monitor = scan.monitor();
-            let progress = json!({"scanned": monitor.scanned(), "rows": monitor.rows()});
-            return Some((sse_event("progress", &progress), Some((scan, pace))));
-        }
-    };
-    match found {
-        Some(Ok(found)) => Some((sse_event("done", &BacktestView::from(found)), None)),
-        _ if scan.monitor().is_cancelled() => None,
-        _ => {
-            let detail = "the event store cannot be read now";
-            Some((sse_event("failed", &json!({"detail": detail})), None))
-        }
-    }
 }

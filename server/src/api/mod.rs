@@ -10,6 +10,7 @@ mod events;
 mod met;
 mod notifications;
 mod openapi;
+mod outcomes;
 mod params;
 mod people;
 mod playbooks;
@@ -18,8 +19,8 @@ mod runs;
 mod tokens;
 mod views;
 
-pub(crate) use self::backtest::run as run_backtest;
-pub(crate) use self::events::{EventView, Scans, bucket, export, live, sse_event};
+pub(crate) use self::backtest::{follow as follow_backtest, run as run_backtest};
+pub(crate) use self::events::{EventView, Scans, bucket, export, live, sse_answer, sse_event};
 pub(crate) use self::openapi::Described;
 pub(crate) use self::params::{Given, Params};
 pub(crate) use self::problem::{MAX_BODY, Problem};
@@ -46,5 +47,6 @@ pub(crate) fn routes() -> Vec<Described> {
     routes.extend(tokens::routes());
     routes.extend(audit::routes());
     routes.extend(apps::routes());
+    routes.extend(outcomes::routes());
     routes
 }

@@ -1,5 +1,7 @@
 //! `/api/v1/playbooks`: what is evaluated, and how far its word goes.
 
+mod form;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,12 +14,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqreen::protocol::Timestamp;
 
+pub(super) use self::form::PlaybookFields;
 use super::body::Object;
 use super::openapi::{Described, Operation, Tag, Time};
 use super::problem::Problem;
 use super::{ACT, READ};
 use crate::auth::Caller;
-use crate::playbooks::{ActorKind, Current, Stage, read_json, write};
+use crate::playbooks::{Current, Stage, read_json, write};
 use crate::routes::{delete, get, post, put};
 use crate::server::{App, Shared, blocking};
 use crate::state::{RunCount, Source, StateError};
@@ -68,29 +71,42 @@ pub(super) fn routes() -> Vec<Described> {
                 .answer::<Versions>(200, "The newest 100, the newest first"),
         ),
         post("/api/v1/playbooks/{slug}/undo", ACT, undo).described(
-            operation("undoPlaybook", "Lifts all that a playbook put in force")
-                .answer::<Lifted>(200, "How many actions were lifted"),
+            operation(
+                "undoPlaybook",
+                "Stops a playbook, and lifts all that it put in force",
+            )
+            .answer::<Lifted>(
+                200,
+                "How many actions were lifted; if it was enforced, it is in shadow now",
+            ),
         ),
     ]
 }
 
-/// The fields of a playbook, see the format of files, and `version`: the one that it takes the place of; absent or 0
-/// for a new one.
+/// A playbook, and which version it takes the place of.
 #[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "it is the form of what a reader of its own takes apart"
 )]
 struct PlaybookBody {
+    /// The version that it takes the place of; absent or 0 for a new one.
     version: Option<u32>,
-    name: Option<String>,
-    description: Option<String>,
-    stage: Option<Stage>,
-    actor: ActorKind,
-    trigger: Map<String, Value>,
-    period: String,
-    #[serde(flatten)]
-    others: Map<String, Value>,
+    /// `file` is the word of a file, as that of `playbooks apply`: the playbook must pass its tests, and files that are
+    /// applied later overwrite it. Absent: `edited`, which they overwrite only when told to.
+    source: Option<SourceName>,
+    #[schemars(flatten)]
+    fields: PlaybookFields,
+}
+
+/// Who has the say: people who edit, or a file.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is the form of a text")]
+enum SourceName {
+    Edited,
+    File,
 }
 
 #[derive(Debug, JsonSchema)]
@@ -135,7 +151,7 @@ struct VersionView {
     version: i64,
     /// Its fields.
     playbook: Value,
-    #[schemars(extend("enum" = ["edited", "file"]))]
+    #[schemars(with = "SourceName")]
     source: &'static str,
     #[schemars(with = "Time")]
     changed_at: Timestamp,
@@ -156,7 +172,7 @@ struct PlaybookView {
     /// As they were written.
     tests: Value,
     version: i64,
-    #[schemars(extend("enum" = ["edited", "file"]))]
+    #[schemars(with = "SourceName")]
     source: &'static str,
     #[schemars(with = "Time")]
     changed_at: Timestamp,
@@ -251,10 +267,11 @@ async fn store(
             version.ok_or_else(wrong)?
         }
     };
-    let source = match fields.remove("source").as_ref().map(Value::as_str) {
-        None | Some(Some("edited")) => Source::Edited,
-        Some(Some("file")) => Source::File,
-        Some(_) => return Err(Problem::field("source", "source: neither edited nor file")),
+    let source = match fields.remove("source").unwrap_or_default() {
+        Value::Null => Source::Edited,
+        source if source == "edited" => Source::Edited,
+        source if source == "file" => Source::File,
+        _ => return Err(Problem::field("source", "source: neither edited nor file")),
     };
     let named = fields.entry("slug").or_insert_with(|| slug.clone().into());
     if *named != *slug {
@@ -326,7 +343,7 @@ async fn versions(
     Ok(Json(Versions { versions }))
 }
 
-/// Lifts all that the playbook put in force, also after it was removed.
+/// Puts the playbook to shadow if it is enforced, and lifts all that it put in force, also after it was removed.
 async fn undo(
     by: Caller,
     State(app): State<App>,

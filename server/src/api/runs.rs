@@ -87,7 +87,7 @@ struct RunView {
     playbook: String,
     version: i64,
     stage: String,
-    /// Who had set the stage.
+    /// Who had last stored the version or set its stage.
     approved_by: String,
     outcome: String,
     reason: Option<String>,

@@ -59,7 +59,8 @@ impl Command {
             Self::Import => "store the events of exports, each id once; the backend must not run",
             Self::Playbooks => {
                 "playbooks as files, also while the backend runs; exits with 1 if a file is wrong, a test fails,\n      \
-                 or others changed in the backend what the files would change, and with 2 for wrong arguments"
+                 or others changed in the backend what the files would change, with 2 for wrong arguments,\n      \
+                 and plan with 3 if apply would change something"
             }
             Self::Token => "make, list and revoke tokens, also while the backend runs",
             Self::User => "add, list and change people who sign in, also while the backend runs",
@@ -79,7 +80,7 @@ impl Command {
                 "check FILE...                      read the files, without a data directory",
                 "test FILE...                       run the tests in the files, without a data directory",
                 "plan FILE... [--prune] [--overwrite]    say what apply would do",
-                "apply FILE... [--prune] [--overwrite]   store what the files say; --prune removes the others,\n                                                   \
+                "apply FILE... [--prune] [--overwrite]   store what the files say if no test fails; --prune removes the others,\n                                                   \
                  --overwrite what was edited otherwise since",
                 "export                             print the backend's playbooks as a file",
                 "backtest FILE [--slug SLUG] [--from TIME] [--to TIME]   run one over the stored events",

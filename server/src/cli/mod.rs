@@ -30,8 +30,8 @@ type Outcome = Result<bool, Box<dyn Error>>;
 
 /// Runs the program with these arguments, without its own name, and the process's environment.
 ///
-/// Exits with 0 if all went well, 1 if not or if something was found that should not be, and 2 if the arguments or
-/// settings are wrong.
+/// Exits with 0 if all went well, 1 if not or if something was found that should not be, 2 if the arguments or
+/// settings are wrong, and 3 if `playbooks plan` found something to apply.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match Args::read(args) {
         Ok(args) => args,
@@ -57,14 +57,22 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Check => check::run(&args, &effective.settings),
         Command::Export => export::run(&args, &effective.settings),
         Command::Import => import::run(&args, effective.settings),
-        Command::Playbooks => playbooks::run(&args, &effective.settings),
+        Command::Playbooks => return ended(playbooks::run(&args, &effective.settings)),
         Command::Token => token::run(&args, &effective.settings),
         Command::User => user::run(&args, &effective.settings),
         Command::Config => Ok(config::run(&args, &effective)),
     };
+    ended(outcome.map(exit_code))
+}
+
+/// The exit code of an outcome.
+fn exit_code(well: bool) -> u8 {
+    u8::from(!well)
+}
+
+fn ended(outcome: Result<u8, Box<dyn Error>>) -> ExitCode {
     match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&*error);
             match error.is::<WrongUse>() {

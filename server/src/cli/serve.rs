@@ -46,7 +46,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         (Some(cert), Some(key)) => Some(Tls::open(cert, key)?),
         _ => None,
     };
-    let server = Server::start(settings.server).await?;
+    let server = Server::start(settings.server.clone()).await?;
     let listener = TcpListener::bind(settings.addr)
         .await
         .map_err(|error| format!("--addr {}: {error}", settings.addr))?;
@@ -57,9 +57,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         print(&format!("api_token={token}"));
     }
     let addr = listener.local_addr()?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let link = server.explorer_link();
-    print(&format!("explorer={scheme}://{addr}{link}"));
+    let (base, link) = (settings.base(addr), server.explorer_link());
+    print(&format!("explorer={base}{link}"));
     tracing::info!(%addr, tls = tls.is_some(), "listening");
     let limits = Limits {
         connections: settings.max_connections,

@@ -72,14 +72,9 @@ fn print_link(
     settings: &Settings,
     by: &Caller,
 ) -> Result<(), PersonError> {
-    let scheme = if settings.tls_cert.is_some() {
-        "https"
-    } else {
-        "http"
-    };
     let code = people.make_link(person.id, by)?;
-    let (addr, link) = (settings.addr, link(&code));
-    print(&format!("link={scheme}://{addr}{link}"));
+    let base = settings.base(settings.addr);
+    print(&format!("link={base}{}", link(&code)));
     Ok(())
 }
 

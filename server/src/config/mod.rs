@@ -1,5 +1,6 @@
 //! Settings: the library's, and those of the program.
 
+mod public_url;
 mod settings;
 mod sources;
 mod table;
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+pub(crate) use self::public_url::PublicUrl;
+pub use self::public_url::PublicUrlError;
 pub(crate) use self::settings::{LogFormat, Settings};
 pub(crate) use self::sources::{ConfigError, Effective, Source, read};
 pub(crate) use self::table::TABLE;
@@ -34,6 +37,7 @@ pub struct ServerConfig {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) demo_explorer_link: bool,
     pub(crate) https: bool,
+    pub(crate) public_url: Option<PublicUrl>,
     pub(crate) store: StoreOptions,
     pub(crate) ingest: IngestLimits,
     pub(crate) enrichment: EnrichmentFiles,
@@ -61,6 +65,7 @@ impl ServerConfig {
             trusted_proxies: Vec::new(),
             demo_explorer_link: false,
             https: false,
+            public_url: None,
             store: StoreOptions::new(),
             ingest: IngestLimits::new(),
             enrichment: EnrichmentFiles::new(),
@@ -124,6 +129,18 @@ impl ServerConfig {
         self
     }
 
+    /// Where people reach the server, such as `https://sqreen.example.com`: what the links in notifications begin with.
+    /// Default: not known, so that notifications have no links.
+    ///
+    /// # Errors
+    ///
+    /// [`PublicUrlError`] if it is more than `http` or `https`, a host and perhaps a port, or less.
+    pub fn public_url(mut self, url: &str) -> Result<Self, PublicUrlError> {
+        let parsed = PublicUrl::parse(url).ok_or_else(|| PublicUrlError(url.to_owned()))?;
+        self.public_url = Some(parsed);
+        Ok(self)
+    }
+
     /// Playbooks that are stored at the start, each unless there is one of its slug already, such as those of
     /// [`templates`](crate::playbooks::templates) or of a [file](crate::playbooks::file).
     pub fn playbooks(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {
@@ -164,6 +181,7 @@ impl fmt::Debug for ServerConfig {
             .field("trusted_proxies", &self.trusted_proxies)
             .field("demo_explorer_link", &self.demo_explorer_link)
             .field("https", &self.https)
+            .field("public_url", &self.public_url)
             .field("store", &self.store)
             .field("ingest", &self.ingest)
             .field("enrichment", &self.enrichment)

@@ -61,6 +61,15 @@ impl Settings {
 }
 
 impl Settings {
+    /// What links begin with, for a server that listens there.
+    pub(crate) fn base(&self, addr: SocketAddr) -> String {
+        match (&self.server.public_url, &self.tls_cert) {
+            (Some(url), _) => url.to_string(),
+            (None, Some(_)) => format!("https://{addr}"),
+            (None, None) => format!("http://{addr}"),
+        }
+    }
+
     /// Puts settings together that need one another; says which of them lacks the other.
     pub(super) fn complete(&mut self) -> Result<(), &'static str> {
         if self.tls_cert.is_some() != self.tls_key.is_some() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::public_url::PublicUrl;
 use super::settings::{LogFormat, Set, Setting};
 use super::values::{duration, size};
 use crate::auth::{Secret, check_name, check_password};
@@ -78,13 +79,20 @@ fn lists(files: EnrichmentFiles, text: &str) -> Option<EnrichmentFiles> {
 }
 
 /// All settings, in the order of the help.
-pub(crate) static TABLE: [Setting; 31] = [
+pub(crate) static TABLE: [Setting; 32] = [
     plain(
         "addr",
         "127.0.0.1:8620",
         "an IP address and port such as 127.0.0.1:8620",
         "IP address and port to listen on",
         |s, text| put(&mut s.addr, text.parse().ok()),
+    ),
+    plain(
+        "public_url",
+        "",
+        "a URL such as https://sqreen.example.com, which has no more than http or https, a host and a port",
+        "where people reach the server, such as by a proxy: what the links begin with that are printed and sent",
+        |s, text| put(&mut s.server.public_url, PublicUrl::parse(text).map(Some)),
     ),
     plain(
         "data_dir",

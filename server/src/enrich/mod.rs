@@ -4,6 +4,7 @@
 //! format, and lists of networks. A file that is not there is fine; one that cannot be read, or goes away, leaves the
 //! version before it in force. Events are told what was known when they were received, and keep it.
 
+mod country;
 mod files;
 mod geo;
 mod list;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+pub(crate) use self::country::three_letters;
 pub use self::files::{EnrichmentFiles, ListNameError};
 pub(crate) use self::source::Source;
 use self::source::{Known, Version};
@@ -44,6 +46,13 @@ impl Enrichment {
     /// The files, and what became of them.
     pub(crate) fn sources(&self) -> Arc<Vec<Source>> {
         self.current.load_full()
+    }
+
+    /// The names of the lists that are in force.
+    pub(crate) fn lists(&self) -> Vec<String> {
+        let sources = self.current.load();
+        let lists = sources.iter().filter_map(Source::list_in_force);
+        lists.map(str::to_owned).collect()
     }
 
     /// Reads again what has changed. There is one caller at a time.

@@ -96,6 +96,14 @@ impl Source {
         }
     }
 
+    /// The name of the list that this is, if it is one that is in force.
+    pub(super) fn list_in_force(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::List(name) if self.version.loaded.is_some() => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether what is there now is not in force: a file that cannot be used, or none where one was.
     pub(crate) fn has_failed(&self) -> bool {
         self.version.failed

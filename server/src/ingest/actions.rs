@@ -193,9 +193,9 @@ impl Follow {
             tokio::select! {
                 heard = self.news.changed() => heard.ok()?,
                 () = &mut silent => {
-                    // A session that ended takes its stream along; one that lives is heard by it.
+                    // A session that ended takes its stream along; one that lives is kept by it.
                     if let Some(key) = &self.session {
-                        self.app.sessions.hear(key)?;
+                        self.app.sessions.keep(key)?;
                     }
                     return Some(lines(&[self.app.actions.line(self.seq)]));
                 }

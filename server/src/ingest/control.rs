@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -20,9 +21,13 @@ use super::events;
 use super::rules::RulePack;
 use super::session::{Session, Token, cut, key};
 use crate::actions::{Actions, Audience};
-use crate::server::{App, blocking};
+use crate::server::App;
 use crate::sessions::Agent;
 
+/// Seconds between the heartbeats of agents whose application says nothing else; this project's SDK has the same default.
+const HEARTBEAT: u64 = 60;
+/// The longest that an agent may say. By then, one that was not heard has been taken for ended.
+const MAX_HEARTBEAT: u64 = 3_600;
 /// The most bytes of each text that is kept of a login.
 const MAX_TEXT: usize = 256;
 /// The most results of commands that are logged of a heartbeat.
@@ -48,10 +53,12 @@ pub(super) async fn login(
         environment: login.environment.as_deref().and_then(keep),
         process: login.various_infos.pid,
         agent_type: cut(&login.agent_type, MAX_TEXT).to_owned(),
+        agent_version: cut(&login.agent_version, MAX_TEXT).to_owned(),
         label: keep(&label).filter(|label| label != "/"),
         rules: RulePack::of(&login),
         capable: login.capabilities.is_some(),
         delivery: Arc::default(),
+        heartbeat: heartbeat(&login),
         revocation: token.revocation,
     };
     tracing::info!(
@@ -85,6 +92,12 @@ pub(super) async fn login(
     with_actions(&answer, pack, audience)
 }
 
+fn heartbeat(login: &LoginRequest) -> Duration {
+    let capabilities = login.capabilities.as_ref();
+    let chosen = capabilities.and_then(|capabilities| capabilities.heartbeat_delay);
+    Duration::from_secs(chosen.map_or(HEARTBEAT, |delay| delay.clamp(1, MAX_HEARTBEAT)))
+}
+
 fn features(login: &LoginRequest) -> Features {
     if let Some(capabilities) = &login.capabilities {
         return Features {
@@ -98,7 +111,7 @@ fn features(login: &LoginRequest) -> Features {
         batch_size: Some(100),
         // Python needs a multiple of 10.
         max_staleness: Some(10),
-        heartbeat_delay: Some(60),
+        heartbeat_delay: Some(HEARTBEAT),
         ..Features::default()
     }
 }
@@ -140,16 +153,7 @@ pub(super) async fn beat(
         if let Some(instance) = &agent.instance {
             outcomes.instance.clone_from(instance);
         }
-        let shared = Arc::clone(&app);
-        let agent = Arc::clone(&agent);
-        let taken = blocking(move || {
-            let host = agent.hostname.as_deref().unwrap_or_default();
-            shared.ledger.take(&agent.app, host, outcomes)
-        });
-        // The next heartbeat brings the same totals again, so a failure here loses nothing.
-        if let Err(error) = taken.await? {
-            tracing::error!(%error, "outcome ledger not written");
-        }
+        app.ledger.take(&agent, outcomes);
     }
     let commands = app
         .actions

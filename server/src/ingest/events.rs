@@ -1,5 +1,6 @@
 //! Batches of events.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,8 +8,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use sqreen::protocol::{
-    BatchElement, BatchRequest, BatchResponse, Metric, MetricsRequest, RequestRecord, Signal,
-    Status, Verdict, VerdictKind,
+    BatchElement, BatchRequest, BatchResponse, Metric, MetricsRequest, Outcomes, RequestRecord,
+    Signal, Status, Verdict, VerdictKind,
 };
 use tokio::sync::SemaphorePermit;
 
@@ -18,6 +19,7 @@ use super::ignored::Kinds;
 use super::json::FromJson;
 use super::normalise::{Normalised, Normaliser};
 use super::session::Session;
+use crate::ledger;
 use crate::server::App;
 use crate::sessions::Agent;
 use crate::store;
@@ -144,6 +146,22 @@ struct Outcome {
     verdicts: Vec<Verdict>,
 }
 
+impl Outcome {
+    fn counts(&self) -> Outcomes {
+        let mut duplicate = 0;
+        let mut rejected = BTreeMap::new();
+        for verdict in &self.verdicts {
+            match &verdict.kind {
+                VerdictKind::Rejected(reason) => {
+                    *rejected.entry(reason.clone()).or_default() += 1;
+                }
+                VerdictKind::Duplicate => duplicate += 1,
+            }
+        }
+        ledger::found(self.accepted, duplicate, rejected)
+    }
+}
+
 /// Reads a body, normalises its events with `read` and stores them durably.
 async fn take<B, R, F>(
     app: &App,
@@ -209,6 +227,10 @@ async fn keep(
                 }),
             }
         }
+    }
+    // This project's SDK asks for verdicts, and counts them itself.
+    if !agent.capable {
+        app.ledger.count(agent, outcome.counts());
     }
     app.intake
         .ignored

@@ -36,6 +36,7 @@ pub(crate) use self::intake::Intake;
 pub(crate) use self::rates::LimitedRow;
 use self::reports::{of_session, of_token};
 pub(crate) use self::rules::RulePack;
+pub(crate) use self::session::cut;
 use crate::routes::Needs::{Agent, Nothing};
 use crate::routes::{Endpoint, get, post};
 

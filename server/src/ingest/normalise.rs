@@ -318,10 +318,6 @@ impl<'a> Normaliser<'a> {
 
     fn refuse(&mut self, id: String, reason: String) {
         tracing::debug!(app = self.agent.app, id, reason, "event rejected");
-        // Only this project's SDK asks for verdicts, and counts them.
-        if !self.agent.capable {
-            self.ignore("event:rejected", 1);
-        }
         self.refused.push(Verdict {
             id,
             kind: VerdictKind::Rejected(reason),

@@ -8,8 +8,9 @@ use sqreen::protocol::Timestamp;
 
 use super::failure::Failure;
 use super::limits::TRY;
-use super::notice::{Notice, by_playbook};
-use crate::config::Smtp;
+use super::notice::Notice;
+use super::words::by_playbook;
+use crate::config::{PublicUrl, Smtp};
 
 /// The most notices that a mail tells one by one.
 const MOST_TOLD: usize = 200;
@@ -35,13 +36,14 @@ impl Mail {
     }
 
     /// Sends one mail to all of the addresses, which are separated by commas. A further try of the same delivery has
-    /// the same id.
+    /// the same id. Links begin with `base`.
     pub(super) async fn send(
         &self,
         to: &str,
         id: &str,
         headline: &str,
         notices: &[(String, Notice)],
+        base: Option<&PublicUrl>,
     ) -> Result<u16, Failure> {
         let failed = |error: String| Failure::new(format!("SMTP: {error}"));
         let domain = self.from.email.domain();
@@ -59,7 +61,7 @@ impl Mail {
             message = message.to(address);
         }
         let message = message
-            .body(text(notices))
+            .body(text(notices, base))
             .map_err(|error| failed(error.to_string()))?;
         let answer = self.transport.send(message).await;
         let answer = answer.map_err(|error| failed(error.to_string()))?;
@@ -90,7 +92,7 @@ pub(super) fn addresses(list: &str) -> Result<Vec<Mailbox>, &str> {
         .collect()
 }
 
-fn text(notices: &[(String, Notice)]) -> String {
+fn text(notices: &[(String, Notice)], base: Option<&PublicUrl>) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     if notices.len() > 1 {
@@ -99,7 +101,7 @@ fn text(notices: &[(String, Notice)]) -> String {
         }
         text.push('\n');
     }
-    for (_, notice) in notices.iter().take(MOST_TOLD) {
+    for (id, notice) in notices.iter().take(MOST_TOLD) {
         let _ = writeln!(
             text,
             "{}  {}",
@@ -108,6 +110,11 @@ fn text(notices: &[(String, Notice)]) -> String {
         );
         for line in notice.details() {
             let _ = writeln!(text, "    {line}");
+        }
+        if let Some(base) = base {
+            for (name, path) in notice.links(id) {
+                let _ = writeln!(text, "    {name}: {base}{path}");
+            }
         }
     }
     if let Some(more) = notices

@@ -22,6 +22,7 @@ mod slack;
 #[cfg(test)]
 mod tests;
 mod webhook;
+mod words;
 mod worker;
 
 pub(crate) use self::destination::Draft;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::playbooks::Outcome;
 use crate::state::StoredNotice;
 
 /// Something that people are told. Times are microseconds since the Unix epoch.
@@ -25,22 +26,81 @@ pub(crate) enum Notice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fired {
     pub(crate) playbook: Playbook,
-    /// The applications whose events it saw.
+    /// The applications whose events it looks at; of none, all.
     pub(crate) apps: Vec<String>,
     pub(crate) actor: Actor,
     pub(crate) stage: Stage,
-    /// The ids of the security responses.
-    pub(crate) actions: Vec<String>,
+    pub(crate) outcome: Outcome,
     /// Why nothing was done, where something should have been.
-    #[serde(default)]
-    pub(crate) held: Option<String>,
-    /// What was counted.
+    pub(crate) reason: Option<String>,
+    /// What was done, or would have been.
+    pub(crate) responses: Vec<Response>,
+    /// How many events there were.
     pub(crate) count: u64,
+    pub(crate) counted: Counted,
     /// The time in which it was counted, in seconds.
     pub(crate) window_s: u64,
+    /// Within which group.
+    pub(crate) group: Option<Group>,
     /// The ids of the events, the first 20.
     pub(crate) events: Vec<String>,
+    pub(crate) origin: Option<Origin>,
+    /// Whether addresses of the actor are private, loopback or of a proxy; `None` for a user.
+    pub(crate) critical: Option<bool>,
     pub(crate) at: i64,
+}
+
+/// Where the newest of the events came from, as far as that was known when it was received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) app: String,
+    /// Such as `production`.
+    pub(crate) environment: Option<String>,
+    /// The two letters of the country, where the actor is one address.
+    pub(crate) country: Option<String>,
+    /// For each list that was known of, whether the address was on it, where the actor is one.
+    pub(crate) lists: BTreeMap<String, bool>,
+}
+
+/// A security response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Response {
+    /// Such as `block_ip`.
+    pub(crate) action: String,
+    /// Where a redirect leads.
+    pub(crate) url: Option<String>,
+    /// For how long, in seconds; `None` is for ever.
+    pub(crate) duration_s: Option<u64>,
+    /// When it ends, where it is in force and does.
+    pub(crate) until: Option<i64>,
+    /// The ids of its actions, one for each application; none where it is not in force.
+    pub(crate) actions: Vec<String>,
+}
+
+/// What was counted beside events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Counted {
+    Events,
+    /// Different values of a field.
+    Values {
+        of: String,
+        values: u64,
+    },
+    /// The other events of a ratio.
+    Others(u64),
+    /// A value of a field that was not seen before.
+    New {
+        of: String,
+        value: String,
+    },
+}
+
+/// The value of the field that a playbook groups by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) by: String,
+    pub(crate) value: String,
 }
 
 /// A circuit breaker put a playbook back to shadow.
@@ -120,44 +180,16 @@ impl Notice {
         }
     }
 
-    /// What happened, in one line.
-    pub(crate) fn title(&self) -> String {
-        match self {
-            Self::Fired(fired) => {
-                let (name, actor) = (&fired.playbook.name, &fired.actor);
-                match fired.stage {
-                    Stage::Enforce => format!("{name} fired on {actor}"),
-                    Stage::Shadow => format!("{name} would have fired on {actor}"),
-                }
-            }
-            Self::Tripped(tripped) => format!("{} went back to shadow", tripped.playbook.name),
-            Self::Test(_) => "Test".to_owned(),
-        }
-    }
-
-    /// The rest that people are told, line by line.
-    pub(crate) fn details(&self) -> Vec<String> {
-        match self {
-            Self::Fired(fired) => {
-                let mut lines = vec![format!("{} in {} s", fired.count, fired.window_s)];
-                let listed = |name: &str, list: &[String]| {
-                    (!list.is_empty()).then(|| format!("{name}: {}", list.join(", ")))
-                };
-                lines.extend(listed("Applications", &fired.apps));
-                lines.extend(fired.held.as_ref().map(|why| format!("Held back: {why}")));
-                match fired.stage {
-                    Stage::Enforce => lines.extend(listed("Security responses", &fired.actions)),
-                    Stage::Shadow => lines.push("In shadow: nothing was done".to_owned()),
-                }
-                lines.extend(listed("Events", &fired.events));
-                lines
-            }
-            Self::Tripped(tripped) => vec![tripped.reason.clone()],
-            Self::Test(test) => vec![format!(
-                "{} tries out whether notifications arrive here.",
-                test.by
-            )],
-        }
+    /// Where the pages tell more: what each is called, and its path. The notice's id is that of the run.
+    pub(crate) fn links(&self, id: &str) -> Vec<(&'static str, String)> {
+        let run = match self {
+            Self::Fired(_) => Some(("Run", format!("/runs/{id}"))),
+            Self::Tripped(_) | Self::Test(_) => None,
+        };
+        let playbook = self.playbook();
+        let playbook =
+            playbook.map(|playbook| ("Playbook", format!("/playbooks/{}", playbook.slug)));
+        run.into_iter().chain(playbook).collect()
     }
 }
 
@@ -180,28 +212,4 @@ pub(super) fn read(stored: Vec<StoredNotice>) -> Vec<(String, Notice)> {
         }
     };
     stored.into_iter().filter_map(read).collect()
-}
-
-/// What all of these say, in one line.
-pub(super) fn headline(notices: &[(String, Notice)]) -> String {
-    let [(_, only)] = notices else {
-        let count = notices.len();
-        let playbooks: BTreeMap<_, _> = by_playbook(notices);
-        let mut names = playbooks.keys();
-        return match (names.next(), names.next()) {
-            (Some(name), None) => format!("{name}: {count} notices"),
-            _ => format!("{count} notices of {} playbooks", playbooks.len()),
-        };
-    };
-    only.title()
-}
-
-/// How many notices there are of each playbook, by its name.
-pub(super) fn by_playbook(notices: &[(String, Notice)]) -> BTreeMap<&str, usize> {
-    let mut counts = BTreeMap::new();
-    for (_, notice) in notices {
-        let name = notice.playbook().map_or("Test", |playbook| &playbook.name);
-        *counts.entry(name).or_default() += 1;
-    }
-    counts
 }

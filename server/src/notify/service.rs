@@ -92,7 +92,8 @@ impl Notifier {
         clock: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> Result<Self, &'static str> {
         let mail = config.smtp.as_ref().map(Mail::new).transpose()?;
-        let worker = Worker::new(state, Http::new(config.notify_internal), mail, clock);
+        let http = Http::new(config.notify_internal);
+        let worker = Worker::new(state, http, mail, config.public_url.clone(), clock);
         Ok(Self {
             worker: Arc::new(worker),
             running: Mutex::new(None),

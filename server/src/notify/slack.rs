@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::notice::Notice;
+use crate::config::PublicUrl;
 
 /// The most notices that are told one by one. A message has 50 blocks at most; a headline and a last word are two.
 const MOST_TOLD: usize = 48;
@@ -11,18 +12,24 @@ const MOST_TEXT: usize = 3_000;
 /// The most characters of a headline.
 const MOST_HEADER: usize = 150;
 
-/// The body of a message.
-pub(super) fn body(headline: &str, notices: &[(String, Notice)]) -> Vec<u8> {
+/// The body of a message. Links begin with `base`.
+pub(super) fn body(
+    headline: &str,
+    notices: &[(String, Notice)],
+    base: Option<&PublicUrl>,
+) -> Vec<u8> {
     let mut blocks = vec![json!({
         "type": "header",
         "text": {"type": "plain_text", "text": cut(headline, MOST_HEADER), "emoji": false},
     })];
-    blocks.extend(notices.iter().take(MOST_TOLD).map(|(_, notice)| {
+    blocks.extend(notices.iter().take(MOST_TOLD).map(|(id, notice)| {
         let details = notice.details().join("\n");
         // Nothing that apps sent can be a link or a mention.
         let title = cut(&escaped(&notice.title()), MOST_HEADER);
         let text = format!("*{title}*\n{}", escaped(&details));
-        json!({"type": "section", "text": {"type": "mrkdwn", "text": cut(&text, MOST_TEXT), "verbatim": true}})
+        let links = links(id, notice, base);
+        let text = cut(&text, MOST_TEXT - links.chars().count()) + &links;
+        json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
     }));
     if let Some(more) = notices
         .len()
@@ -34,6 +41,21 @@ pub(super) fn body(headline: &str, notices: &[(String, Notice)]) -> Vec<u8> {
     }
     let body: Value = json!({"text": escaped(headline), "blocks": blocks});
     body.to_string().into_bytes()
+}
+
+/// A line of links, if there are any. Neither ids nor slugs hold what Slack's markup does.
+fn links(id: &str, notice: &Notice, base: Option<&PublicUrl>) -> String {
+    let Some(base) = base else {
+        return String::new();
+    };
+    let links = notice.links(id).into_iter();
+    let links: Vec<_> = links
+        .map(|(name, path)| format!("<{base}{path}|{name}>"))
+        .collect();
+    match links.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", links.join(" · ")),
+    }
 }
 
 /// As Slack wants the three characters that control its markup.

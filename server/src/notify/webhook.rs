@@ -12,16 +12,27 @@ use axum::http::{HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use sqreen::protocol::Timestamp;
 
 use super::failure::Failure;
 use super::limits::SECOND;
-use super::notice::{Actor, Fired, Notice, Stage, Tripped};
+use super::notice::{Actor, Counted, Fired, Notice, Response, Tripped};
+use crate::config::PublicUrl;
+use crate::enrich::three_letters;
+use crate::playbooks::Outcome;
 
 /// What a secret begins with; base64 follows.
 const PREFIX: &str = "whsec_";
+
+/// The fields that tell whether an address is on the list of a name.
+const LISTS: [(&str, &str); 4] = [
+    ("is_tor", "tor"),
+    ("vpn", "vpn"),
+    ("proxy", "proxy"),
+    ("datacenter", "datacenter"),
+];
 
 /// A new secret of 32 random bytes.
 pub(super) fn new_secret() -> Option<String> {
@@ -30,12 +41,16 @@ pub(super) fn new_secret() -> Option<String> {
     Some(format!("{PREFIX}{}", STANDARD.encode(bytes)))
 }
 
-/// The body: an array of messages, each with the number of tries that went before.
-pub(super) fn body(notices: &[(String, Notice)], retries: u32) -> Vec<u8> {
+/// The body: an array of messages, each with the number of tries that went before. Links begin with `base`.
+pub(super) fn body(
+    notices: &[(String, Notice)],
+    retries: u32,
+    base: Option<&PublicUrl>,
+) -> Vec<u8> {
     let messages: Vec<_> = notices
         .iter()
         .map(|(id, notice)| {
-            let (kind, message) = message(id, notice);
+            let (kind, message) = message(id, notice, base);
             json!({
                 "message_id": id,
                 "api_version": "2",
@@ -94,33 +109,50 @@ fn sign(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
     Some(mac.finalize().into_bytes().into())
 }
 
-fn message(id: &str, notice: &Notice) -> (&'static str, Value) {
-    match notice {
+fn message(id: &str, notice: &Notice, base: Option<&PublicUrl>) -> (&'static str, Value) {
+    let (kind, mut message) = match notice {
         // Receivers act on a response; of what was not done they only hear.
-        Notice::Fired(fired) => match (fired.stage, &fired.held) {
-            (Stage::Enforce, None) => ("security_response", response(fired)),
-            (Stage::Enforce, Some(why)) => {
-                let mut message = undone(id, notice, fired, "playbook_held");
-                message["reason"] = json!(why);
-                ("security_event", message)
-            }
-            (Stage::Shadow, _) => (
-                "security_event",
-                undone(id, notice, fired, "playbook_shadow"),
-            ),
+        Notice::Fired(fired) => match event_kind(fired.outcome) {
+            None => ("security_response", response(fired)),
+            Some(kind) => ("security_event", undone(id, notice, fired, kind)),
         },
         Notice::Tripped(tripped) => ("security_event", trip(id, notice, tripped)),
         Notice::Test(test) => ("test", json!({"triggered_by": test.by})),
+    };
+    if let (Some(base), Some((_, path))) = (base, notice.links(id).first()) {
+        message["event_url"] = json!(format!("{base}{path}"));
+    }
+    (kind, message)
+}
+
+/// The kind of event that an outcome is, unless it is a response.
+fn event_kind(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Enforced => None,
+        Outcome::Shadowed => Some("playbook_shadow"),
+        Outcome::Recorded => Some("playbook_recorded"),
+        Outcome::Held => Some("playbook_held"),
+        Outcome::Failed => Some("playbook_failed"),
     }
 }
 
 fn response(fired: &Fired) -> Value {
-    let app = fired.apps.first();
+    let app = app(fired);
     let mut message = firing(fired);
-    message["application"] = json!({"id": app, "name": app, "environment": null});
+    message["application"] = json!({"id": app, "name": app, "environment": environment(fired)});
     message["properties"] =
         json!({"ips": ips(&fired.actor), "user_identifiers": users(&fired.actor)});
     message
+}
+
+/// The application of the newest of the events.
+fn app(fired: &Fired) -> Option<&String> {
+    let origin = fired.origin.as_ref().map(|origin| &origin.app);
+    origin.or(fired.apps.first())
+}
+
+fn environment(fired: &Fired) -> Option<&String> {
+    fired.origin.as_ref()?.environment.as_ref()
 }
 
 /// What was not done.
@@ -128,11 +160,17 @@ fn undone(id: &str, notice: &Notice, fired: &Fired, kind: &str) -> Value {
     let mut message = event(id, notice, kind);
     if let (Some(message), Value::Object(firing)) = (message.as_object_mut(), firing(fired)) {
         message.extend(firing);
-        let app = fired.apps.first();
-        message.insert("application_id".to_owned(), json!(app));
-        message.insert("application_name".to_owned(), json!(app));
-        message.insert("ips".to_owned(), addresses(&fired.actor));
-        message.insert("user_identifiers".to_owned(), users(&fired.actor));
+        let app = app(fired);
+        for (name, value) in [
+            ("application_id", json!(app)),
+            ("application_name", json!(app)),
+            ("environment", json!(environment(fired))),
+            ("ips", addresses(fired)),
+            ("user_identifiers", users(&fired.actor)),
+            ("reason", json!(fired.reason)),
+        ] {
+            message.insert(name.to_owned(), value);
+        }
     }
     message
 }
@@ -165,15 +203,44 @@ fn firing(fired: &Fired) -> Value {
         Actor::User(identifiers) => Some(identifiers),
         _ => None,
     };
-    json!({
+    let actions = fired.responses.iter().flat_map(|done| &done.actions);
+    let mut message = json!({
         "playbook": {"id": playbook.slug, "name": playbook.name, "version": playbook.version},
         "stage": fired.stage,
         "applications": fired.apps,
         "user": identifiers,
-        "actions": fired.actions,
+        "actions": actions.collect::<Vec<_>>(),
+        "responses": fired.responses.iter().map(done).collect::<Vec<_>>(),
         "count": fired.count,
         "window_s": fired.window_s,
         "events": fired.events,
+    });
+    match &fired.counted {
+        Counted::Events => {}
+        Counted::Values { of, values } => {
+            message["of"] = json!(of);
+            message["values"] = json!(values);
+        }
+        Counted::Others(others) => message["others"] = json!(others),
+        Counted::New { of, value } => {
+            message["of"] = json!(of);
+            message["value"] = json!(value);
+        }
+    }
+    if let Some(group) = &fired.group {
+        message["group"] = json!({"by": group.by, "value": group.value});
+    }
+    message
+}
+
+/// A response, as it is in force or would have been.
+fn done(response: &Response) -> Value {
+    json!({
+        "action": response.action,
+        "url": response.url,
+        "duration_s": response.duration_s,
+        "until": response.until.map(Timestamp::from_micros),
+        "actions": response.actions,
     })
 }
 
@@ -193,12 +260,27 @@ fn ips(actor: &Actor) -> Value {
         .collect()
 }
 
-/// The same, as events name it.
-fn addresses(actor: &Actor) -> Value {
-    network(actor)
-        .map(|ip| json!({"address": ip}))
-        .into_iter()
-        .collect()
+/// The same, as events name it, with what is known of it. Sqreen's codes of countries have three letters.
+fn addresses(fired: &Fired) -> Value {
+    let Some(address) = network(&fired.actor) else {
+        return json!([]);
+    };
+    let mut known = Map::from_iter([("address".to_owned(), json!(address))]);
+    let mut put = |name: &str, value: Value| drop(known.insert(name.to_owned(), value));
+    if let Some(critical) = fired.critical {
+        put("critical", json!(critical));
+    }
+    if let Some(origin) = &fired.origin {
+        if let Some(code) = origin.country.as_deref().and_then(three_letters) {
+            put("geo", json!({"code": code}));
+        }
+        for (field, list) in LISTS {
+            if let Some(is_on) = origin.lists.get(list) {
+                put(field, json!(is_on));
+            }
+        }
+    }
+    json!([known])
 }
 
 /// The identifiers' values; their names are in `user`.

@@ -17,8 +17,10 @@ use super::limits::{
     FIRST_WAIT, KEEP_DEAD, KEEP_DELIVERED, LONGEST_WAIT, PATIENCE, STOP, TIDY, TRY,
 };
 use super::mail::Mail;
-use super::notice::{Notice, headline, read};
+use super::notice::{Notice, read};
+use super::words::headline;
 use super::{slack, webhook};
+use crate::config::PublicUrl;
 use crate::server::blocking;
 use crate::state::{
     Channel, Delivery, DeliveryStatus, Destination, Ended, Id, StateError, StateStore,
@@ -35,6 +37,8 @@ pub(super) struct Worker {
     pub(super) counts: Counts,
     http: Http,
     mail: Option<Mail>,
+    /// What links begin with.
+    base: Option<PublicUrl>,
     clock: Box<dyn Fn() -> i64 + Send + Sync>,
     news: Notify,
     closing: AtomicBool,
@@ -54,6 +58,7 @@ impl Worker {
         state: Arc<dyn StateStore>,
         http: Http,
         mail: Option<Mail>,
+        base: Option<PublicUrl>,
         clock: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -61,6 +66,7 @@ impl Worker {
             counts: Counts::default(),
             http,
             mail,
+            base,
             clock: Box::new(clock),
             news: Notify::new(),
             closing: AtomicBool::new(false),
@@ -271,9 +277,10 @@ impl Worker {
         let url = || {
             Url::parse(&destination.target).map_err(|wrong| Failure::new(format!("url: {wrong}")))
         };
+        let base = self.base.as_ref();
         match destination.channel {
             Channel::Webhook => {
-                let body = webhook::body(notices, delivery.attempts.saturating_sub(1));
+                let body = webhook::body(notices, delivery.attempts.saturating_sub(1), base);
                 let (secret, former) = (&destination.secret, &destination.former_secret);
                 let secret = secret.as_deref().unwrap_or_default();
                 let id = delivery.id.to_string();
@@ -282,14 +289,14 @@ impl Worker {
                 self.http.post(&url()?, body, &headers).await
             }
             Channel::Slack => {
-                let body = slack::body(&headline(notices), notices);
+                let body = slack::body(&headline(notices), notices, base);
                 self.http.post(&url()?, body, &[]).await
             }
             Channel::Email => {
                 let missing = || Failure::new("the settings smtp_url and smtp_from are not given");
                 let mail = self.mail.as_ref().ok_or_else(missing)?;
                 let id = delivery.id.to_string();
-                mail.send(&destination.target, &id, &headline(notices), notices)
+                mail.send(&destination.target, &id, &headline(notices), notices, base)
                     .await
             }
         }

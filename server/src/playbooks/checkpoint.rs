@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use super::engine::{Engine, Limits};
 use super::model::Playbook;
@@ -13,21 +14,80 @@ use crate::store::Position;
 const MAGIC: &str = "sqreen-server playbooks 1 ";
 /// The most bytes of the first line.
 const MAX_LINE: usize = 128;
+/// Bytes that are written at once.
+const BUFFER: usize = 1 << 20;
 
-/// Writes the file anew, durably: it is there as a whole, or the one before is. Answers its bytes.
-pub(super) fn write(path: &Path, position: Position, engine: &Engine) -> io::Result<u64> {
-    let new = path.with_extension("new");
-    let mut file = BufWriter::new(File::create(&new)?);
-    writeln!(file, "{MAGIC}{position}")?;
-    engine.checkpoint(&mut file)?;
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    let bytes = file.metadata()?.len();
-    fs::rename(&new, path)?;
-    if let Some(dir) = path.parent() {
-        File::open(dir)?.sync_all()?;
+/// A file that is written, and not known to be on the disk.
+#[derive(Debug)]
+struct Unsynced {
+    file: File,
+    new: PathBuf,
+    path: PathBuf,
+}
+
+impl Unsynced {
+    fn write(path: &Path, position: Position, engine: &Engine) -> io::Result<Self> {
+        let new = path.with_extension("new");
+        let mut file = BufWriter::with_capacity(BUFFER, File::create(&new)?);
+        writeln!(file, "{MAGIC}{position}")?;
+        engine.checkpoint(&mut file)?;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let path = path.to_owned();
+        Ok(Self { file, new, path })
     }
-    Ok(bytes)
+
+    /// Puts it in the place of the file before, durably: it is there as a whole, or the one before is. Answers its bytes.
+    fn sync(self) -> io::Result<u64> {
+        self.file.sync_all()?;
+        let bytes = self.file.metadata()?.len();
+        fs::rename(&self.new, &self.path)?;
+        if let Some(dir) = self.path.parent() {
+            File::open(dir)?.sync_all()?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// Writes the file anew, while the events go on.
+#[derive(Debug)]
+pub(super) struct Writer {
+    path: PathBuf,
+    /// How far the windows go that are on their way to the disk, and who waits for it.
+    under_way: Option<(Position, JoinHandle<io::Result<u64>>)>,
+}
+
+impl Writer {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            under_way: None,
+        }
+    }
+
+    /// Whether one is on its way to the disk.
+    pub(super) fn is_busy(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Writes the windows as they are. A disk may take seconds until it has them, for which a thread of their own waits.
+    pub(super) fn begin(&mut self, position: Position, engine: &Engine) -> io::Result<()> {
+        let unsynced = Unsynced::write(&self.path, position, engine)?;
+        let thread = std::thread::Builder::new().name("checkpoint".to_owned());
+        self.under_way = Some((position, thread.spawn(|| unsynced.sync())?));
+        Ok(())
+    }
+
+    /// What came of the one that is under way, if that is known, or once it is, if `wait` says so: its position and
+    /// bytes.
+    pub(super) fn end(&mut self, wait: bool) -> Option<io::Result<(Position, u64)>> {
+        let (position, thread) = self
+            .under_way
+            .take_if(|(_, thread)| wait || thread.is_finished())?;
+        let synced = thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread of a checkpoint has panicked")));
+        Some(synced.map(|bytes| (position, bytes)))
+    }
 }
 
 /// Reads the file, if there is one.

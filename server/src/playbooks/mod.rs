@@ -1,5 +1,6 @@
 //! Playbooks: what abuse looks like in the events of an app, and what is done about it.
 
+mod after;
 mod backtest;
 mod checkpoint;
 mod draft;
@@ -16,6 +17,7 @@ mod templates;
 mod times;
 mod undo;
 
+pub(crate) use self::after::{After, Done};
 pub(crate) use self::backtest::backtest_dir;
 pub use self::backtest::{Backtest, CurvePoint, MAX_FIRINGS, backtest};
 pub(crate) use self::draft::write;

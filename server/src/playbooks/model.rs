@@ -194,6 +194,17 @@ pub enum Detection {
     },
 }
 
+impl Detection {
+    /// The least number of events that it takes.
+    pub(crate) fn least_events(&self) -> u64 {
+        match *self {
+            Self::Threshold { events } | Self::Ratio { events, .. } => events,
+            Self::Distinct { values, events, .. } => values.max(events),
+            Self::FirstSeen { .. } => 1,
+        }
+    }
+}
+
 /// What is done to an actor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Response {

@@ -11,9 +11,10 @@ use sqreen::protocol::Timestamp;
 
 use super::model::{Actor, Response, Stage};
 use super::service::{Current, Playbooks};
-use super::{tell, times};
+use super::times;
 use crate::actions::{ActionError, Actions};
 use crate::auth::Caller;
+use crate::enrich::Enrichment;
 use crate::notify::Notifier;
 use crate::state::{
     ActionDraft, Id, Place, RunRecord, StateError, StateStore, StoredNotice, Targets, network,
@@ -26,7 +27,8 @@ pub(super) const DAY: i64 = 24 * HOUR;
 const REMEMBERED: i64 = 30 * DAY;
 
 /// What came of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// The responses are in force.
     Enforced,
@@ -48,6 +50,10 @@ impl Outcome {
         Self::Held,
         Self::Failed,
     ];
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -93,6 +99,7 @@ pub(crate) struct Responder<'a> {
     pub(crate) actions: &'a Actions,
     pub(crate) playbooks: &'a Playbooks,
     pub(crate) notifier: &'a Notifier,
+    pub(crate) enrichment: &'a Enrichment,
 }
 
 impl Responder<'_> {
@@ -118,18 +125,19 @@ impl Responder<'_> {
         current: &Current,
         actor: &Actor,
     ) -> Result<(), StateError> {
+        let mut current = current.clone();
         // It may be another than when the event was evaluated.
-        let latest = self.playbooks.get(&run.slug);
-        let stage = latest.as_ref().map_or(Stage::Draft, |latest| latest.stage);
-        if let Some(latest) = latest {
-            run.approved_by.clone_from(&latest.record.staged_by);
+        match self.playbooks.get(&run.slug) {
+            Some(latest) => current.take_stage(&latest),
+            None => current.stage = Stage::Draft,
         }
-        let current = &Current {
-            stage,
-            ..current.clone()
+        let current = &current;
+        current.approved_by().clone_into(&mut run.approved_by);
+        current.stage.name().clone_into(&mut run.stage);
+        let held = match current.playbook.responses.is_empty() {
+            true => None,
+            false => self.held(current, actor, &run)?,
         };
-        run.stage = stage.name().to_owned();
-        let held = self.held(current, actor, &run)?;
         let times = self.earlier(&run)?;
         let responses = current.playbook.responses.iter();
         let mut responses: Vec<_> = responses
@@ -156,11 +164,7 @@ impl Responder<'_> {
 
     /// Writes down what came of a run, with what people are told of it.
     fn end(&self, run: &RunRecord) -> Result<(), StateError> {
-        match self
-            .playbooks
-            .get(&run.slug)
-            .and_then(|current| tell::fired(run, &current))
-        {
+        match self.told(run)? {
             Some(notice) => {
                 let write = |notice: &StoredNotice, places: &[Place<'_>]| {
                     self.state.end_run(run, Some((notice, places)))
@@ -201,7 +205,7 @@ impl Responder<'_> {
         Ok(finished)
     }
 
-    /// How often the playbook met the actor before.
+    /// How often the playbook met the actor before, rightly as far as is known.
     fn earlier(&self, run: &RunRecord) -> Result<usize, StateError> {
         let outcome = match run.stage.as_str() {
             "enforce" => Outcome::Enforced,
@@ -273,7 +277,7 @@ fn new_run(fired: &Fired) -> Result<RunRecord, StateError> {
         version: current.record.version,
         stage: current.stage.name().to_owned(),
         outcome: String::new(),
-        approved_by: current.record.staged_by.clone(),
+        approved_by: current.approved_by().to_owned(),
         reason: None,
         actor,
         group: group.clone(),

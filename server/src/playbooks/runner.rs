@@ -90,9 +90,9 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
         engine,
         set,
         current,
-        path,
+        checkpoint: checkpoint::Writer::new(path),
         stats: RunnerStats::default(),
-        saved: Instant::now(),
+        last: Instant::now(),
         saving: Duration::ZERO,
         dirty: false,
         unfinished: true,
@@ -100,6 +100,7 @@ pub(crate) fn start(shared: &Arc<Shared>, path: PathBuf) -> Result<(), StoreErro
     if fresh {
         // Whatever comes from now on is looked at, also if the process is killed before anything else is saved.
         runner.save();
+        runner.saved(true);
     }
     let thread = std::thread::Builder::new().name("playbooks".to_owned());
     let thread = thread.spawn(move || runner.run());
@@ -125,10 +126,10 @@ struct Runner {
     /// The number of the set, and the playbooks in it.
     set: u64,
     current: CurrentSet,
-    path: PathBuf,
+    checkpoint: checkpoint::Writer,
     stats: RunnerStats,
-    /// When the last checkpoint was written, and how long that took.
-    saved: Instant,
+    /// When the last checkpoint was written, and how long events waited for it.
+    last: Instant,
     saving: Duration,
     /// Whether anything was evaluated since.
     dirty: bool,
@@ -157,15 +158,18 @@ impl Runner {
                     std::thread::sleep(PAUSE);
                 }
             }
+            self.saved(false);
             let due = CHECKPOINT_EVERY.max(self.saving * CHECKPOINT_SHARE);
-            if self.dirty && self.saved.elapsed() >= due {
+            if self.dirty && !self.checkpoint.is_busy() && self.last.elapsed() >= due {
                 self.save();
             }
             if !self.publish() {
                 return;
             }
         }
+        self.saved(true);
         self.save();
+        self.saved(true);
     }
 
     /// Takes up what an end of the process interrupted; where the disk refuses, again later.
@@ -246,21 +250,34 @@ impl Runner {
         }
     }
 
-    /// Writes a checkpoint, and lets go of the events before it.
+    /// Writes a checkpoint.
     fn save(&mut self) {
         let began = Instant::now();
-        let position = self.consumer.position();
-        match checkpoint::write(&self.path, position, &self.engine) {
-            Ok(bytes) => {
+        let begun = self
+            .checkpoint
+            .begin(self.consumer.position(), &self.engine);
+        match begun {
+            Ok(()) => self.dirty = false,
+            Err(error) => not_saved(&error),
+        }
+        (self.last, self.saving) = (Instant::now(), began.elapsed());
+    }
+
+    /// Lets go of the events before a checkpoint that is on the disk; waits for it, if `wait` says so.
+    fn saved(&mut self, wait: bool) {
+        match self.checkpoint.end(wait) {
+            None => {}
+            Some(Ok((position, bytes))) => {
                 self.stats.checkpoint_bytes = bytes;
-                self.dirty = false;
                 if let Err(error) = self.consumer.release(position) {
                     tracing::warn!(%error, "events are kept for playbooks that have seen them");
                 }
             }
-            Err(error) => tracing::error!(%error, "the playbooks' windows were not saved"),
+            Some(Err(error)) => {
+                self.dirty = true;
+                not_saved(&error);
+            }
         }
-        (self.saved, self.saving) = (Instant::now(), began.elapsed());
     }
 
     /// Shows the numbers; false once the server is gone.
@@ -284,6 +301,10 @@ fn fired(current: Arc<Current>, firing: Firing) -> Fired {
         events: firing.events,
         counted,
     }
+}
+
+fn not_saved(error: &std::io::Error) {
+    tracing::error!(%error, "the playbooks' windows were not saved");
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

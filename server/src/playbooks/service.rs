@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sqreen::protocol::Timestamp;
 
 use super::draft;
-use super::file::{self, Entry, PlaybookTest};
+use super::file::{self, Entry, Expected, PlaybookTest};
 use super::limits::MAX_PLAYBOOKS;
 use super::model::{Playbook, Stage};
 use crate::auth::Caller;
@@ -44,6 +44,25 @@ pub(crate) struct Current {
     pub(crate) stage: Stage,
     pub(crate) tests: Arc<[PlaybookTest]>,
     pub(crate) record: PlaybookRecord,
+}
+
+impl Current {
+    /// Who answers for what it does: whoever stored the version or set its stage, whichever came last.
+    pub(crate) fn approved_by(&self) -> &str {
+        let record = &self.record;
+        match record.changed_at > record.staged_at {
+            true => &record.changed_by,
+            false => &record.staged_by,
+        }
+    }
+
+    /// Takes the stage of the version that is there now, and who set it.
+    pub(super) fn take_stage(&mut self, latest: &Self) {
+        self.stage = latest.stage;
+        self.record.stage.clone_from(&latest.record.stage);
+        self.record.staged_at = latest.record.staged_at;
+        self.record.staged_by.clone_from(&latest.record.staged_by);
+    }
 }
 
 /// All playbooks, by slug.
@@ -112,7 +131,7 @@ impl Playbooks {
     }
 
     /// Stores a playbook that someone wrote, in the place of the version `expected`; 0 is a new one. Where no stage was
-    /// written, it keeps its own. Blocks.
+    /// written, it keeps its own. That of a file must pass its tests; edits need not, since they may be urgent. Blocks.
     pub(crate) fn put(
         &self,
         fields: Map<String, Value>,
@@ -121,10 +140,13 @@ impl Playbooks {
         by: &Caller,
     ) -> Result<Arc<Current>, PlaybookError> {
         let entry = file::entry(Fields::new(fields))?;
+        if source == Source::File {
+            passes(&entry)?;
+        }
         self.put_entry(&entry, expected, source, by)
     }
 
-    /// As [`put`](Self::put).
+    /// As [`put`](Self::put), without the tests.
     pub(crate) fn put_entry(
         &self,
         entry: &Entry,
@@ -250,6 +272,28 @@ impl Playbooks {
     ) -> Result<Vec<VersionRecord>, StateError> {
         self.state.versions(slug, limit)
     }
+}
+
+/// Runs the playbook's tests, to the first that fails.
+fn passes(entry: &Entry) -> Result<(), FieldError> {
+    for (place, test) in entry.tests.iter().enumerate() {
+        file::run(entry, test).map_err(|failure| {
+            let list = |list: &[Expected]| match list {
+                [] => "nothing".to_owned(),
+                list => {
+                    let lines: Vec<_> = list.iter().map(ToString::to_string).collect();
+                    lines.join(", ")
+                }
+            };
+            let (expected, found) = (list(&failure.expected), list(&failure.found));
+            let wrong = format!(
+                "the test {:?} fails: expected: {expected}; found: {found}",
+                test.name
+            );
+            FieldError::element("tests", place, wrong)
+        })?;
+    }
+    Ok(())
 }
 
 /// What is stored of a version: all but the stage.

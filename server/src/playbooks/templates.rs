@@ -41,7 +41,14 @@ pub fn templates() -> &'static [Template] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::playbooks::ActorKind;
+    use crate::playbooks::engine::{Engine, Limits};
+    use crate::store::StoredEvent;
 
     #[test]
     fn each_template_does_what_its_tests_say() {
@@ -68,5 +75,35 @@ mod tests {
                 assert!(responds, "{slug} never fires in its tests");
             }
         }
+    }
+
+    /// Whoever knows a user's name can make logins of that user fail, as often as they like.
+    #[test]
+    fn no_template_acts_on_a_user_whose_logins_fail() {
+        let mut asked = Vec::new();
+        for Template { entry, .. } in templates() {
+            let playbook = &entry.playbook;
+            if playbook.rule.actor != ActorKind::User || playbook.responses.is_empty() {
+                continue;
+            }
+            let mut engine = Engine::new(Limits::default(), [0; 16]);
+            engine.set(vec![Arc::new(playbook.clone())]);
+            let mut firings = Vec::new();
+            for number in 0..200_u32 {
+                let event = json!({
+                    "id": format!("00000000-0000-0000-0000-{number:012}"), "app": "shop",
+                    "time": number * 1_000_000, "received": number * 1_000_000, "name": "users.login",
+                    "ip": "203.0.113.7", "country": "XX", "network": ["tor"], "user": {"id": "7"},
+                    "properties": {"success": false, "role": "admin"},
+                });
+                engine.feed(
+                    &serde_json::from_value::<StoredEvent>(event).unwrap(),
+                    &mut firings,
+                );
+            }
+            assert!(firings.is_empty(), "{}", playbook.slug);
+            asked.push(playbook.slug.as_str());
+        }
+        assert!(asked.contains(&"tor-logins"), "{asked:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use sqreen::protocol::Timestamp;
 
+use super::model::Stage;
 use super::respond::Responder;
 use crate::auth::Caller;
 use crate::state::{Event, Id, RunRecord, StateError};
@@ -33,9 +34,20 @@ impl Responder<'_> {
         Ok(())
     }
 
-    /// Lifts all that a playbook put in force; answers how many actions that were. Blocks.
+    /// Stops a playbook and lifts all that it put in force: what is enforced goes back to shadow. Answers how many actions
+    /// that were. Blocks.
     pub(crate) fn undo_all(&self, slug: &str, by: &Caller) -> Result<usize, StateError> {
+        // First: whoever decides a run from now on reads this stage.
+        let current = self.playbooks.get(slug);
+        if current.is_some_and(|current| current.stage == Stage::Enforce) {
+            self.playbooks.set_stage(slug, Stage::Shadow, None, by)?;
+        }
         let at = Timestamp::now().as_micros();
+        // Whoever is deciding a run sees that it was undone, and lifts what they did.
+        let open = self.state.open_runs()?;
+        for run in open.iter().filter(|run| run.slug == slug) {
+            self.state.undo_run(run.id, at, &by.name)?;
+        }
         let live = self.state.live_actions_of(slug, at)?;
         for (action, run) in &live {
             self.actions.lift(*action, by)?;

@@ -25,7 +25,7 @@ pub(crate) struct RunRecord {
     pub(crate) stage: String,
     /// The name of what came of it; empty until that is known.
     pub(crate) outcome: String,
-    /// Who had set the stage.
+    /// Who had last stored the version or set its stage.
     pub(crate) approved_by: String,
     /// Why nothing was done, where nothing was.
     pub(crate) reason: Option<String>,
@@ -98,7 +98,7 @@ pub(crate) trait RunStore {
     /// The runs decided since then, counted by playbook and outcome.
     fn count_runs(&self, since: i64) -> Result<Vec<RunCount>, StateError>;
 
-    /// How often a playbook had this outcome for the actor since then.
+    /// How often a playbook had this outcome for the actor since then; runs that were undone are none.
     fn past_runs(
         &self,
         slug: &str,
@@ -110,8 +110,14 @@ pub(crate) trait RunStore {
     /// The actions of a playbook's runs that are in force, and the run of each.
     fn live_actions_of(&self, slug: &str, now: i64) -> Result<Vec<(Id, Id)>, StateError>;
 
-    /// For how many actors a playbook had this outcome since then.
-    fn past_actors(&self, slug: &str, outcome: &str, since: i64) -> Result<u64, StateError>;
+    /// For how many actors other than this one a playbook had this outcome since then, undone or not.
+    fn past_others(
+        &self,
+        slug: &str,
+        outcome: &str,
+        actor: &str,
+        since: i64,
+    ) -> Result<u64, StateError>;
 }
 
 const COLUMNS: &str = "row, id, key, slug, version, stage, outcome, reason, actor, grouped, at, decided_at, \
@@ -262,7 +268,8 @@ impl RunStore for SqliteState {
     ) -> Result<u64, StateError> {
         self.with(|connection| {
             let sql = "SELECT count(*) FROM runs
-                       WHERE slug = ?1 AND outcome = ?2 AND actor = ?3 AND decided_at >= ?4";
+                       WHERE slug = ?1 AND outcome = ?2 AND actor = ?3 AND decided_at >= ?4
+                         AND undone_at IS NULL";
             let values = params![slug, outcome, actor, since];
             let count = connection.query_row(sql, values, |row| row.get::<_, i64>(0));
             let count = count.map_err(StateError::sqlite("counting earlier runs"))?;
@@ -287,11 +294,17 @@ impl RunStore for SqliteState {
         })
     }
 
-    fn past_actors(&self, slug: &str, outcome: &str, since: i64) -> Result<u64, StateError> {
+    fn past_others(
+        &self,
+        slug: &str,
+        outcome: &str,
+        actor: &str,
+        since: i64,
+    ) -> Result<u64, StateError> {
         self.with(|connection| {
             let sql = "SELECT count(DISTINCT actor) FROM runs
-                       WHERE slug = ?1 AND outcome = ?2 AND decided_at >= ?3";
-            let values = params![slug, outcome, since];
+                       WHERE slug = ?1 AND outcome = ?2 AND actor <> ?3 AND decided_at >= ?4";
+            let values = params![slug, outcome, actor, since];
             let count = connection.query_row(sql, values, |row| row.get::<_, i64>(0));
             let count = count.map_err(StateError::sqlite("counting actors"))?;
             Ok(count.unsigned_abs())

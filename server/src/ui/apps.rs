@@ -1,11 +1,13 @@
 //! `GET /apps`: the applications, the agents that are connected, and the tokens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
 
 use super::access::Reader;
 use super::actions::table;
@@ -15,7 +17,7 @@ use super::text::{counted, duration, grouped, short, time};
 use super::tokens;
 use crate::apps::{Application, Overview, overview};
 use crate::server::{App, blocking};
-use crate::sessions::Agent;
+use crate::sessions::LoggedIn;
 use crate::state::Role;
 use crate::store::{Dimension, Field};
 
@@ -58,6 +60,7 @@ fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
         agents,
         tokens: of_tokens,
     } = known;
+    let (silent, connected): (Vec<_>, Vec<_>) = agents.iter().partition(|agent| agent.is_silent());
     html! {
         (tokens::made(said))
         section aria-labelledby="apps" {
@@ -76,10 +79,13 @@ fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
         }
         section aria-labelledby="agents" {
             h2 #agents { "Agents connected now" }
-            @if agents.is_empty() { p { "No agent is connected." } } @else {
-                (table("Agents", &["App", "Host", "Version", "Environment", "Process", "Heard"],
-                    agents.iter().take(ROWS).map(|(agent, silence)| agent_row(agent, silence.as_secs()))))
-                @if agents.len() > ROWS { p.note { "And " (counted((agents.len() - ROWS) as u64, "agent")) " more, heard longer ago." } }
+            @if connected.is_empty() { p { "No agent is connected." } } @else { (agents_table("Agents", "Heard", &connected)) }
+        }
+        @if !silent.is_empty() {
+            section aria-labelledby="silent" {
+                h2 #silent { "Agents that fell silent" }
+                p.note { "They have missed two heartbeats: they ended without logging out, or are cut off. After an hour they are taken for ended." }
+                (agents_table("Silent agents", "Silent since", &silent))
             }
         }
         (tokens::section(of_tokens, reader, said))
@@ -103,7 +109,16 @@ fn row(name: &str, app: &Application) -> Markup {
     }
 }
 
-fn agent_row(agent: &Agent, silence: u64) -> Markup {
+fn agents_table(name: &str, heard: &str, agents: &[&LoggedIn]) -> Markup {
+    html! {
+        (table(name, &["App", "Host", "Version", "Environment", "Process", heard],
+            agents.iter().take(ROWS).map(|agent| agent_row(agent, heard))))
+        @if agents.len() > ROWS { p.note { "And " (counted((agents.len() - ROWS) as u64, "agent")) " more, heard longer ago." } }
+    }
+}
+
+fn agent_row(logged_in: &LoggedIn, heard: &str) -> Markup {
+    let LoggedIn { agent, silence } = logged_in;
     html! {
         tr {
             td data-label="App" { (short(&agent.app)) }
@@ -111,7 +126,16 @@ fn agent_row(agent: &Agent, silence: u64) -> Markup {
             td data-label="Version" { @if let Some(label) = &agent.label { (short(label)) } }
             td data-label="Environment" { @if let Some(environment) = &agent.environment { (short(environment)) } }
             td.number data-label="Process" { @if let Some(process) = agent.process { (process) } }
-            td data-label="Heard" { (duration(silence)) " ago" }
+            td data-label=(heard) {
+                @if logged_in.is_silent() { (time(ago(*silence))) " " small { (duration(silence.as_secs())) } }
+                @else { (duration(silence.as_secs())) " ago" }
+            }
         }
     }
+}
+
+/// When this long ago was, in microseconds since the Unix epoch.
+fn ago(silence: Duration) -> i64 {
+    let micros = i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::now().as_micros().saturating_sub(micros)
 }

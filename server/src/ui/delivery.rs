@@ -5,70 +5,61 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
 
 use super::access::Reader;
 use super::actions::table;
 use super::page::{Here, document};
-use super::text::{grouped, share, short};
-use crate::ledger::LedgerRow;
+use super::text::{grouped, moment, range, share, short, time};
+use crate::ledger::{CountedBy, HOUR, LedgerRow, ToldWithin, total};
 use crate::server::App;
 
 const PATH: &str = "/delivery";
 /// The most rows of one table.
 const ROWS: usize = 500;
-/// The most agents that are looked through for their versions.
-const AGENTS: usize = 20_000;
 
-#[derive(Default)]
-struct Sums {
-    tracked: u64,
-    accepted: u64,
-    duplicate: u64,
-    rejected: u64,
-    dropped: u64,
-    pending: u64,
-}
-
-impl Sums {
-    fn of<'a>(rows: impl Iterator<Item = &'a LedgerRow>) -> Self {
-        rows.fold(Self::default(), |sums, row| Self {
-            tracked: sums.tracked.saturating_add(row.tracked),
-            accepted: sums.accepted.saturating_add(row.accepted),
-            duplicate: sums.duplicate.saturating_add(row.duplicate),
-            rejected: sums.rejected.saturating_add(total(&row.rejected)),
-            dropped: sums.dropped.saturating_add(total(&row.dropped)),
-            pending: sums.pending.saturating_add(row.pending),
-        })
-    }
-}
-
-fn total(counts: &BTreeMap<String, u64>) -> u64 {
-    counts
-        .values()
-        .fold(0, |sum, count| sum.saturating_add(*count))
-}
-
-/// How complete the events of these applications are, or of all; nothing where no agent has told.
-pub(super) fn completeness(app: &App, apps: Option<&[String]>) -> Markup {
+/// How complete the events of these applications are, or of all, around a range of time; nothing where nobody counts.
+pub(super) fn completeness(app: &App, apps: Option<&[String]>, asked: (i64, i64)) -> Markup {
     let rows = app.ledger.rows();
-    let of = |row: &&LedgerRow| apps.is_none_or(|apps| apps.contains(&row.app));
-    let sums = Sums::of(rows.iter().filter(of));
+    let of = |row: &&LedgerRow| apps.is_none_or(|apps| apps.contains(&row.source.app));
+    let rows: Vec<_> = rows.iter().filter(of).collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    let pending = rows.iter().map(|row| row.sum.pending);
+    let pending = pending.fold(0, u64::saturating_add);
+    let ToldWithin { told, from, is_cut } = app.ledger.within(apps, asked);
     let whom = match apps {
         None => "all apps".to_owned(),
         Some([app]) => app.clone(),
         Some(apps) => format!("{} apps", apps.len()),
     };
-    let lost = sums.rejected.saturating_add(sums.dropped);
+    let lost = told.lost();
     html! {
-        @if sums.tracked > 0 {
-            p.completeness {
-                a href=(PATH) { "Delivery" } " of " (short(&whom)) " so far: "
-                (grouped(sums.accepted)) " accepted, " (grouped(sums.duplicate)) " sent twice and stored once, "
-                span.bad[lost > 0] { (grouped(sums.rejected)) " rejected, " (grouped(sums.dropped)) " dropped" }
-                ", " (grouped(sums.pending)) " on their way"
-                @if lost > 0 { " (" (share(lost, sums.tracked)) " lost)" }
+        p.completeness {
+            a href=(PATH) { "Delivery" } " of " (short(&whom)) ", "
+            @if asked.1 <= from {
+                "was not counted then, only since " (moment(from)) "."
+            } @else {
+                "as told " (when(from, asked.1)) ": "
+                (grouped(told.accepted)) " accepted, " (grouped(told.duplicate)) " sent twice and stored once, "
+                span.bad[lost > 0] { (grouped(told.rejected)) " rejected, " (grouped(told.dropped)) " dropped" }
+                @if lost > 0 { " (" (share(lost, told.all())) " lost)" }
+                @if pending > 0 { "; " (grouped(pending)) " on their way now" }
+                @if is_cut { ". It is not counted before" }
             }
         }
+    }
+}
+
+/// The hours from this one to the end of a range.
+fn when(from: i64, to: i64) -> String {
+    let end = to.saturating_sub(1).div_euclid(HOUR).saturating_add(1);
+    let end = end.saturating_mul(HOUR);
+    if end > Timestamp::now().as_micros() {
+        format!("since {}", moment(from))
+    } else {
+        range(from, end)
     }
 }
 
@@ -78,25 +69,24 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
 
 fn markup(app: &App) -> Markup {
     let rows = app.ledger.rows();
-    let versions = versions(app);
     let ignored = app.intake.ignored.rows();
     let limited = app.intake.rates.rows();
     html! {
         section aria-labelledby="outcomes" {
             h2 #outcomes { "What became of the events" }
             p.note {
-                "As the agents count, since each started: every event that an app tracked is in one of the columns. "
-                "Old agents keep no such count."
+                "Of all time, by app, host, agent and version. This project's agents count every event that an app "
+                "tracked: it is in one of the columns. Others keep no such count: of theirs, the server counts what came."
             }
             @if rows.is_empty() {
-                p { "No agent has told yet: the SDK does with its first heartbeat. " a href="/apps" { "See which agents are connected" } "." }
+                p { "Nothing is counted yet: the SDK tells its counts with its first heartbeat. " a href="/apps" { "See which agents are connected" } "." }
             } @else {
                 (table(
                     "Outcomes",
-                    &["App", "Host", "Version", "Tracked", "Accepted", "Duplicate", "Rejected", "Dropped", "On their way"],
-                    rows.iter().take(ROWS).map(|row| outcome(row, &versions)),
+                    &["App", "Host", "Agent", "Tracked", "Accepted", "Duplicate", "Rejected", "Dropped", "On their way", "Last told"],
+                    rows.iter().take(ROWS).map(outcome),
                 ))
-                @if rows.len() > ROWS { p.note { "And " (rows.len() - ROWS) " more hosts: " code { "GET /api/v1/outcomes" } " has them all." } }
+                @if rows.len() > ROWS { p.note { "And " (rows.len() - ROWS) " more: " code { "GET /api/v1/outcomes" } " has them all." } }
             }
         }
         section aria-labelledby="ignored" {
@@ -136,38 +126,32 @@ fn markup(app: &App) -> Markup {
     }
 }
 
-/// The agents' versions by application and host, of those that are connected.
-fn versions(app: &App) -> BTreeMap<(String, String), Vec<String>> {
-    let mut versions: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for (agent, _) in app.sessions.agents(AGENTS) {
-        let (Some(host), Some(label)) = (agent.hostname.clone(), agent.label.clone()) else {
-            continue;
-        };
-        let known = versions.entry((agent.app.clone(), host)).or_default();
-        if !known.contains(&label) {
-            known.push(label);
-        }
-    }
-    versions
-}
-
-fn outcome(row: &LedgerRow, versions: &BTreeMap<(String, String), Vec<String>>) -> Markup {
-    let known = versions.get(&(row.app.clone(), row.host.clone()));
+fn outcome(row: &LedgerRow) -> Markup {
+    let LedgerRow { source, sum, .. } = row;
+    let told = source.counted_by == CountedBy::Agent;
     html! {
         tr {
-            td data-label="App" { (short(&row.app)) }
-            td data-label="Host" { (short(&row.host)) }
-            td data-label="Version" {
-                @match known { Some(known) => (short(&known.join(", "))), None => small { "not connected" } }
+            td data-label="App" { @if source.app.is_empty() { small { "others" } } @else { (short(&source.app)) } }
+            td data-label="Host" { @if source.other { small { "others" } } @else { (short(&source.host)) } }
+            td data-label="Agent" {
+                @if source.agent.is_empty() && source.version.is_empty() {
+                    small { @if source.other { "others" } @else { "unknown version" } }
+                } @else { (short(&source.agent)) "/" (short(&source.version)) }
             }
-            td.number data-label="Tracked" { (grouped(row.tracked)) }
-            td.number data-label="Accepted" { (grouped(row.accepted)) }
-            td.number data-label="Duplicate" { (grouped(row.duplicate)) }
-            td.number data-label="Rejected" { (reasons(&row.rejected)) }
-            td.number data-label="Dropped" { (reasons(&row.dropped)) }
-            td.number data-label="On their way" { (grouped(row.pending)) }
+            td.number data-label="Tracked" { (if_told(told.then_some(sum.tracked))) }
+            td.number data-label="Accepted" { (grouped(sum.accepted)) }
+            td.number data-label="Duplicate" { (grouped(sum.duplicate)) }
+            td.number data-label="Rejected" { (reasons(&sum.rejected)) }
+            td.number data-label="Dropped" { @if told { (reasons(&sum.dropped)) } @else { (if_told(None)) } }
+            td.number data-label="On their way" { (if_told(told.then_some(sum.pending))) }
+            td data-label="Last told" { @if let Some(heard) = row.heard { (time(heard)) } }
         }
     }
+}
+
+/// A count that old agents do not tell.
+fn if_told(count: Option<u64>) -> Markup {
+    html! { @match count { Some(count) => (grouped(count)), None => small { "not told" } } }
 }
 
 fn reasons(counts: &BTreeMap<String, u64>) -> Markup {
@@ -175,7 +159,7 @@ fn reasons(counts: &BTreeMap<String, u64>) -> Markup {
     html! {
         span {
             span.bad[all > 0] { (grouped(all)) }
-            @for (reason, count) in counts.iter().filter(|(_, count)| **count > 0) {
+            @for (reason, count) in counts {
                 " " br; small { (short(reason)) " " (grouped(*count)) }
             }
         }

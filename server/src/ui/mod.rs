@@ -68,6 +68,16 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/notifications", ACT, notifications::show),
         post("/notifications", MANAGE, notifications::add),
         post("/notifications/{id}", MANAGE, notifications::change),
+        get(
+            "/notifications/{id}/edit",
+            MANAGE,
+            notifications::edit::show,
+        ),
+        post(
+            "/notifications/{id}/edit",
+            MANAGE,
+            notifications::edit::save,
+        ),
         post("/notifications/{id}/remove", MANAGE, notifications::remove),
         post(
             "/notifications/{id}/secret",

@@ -394,10 +394,10 @@ async fn delivery_tells_what_became_of_each_event() {
     for text in ["web-1", "rust/0.1.0", "too_large 8", "queue_full 10"] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    let page = browser.open("/?filter=app%3Ashop").await;
-    assert!(page.contains("of shop so far: "), "{page}");
+    let page = browser.open("/?filter=app%3Ashop&last=15m").await;
+    assert!(page.contains("of shop, as told since "), "{page}");
     assert!(page.contains("8 rejected, 10 dropped"), "{page}");
-    assert!(page.contains("(1.4 % lost)"), "{page}");
+    assert!(page.contains("(1.4 % lost); 5 on their way now"), "{page}");
     let page = browser.open("/apps").await;
     assert!(page.contains("rust/0.1.0") && page.contains("/?filter=app:shop"));
     for token in [API, super::client::INGEST] {

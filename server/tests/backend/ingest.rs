@@ -277,8 +277,11 @@ async fn heartbeats_carry_the_ledger() {
         assert_eq!(answer, json!({"status": true, "commands": []}));
     }
     let answer = client.api("/api/v1/outcomes").send().await.unwrap();
-    let answer: Value = answer.json().await.unwrap();
-    let row = json!({"app": "shop", "host": "web-1", "instances": 1, "tracked": 7, "accepted": 6, "duplicate": 0,
+    let mut answer: Value = answer.json().await.unwrap();
+    let row = answer["outcomes"][0].as_object_mut().unwrap();
+    assert!(row.remove("heard_at").unwrap().is_string());
+    let row = json!({"app": "shop", "host": "web-1", "agent": "rust", "version": "0.1.0", "counted_by": "agent",
+        "other": false, "instances": 1, "tracked": 7, "accepted": 6, "duplicate": 0,
         "rejected": {}, "dropped": {"queue_full": 1}, "pending": 0, "corrected": {}});
     assert_eq!(
         answer,

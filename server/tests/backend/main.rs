@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod captures;
 mod client;
+mod delivery;
 mod enrichment;
 mod events;
 mod explorer;

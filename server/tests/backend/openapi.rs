@@ -31,6 +31,35 @@ async fn the_description_tells_every_route_of_the_api_and_no_other() {
     running.stop().await;
 }
 
+/// The table of what a file may say.
+const FORMAT: &str = include_str!("../../src/playbooks/file/format.md");
+
+#[tokio::test]
+async fn every_field_of_a_playbook_is_described_and_no_other() {
+    let running = Running::start().await;
+    let answer = running.client.get("/api/v1/openapi.json").send().await;
+    let document: Value = answer.unwrap().json().await.unwrap();
+    let body = |path: &str, method: &str| {
+        let operation = &document["paths"][path][method];
+        operation["requestBody"]["content"]["application/json"]["schema"].clone()
+    };
+    let put = body("/api/v1/playbooks/{slug}", "put");
+    assert_eq!(put["additionalProperties"], false);
+    let names = |schema: &Value| -> BTreeSet<String> {
+        let properties = schema["properties"].as_object().unwrap();
+        properties.keys().cloned().collect()
+    };
+    let rows = FORMAT.lines().filter_map(|line| line.strip_prefix("| `"));
+    let fields = rows.filter_map(|row| row.split_once("` |"));
+    let fields = fields.flat_map(|(names, _)| names.split("`, `"));
+    let mut fields: BTreeSet<String> = fields.map(str::to_owned).collect();
+    let backtested = &body("/api/v1/playbooks/backtest", "post")["properties"]["playbook"];
+    assert_eq!(names(backtested), fields);
+    fields.extend(["source", "version"].map(str::to_owned));
+    assert_eq!(names(&put), fields);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn the_live_stream_answers_as_described() {
     let running = Running::start().await;

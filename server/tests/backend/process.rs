@@ -24,7 +24,7 @@ pub(crate) fn command() -> Command {
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// Where it listens.
+    /// Where it listens, as far as its link tells.
     pub(crate) addr: String,
     /// The link that it printed, without its scheme.
     pub(crate) link: String,
@@ -84,6 +84,14 @@ impl Process {
 
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Where it listens, once its log tells that.
+    pub(crate) fn listening(&self) -> Option<String> {
+        let log = self.log();
+        let (_, rest) = log.split_once("addr=")?;
+        let (addr, _) = rest.split_once(' ')?;
+        Some(addr.to_owned())
     }
 
     /// The most bytes of memory that it had at any time, as Linux tells.

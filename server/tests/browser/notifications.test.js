@@ -63,6 +63,39 @@ for (const script of [true, false]) {
   });
 }
 
+for (const script of [true, false]) {
+  test(`a destination is edited, ${script ? "with" : "without"} script`, async () => {
+    await visit(server, { state, script, width: 380 }, async (page, visit) => {
+      await page.goto("/notifications");
+      await add(page, "Before", "webhook", `${hook.url}/before`);
+      await page.goto("/notifications");
+      await page.getByRole("link", { name: "Edit Before" }).click();
+      await page.getByRole("heading", { name: "Edit Before, webhook" }).waitFor();
+      assert.equal(await page.getByLabel("URL of the webhook").inputValue(), `${hook.url}/before`);
+      visit.expect(`answer: ${new URL(page.url()).pathname} 400`);
+      await page.getByLabel("URL of the webhook").fill("nowhere");
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByRole("alert").getByText("url: not a URL").waitFor();
+      await visit.picture(page, `notifications-edit-${script}`);
+      if (script) {
+        await assertFits(page);
+        await assertAccessible(page);
+      }
+      await page.getByLabel("Name").fill("After");
+      await page.getByLabel("URL of the webhook").fill(hook.url);
+      await page.getByLabel("Only these playbooks").fill("logins, carding");
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByText(hook.url, { exact: true }).waitFor();
+      await page.getByText("logins, carding").waitFor();
+      await assertFits(page);
+      await page.getByRole("button", { name: "Test After" }).click();
+      await page.getByText("The test of After was delivered.").waitFor();
+      await page.getByRole("button", { name: "Remove After" }).click();
+      await page.getByText("Nobody is told yet.").waitFor();
+    });
+  });
+}
+
 test("a secret gives way to another, and the former signs until it is ended", async () => {
   hook.requests.length = 0;
   await visit(server, { state }, async (page, visit) => {

@@ -1,9 +1,11 @@
 //! Searches that tell of themselves, exports, and followers, of every event store.
 
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use sqreen_server::store::{
-    Dimension, EventQuery, EventStore, Filter, Followed, ScanMonitor, Step, StoredEvent, TimeRange,
+    Dimension, EventQuery, EventStore, Field, Filter, Followed, GroupQuery, ScanMonitor, Step,
+    StoreError, StoredEvent, TimeRange,
 };
 
 use crate::{T0, append_new, events, is, newest_first};
@@ -112,8 +114,23 @@ pub(crate) fn every_event_is_exported_in_bounded_steps(store: &dyn EventStore) {
     assert_eq!((found.len(), found), (380, expected));
     let cancelled = ScanMonitor::new();
     cancelled.cancel();
-    let (found, to_the_end) = export(&Filter::default(), TimeRange::ALL, &cancelled);
-    assert_eq!((found, to_the_end), (Vec::new(), false));
+    let late = ScanMonitor::until(Instant::now());
+    for ended in [&cancelled, &late] {
+        let (found, to_the_end) = export(&Filter::default(), TimeRange::ALL, ended);
+        assert_eq!((found, to_the_end), (Vec::new(), false));
+        let query = GroupQuery {
+            filter: Filter::default(),
+            range: TimeRange::ALL,
+            by: Field::Dimension(Dimension::Name),
+            limit: 1,
+            distinct: true,
+        };
+        let counted = store.groups(&query, ended);
+        assert!(matches!(counted, Err(StoreError::Cancelled)), "{counted:?}");
+    }
+    let timely = ScanMonitor::until(Instant::now() + Duration::from_secs(3_600));
+    let (_, to_the_end) = export(&Filter::default(), TimeRange::ALL, &timely);
+    assert!(to_the_end);
 }
 
 pub(crate) fn followers_learn_of_what_is_accepted(store: &dyn EventStore) {

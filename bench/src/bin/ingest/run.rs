@@ -16,7 +16,7 @@ use crate::server::{self, Server, Stat};
 /// Runs of each load.
 const RUNS: usize = 3;
 /// Events of each run: some segments' worth.
-pub(crate) const EVENTS: usize = 300_000;
+const EVENTS: usize = 300_000;
 /// Connections, each of which sends a batch once the one before is answered.
 const CONNECTIONS: usize = 4;
 
@@ -64,7 +64,7 @@ pub(crate) fn measure() -> Result<(), Error> {
     for load in &LOADS {
         let bodies = load.bodies(EVENTS / load.batch)?;
         let runs = (0..RUNS)
-            .map(|_| run(load, &bodies, None))
+            .map(|_| run(load, &bodies, EVENTS, None))
             .collect::<Result<Vec<_>, _>>()?;
         report::row(load.name, &runs);
     }
@@ -76,6 +76,7 @@ pub(crate) fn measure() -> Result<(), Error> {
 pub(crate) fn run(
     load: &Load,
     bodies: &[Vec<u8>],
+    events: usize,
     playbooks: Option<&str>,
 ) -> Result<Figures, Error> {
     // Where the build lies is a disk; the system's folder for temporary files may be memory.
@@ -92,7 +93,7 @@ pub(crate) fn run(
     let seconds = start.elapsed().as_secs_f64();
     if playbooks.is_some() {
         // They are evaluated beside the answers: all of it is to be counted.
-        server.await_metric("sqreen_playbooks_events_total", EVENTS as u64)?;
+        server.await_metric("sqreen_playbooks_events_total", events as u64)?;
     }
     let peak = server.memory("VmHWM")?;
     let cpu = server.end()? - before;
@@ -102,14 +103,14 @@ pub(crate) fn run(
     store.seal()?;
     let sealing = Stat::read("self")?.cpu - own;
     let stats = store.stats();
-    if stats.sealed_rows != EVENTS as u64 {
-        return Err(format!("{} of {EVENTS} events were stored", stats.sealed_rows).into());
+    if stats.sealed_rows != events as u64 {
+        return Err(format!("{} of {events} events were stored", stats.sealed_rows).into());
     }
     Ok(Figures {
-        events_per_second: EVENTS as f64 / seconds,
-        cpu_per_million: (cpu + sealing) * 1e6 / EVENTS as f64,
+        events_per_second: events as f64 / seconds,
+        cpu_per_million: (cpu + sealing) * 1e6 / events as f64,
         latencies,
-        bytes_per_event: stats.segment_bytes as f64 / EVENTS as f64,
+        bytes_per_event: stats.segment_bytes as f64 / events as f64,
         peak,
     })
 }

@@ -3,12 +3,14 @@
 //! Prints a table of Markdown. Each row is a process of its own: its thread makes events, then feeds them to an engine
 //! that remembers a million actors. The time is the processor's that the thread took to feed them.
 //!
-//! `playbooks backtest DIR` tells what backtests cost instead, over a store that `queries build DIR ROWS` filled.
+//! `playbooks backtest DIR` tells what backtests cost instead, over a store that `queries build DIR ROWS` filled, and
+//! fails where a live run over the same events does not do the same.
 
 mod backtest;
+mod live;
 mod workload;
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use sqreen_server::playbooks::engine::{Engine, Limits};
 use sqreen_server::store::StoredEvent;
@@ -32,7 +34,7 @@ const BAR: f64 = 500_000.0;
 /// Playbooks, and names of events.
 const WORKLOADS: [(u64, u64); 4] = [(1, 1), (20, 20), (200, 20), (20, 1)];
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
@@ -42,9 +44,14 @@ fn main() {
             measure(Workload::new(number(playbooks), number(names)));
         }
         ["backtest", dir] => backtest::measure(dir.as_ref()),
-        ["backtest", dir, slug] => backtest::row(dir.as_ref(), slug),
+        ["backtest", dir, slug] => {
+            if !backtest::row(dir.as_ref(), slug) {
+                return ExitCode::FAILURE;
+            }
+        }
         _ => panic!("usage: playbooks [backtest DIR]"),
     }
+    ExitCode::SUCCESS
 }
 
 fn engine() {

@@ -19,7 +19,7 @@ pub(crate) use self::export::answer as export;
 pub(crate) use self::live::answer as live;
 pub(crate) use self::scan::Scans;
 pub(super) use self::scan::{Scan, place};
-pub(super) use self::sse::answer as sse_answer;
+pub(crate) use self::sse::answer as sse_answer;
 pub(crate) use self::sse::event as sse_event;
 pub(crate) use self::view::EventView;
 use super::READ;

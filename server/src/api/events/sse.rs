@@ -15,7 +15,7 @@ pub(crate) fn event(name: &str, data: &impl Serialize) -> Event {
 }
 
 /// The answer; lines of comment show every 15 seconds that the stream lives.
-pub(in crate::api) fn answer(
+pub(crate) fn answer(
     events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
 ) -> Response {
     // Proxies of the nginx kind would hold events back.

@@ -67,6 +67,15 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// Whether anything would be another way than it is.
+    pub(super) fn has_changes(&self) -> bool {
+        self.0.values().any(|step| match step {
+            Step::New(_) | Step::Changed(_) => true,
+            Step::Extra { removed, .. } => *removed,
+            Step::Unchanged => false,
+        })
+    }
+
     /// Does it, each playbook in the place of the version that the plan is made for.
     pub(super) fn apply(&self, playbooks: &Playbooks) -> Result<(), String> {
         let by = Caller::command_line();

@@ -8,12 +8,42 @@ use serde_json::{Value, json};
 use super::receiver::Receiver;
 use super::{Bench, NOON, fired, fired_on, playbook};
 use crate::notify::notice::{Actor, Notice, Stage, Tripped};
+use crate::playbooks::Outcome;
 use crate::state::Queued;
 
 fn user() -> Actor {
     let identifiers = [("email", "ann@example.com"), ("id", "<@U1>&*7*")];
     let identifiers = identifiers.map(|(key, value)| (key.to_owned(), value.to_owned()));
     Actor::User(BTreeMap::from(identifiers))
+}
+
+/// What receivers hear of, and need not act on.
+const UNDONE: [(&str, Outcome, Option<&str>); 3] = [
+    // A playbook that enforces, and has no responses.
+    ("five", Outcome::Recorded, None),
+    (
+        "six",
+        Outcome::Held,
+        Some("203.0.113.7 is on the allow list"),
+    ),
+    (
+        "seven",
+        Outcome::Failed,
+        Some("there are 50000 actions, the limit"),
+    ),
+];
+
+fn undone(outcome: Outcome, reason: Option<&str>) -> Notice {
+    let mut notice = fired("logins");
+    if let Notice::Fired(fired) = &mut notice {
+        fired.outcome = outcome;
+        fired.reason = reason.map(str::to_owned);
+        match outcome {
+            Outcome::Recorded => fired.responses.clear(),
+            _ => fired.responses[0].actions.clear(),
+        }
+    }
+    notice
 }
 
 fn tripped() -> Notice {
@@ -110,12 +140,9 @@ async fn messages_are_those_of_sqreens_second_version() {
     let range = Actor::Range("203.0.113.0/24".parse().unwrap());
     bench.notify("three", &fired_on("logins", range, Stage::Shadow));
     bench.notify("four", &tripped());
-    let mut held = fired("logins");
-    if let Notice::Fired(fired) = &mut held {
-        fired.actions = Vec::new();
-        fired.held = Some("203.0.113.7 is on the allow list".to_owned());
+    for (id, outcome, reason) in UNDONE {
+        bench.notify(id, &undone(outcome, reason));
     }
-    bench.notify("five", &held);
     bench.live(60).await;
     let received = &receiver.accepted()[0];
     let messages = received.json();
@@ -129,7 +156,11 @@ async fn messages_are_those_of_sqreens_second_version() {
             "application": application, "applications": ["shop", "blog"],
             "playbook": {"id": "logins", "name": "Playbook logins", "version": 3},
             "stage": "enforce", "user": null, "actions": ["00000000000000a1"],
-            "count": 6, "window_s": 300, "events": events,
+            "responses": [{
+                "action": "block_ip", "url": null, "duration_s": 300,
+                "until": "2027-01-15T12:05:00.000000Z", "actions": ["00000000000000a1"],
+            }],
+            "count": 26, "window_s": 300, "events": events,
         },
     });
     assert_eq!(messages[0], expected);
@@ -148,14 +179,18 @@ async fn messages_are_those_of_sqreens_second_version() {
     let tripped = &messages[3]["message"];
     assert_eq!(tripped["event_kind"], "playbook_tripped");
     assert_eq!(tripped["reason"], "101 actors in an hour, the limit is 100");
-    let held = &messages[4];
-    assert_eq!(held["message_type"], "security_event");
-    assert_eq!(held["message"]["event_kind"], "playbook_held");
-    assert_eq!(held["message"]["ips"], json!([{"address": "203.0.113.7"}]));
-    assert_eq!(
-        held["message"]["reason"],
-        "203.0.113.7 is on the allow list"
-    );
+    let undone = &messages.as_array().unwrap()[4..];
+    for ((id, outcome, reason), message) in UNDONE.into_iter().zip(undone) {
+        assert_eq!(message["message_id"], id);
+        assert_eq!(message["message_type"], "security_event");
+        let kind = format!("playbook_{}", outcome.name());
+        let message = &message["message"];
+        assert_eq!(message["event_kind"], json!(kind));
+        assert_eq!(message["ips"], json!([{"address": "203.0.113.7"}]));
+        assert_eq!(message["reason"], json!(reason));
+        assert_eq!(message["actions"], json!([]));
+    }
+    assert_eq!(messages[4]["message"]["responses"], json!([]));
 
     assert_eq!(received.header("content-type"), "application/json");
     signed(
@@ -207,7 +242,7 @@ async fn slack_gets_one_message_of_its_schema() {
     assert_eq!(few["blocks"].as_array().unwrap().len(), 3);
     let told = few["blocks"][1]["text"]["text"].as_str().unwrap();
     assert!(
-        told.starts_with("*Playbook logins fired on email ann@example.com, id &lt;@U1&gt;&amp;"),
+        told.starts_with("*Playbook logins blocked email ann@example.com, id &lt;@U1&gt;&amp;"),
         "{told}"
     );
     let many = accepted[1].json();

@@ -50,7 +50,7 @@ async fn a_mail_tells_all_of_a_minute_and_is_tried_again() {
     assert_eq!(mail.header("Message-ID"), format!("<{id}@example.com>"));
     assert_eq!(mail.header("Subject"), "2 notices of 2 playbooks");
     assert!(
-        mail.text.contains("Playbook logins fired on 203.0.113.7"),
+        mail.text.contains("Playbook logins blocked 203.0.113.7"),
         "{}",
         mail.text
     );
@@ -61,7 +61,7 @@ async fn a_mail_tells_all_of_a_minute_and_is_tried_again() {
     let mail = smtp.mails().pop().unwrap();
     assert_eq!(
         mail.header("Subject"),
-        "LoginsBcc: eve@example.com fired on 203.0.113.7"
+        "LoginsBcc: eve@example.com blocked 203.0.113.7"
     );
     let head = mail.text.split("\n\n").next().unwrap();
     assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");

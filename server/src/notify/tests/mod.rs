@@ -6,6 +6,7 @@ mod outage;
 mod receiver;
 mod smtp;
 mod targets;
+mod told;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -15,10 +16,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::{Map, Value, json};
 
 use super::limits::SECOND;
-use super::notice::{Actor, Fired, Notice, Playbook, Stage};
+use super::notice::{Actor, Counted, Fired, Notice, Playbook, Response, Stage};
 use super::{Draft, Notifier};
 use crate::auth::Caller;
 use crate::config::ServerConfig;
+use crate::playbooks::Outcome;
 use crate::state::{Delivery, DeliveryQuery, Destination, SqliteState, StateStore};
 
 /// Noon of a day.
@@ -150,15 +152,33 @@ fn fired(slug: &str) -> Notice {
 }
 
 fn fired_on(slug: &str, actor: Actor, stage: Stage) -> Notice {
+    let in_force = stage == Stage::Enforce;
     Notice::Fired(Box::new(Fired {
         playbook: playbook(slug),
         apps: vec!["shop".to_owned(), "blog".to_owned()],
         actor,
         stage,
-        actions: vec!["00000000000000a1".to_owned()],
-        held: None,
-        count: 6,
+        outcome: match stage {
+            Stage::Enforce => Outcome::Enforced,
+            Stage::Shadow => Outcome::Shadowed,
+        },
+        reason: None,
+        responses: vec![Response {
+            action: "block_ip".to_owned(),
+            url: None,
+            duration_s: Some(300),
+            until: in_force.then_some(NOON + 300 * SECOND),
+            actions: in_force
+                .then(|| "00000000000000a1".to_owned())
+                .into_iter()
+                .collect(),
+        }],
+        count: 26,
+        counted: Counted::Events,
         window_s: 300,
+        group: None,
+        origin: None,
+        critical: None,
         events: (0..20).map(|n| format!("event-{n}")).collect(),
         at: NOON,
     }))

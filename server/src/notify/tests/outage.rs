@@ -82,6 +82,11 @@ async fn a_delivery_is_given_up_after_a_day_and_can_be_replayed() {
     assert_eq!(dead.attempts, 11 + 24);
     bench.live(24 * HOUR).await;
     assert_eq!(receiver.received().len(), 35, "nobody asked for more");
+    let counts = bench.notifier.counts().read();
+    for (outcome, count) in [("failed", 35), ("dead", 1), ("delivered", 0)] {
+        let labels = format!("kind=\"webhook\",outcome=\"{outcome}\"");
+        assert!(counts.contains(&(labels, count)), "{counts:?}");
+    }
 
     receiver.set(Mood::Answer(204));
     bench

@@ -1,19 +1,23 @@
 //! The actors that are remembered: found by key, bounded in number and bytes, the least recently active ones first to
 //! go.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::mem::size_of;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::groups::Groups;
 use super::keys::ActorKey;
+use super::recency::Recency;
 use super::terms::Terms;
 
-/// No node.
-const NONE: u32 = u32::MAX;
 /// What the tables beside the nodes take for each, roughly.
-const TABLE_BYTES: usize = 48;
+const TABLE_BYTES: usize = 32;
 /// How many nodes are looked at, whether they are over, for each event that counts.
 const SWEEP: usize = 2;
+/// Nodes of one piece.
+const PIECE: usize = 4_096;
 /// All nodes are looked at so often at most, in microseconds of the clock.
 const ROUND: i64 = 1_000_000;
 /// What is remembered of an actor for one playbook.
@@ -27,13 +31,6 @@ pub(super) struct Node {
     pub(super) groups: Groups,
     /// Nothing is over before this time of events that may still come.
     look_at: i64,
-}
-
-/// Who was active before and after.
-#[derive(Clone, Copy, Debug)]
-struct Link {
-    newer: u32,
-    older: u32,
 }
 
 impl Node {
@@ -56,19 +53,70 @@ impl Node {
     }
 }
 
+/// Nodes by their numbers, in pieces: a list that grows would be copied as a whole, and events would wait.
+#[derive(Debug, Default)]
+struct Nodes {
+    pieces: Vec<Vec<Option<Node>>>,
+}
+
+impl Nodes {
+    /// How many numbers there are; nodes are counted by 32 bits.
+    fn count(&self) -> u32 {
+        let last = self.pieces.last().map_or(0, Vec::len);
+        (self.pieces.len().saturating_sub(1) * PIECE + last) as u32
+    }
+
+    fn get(&self, at: u32) -> Option<&Node> {
+        let piece = self.pieces.get(at as usize / PIECE)?;
+        piece.get(at as usize % PIECE)?.as_ref()
+    }
+
+    fn get_mut(&mut self, at: u32) -> Option<&mut Node> {
+        self.slot(at)?.as_mut()
+    }
+
+    fn slot(&mut self, at: u32) -> Option<&mut Option<Node>> {
+        let piece = self.pieces.get_mut(at as usize / PIECE)?;
+        piece.get_mut(at as usize % PIECE)
+    }
+
+    fn key_of(&self, at: u32) -> Option<ActorKey> {
+        self.get(at).map(|node| node.key)
+    }
+
+    fn take(&mut self, at: u32) -> Option<Node> {
+        self.slot(at)?.take()
+    }
+
+    /// Puts a node at a free number, or at the next.
+    fn put(&mut self, at: u32, node: Node) {
+        if let Some(slot) = self.slot(at) {
+            *slot = Some(node);
+            return;
+        }
+        match self.pieces.last_mut() {
+            Some(piece) if piece.len() < PIECE => piece.push(Some(node)),
+            _ => {
+                let mut piece = Vec::with_capacity(PIECE);
+                piece.push(Some(node));
+                self.pieces.push(piece);
+            }
+        }
+    }
+}
+
 /// All actors of all playbooks.
 #[derive(Debug)]
 pub(super) struct ActorTable {
-    nodes: Vec<Option<Node>>,
-    /// Of each node, apart from it: much less is touched when one becomes the newest.
-    links: Vec<Link>,
+    nodes: Nodes,
     free: Vec<u32>,
-    /// For each playbook, the nodes by their actors.
-    places: Vec<HashMap<ActorKey, u32, foldhash::fast::RandomState>>,
-    newest: u32,
-    oldest: u32,
+    /// For each playbook, the nodes by their actors, whose keys lie in the nodes alone: what is looked at for each event
+    /// is small.
+    places: Vec<HashTable<u32>>,
+    hasher: RandomState,
+    recency: Recency,
     /// Where the sweep goes on.
-    hand: usize,
+    hand: u32,
     /// When the next round of the sweep may begin.
     next_round: i64,
     pub(super) actors: usize,
@@ -79,12 +127,11 @@ pub(super) struct ActorTable {
 impl ActorTable {
     pub(super) fn new(playbooks: usize) -> Self {
         Self {
-            nodes: Vec::new(),
-            links: Vec::new(),
+            nodes: Nodes::default(),
             free: Vec::new(),
-            places: (0..playbooks).map(|_| HashMap::default()).collect(),
-            newest: NONE,
-            oldest: NONE,
+            places: (0..playbooks).map(|_| HashTable::new()).collect(),
+            hasher: RandomState::default(),
+            recency: Recency::default(),
             hand: 0,
             next_round: i64::MIN,
             actors: 0,
@@ -99,9 +146,10 @@ impl ActorTable {
             evicted: self.evicted,
             ..Self::new(playbooks)
         };
-        let mut at = self.oldest;
-        while let Some(mut node) = self.nodes.get_mut(at as usize).and_then(Option::take) {
-            at = self.links.get(at as usize).map_or(NONE, |link| link.newer);
+        for at in self.recency.iter() {
+            let Some(mut node) = self.nodes.take(at) else {
+                continue;
+            };
             if let Some(place) = place_of(node.playbook) {
                 node.playbook = place;
                 next.insert(node);
@@ -112,20 +160,25 @@ impl ActorTable {
 
     /// The nodes, the least recently active first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Node> {
-        let next = |at: &u32| self.links.get(*at as usize).map(|link| link.newer);
-        let places = std::iter::successors(Some(self.oldest), next);
-        places.map_while(|at| self.nodes.get(at as usize).and_then(Option::as_ref))
+        let places = self.recency.iter();
+        places.filter_map(|at| self.nodes.get(at))
     }
 
     /// Adds a node as the most recently active; there must be none of its actor.
-    pub(super) fn add(&mut self, playbook: u32, key: ActorKey, void_until: i64, groups: Groups) {
+    pub(super) fn add(
+        &mut self,
+        playbook: u32,
+        key: ActorKey,
+        void_until: i64,
+        groups: Groups,
+    ) -> u32 {
         self.insert(Node {
             playbook,
             key,
             void_until,
             groups,
             look_at: i64::MIN,
-        });
+        })
     }
 
     /// Changes what is remembered of an actor, who is the most recently active then.
@@ -135,21 +188,18 @@ impl ActorTable {
         key: ActorKey,
         change: impl FnOnce(&mut Node) -> T,
     ) -> Option<T> {
-        let known = self.places.get(playbook as usize)?.get(&key).copied();
+        let nodes = &self.nodes;
+        let is_key = |at: &u32| nodes.key_of(*at) == Some(key);
+        let places = self.places.get(playbook as usize)?;
+        let known = places.find(self.hasher.hash_one(key), is_key).copied();
         let at = match known {
             Some(at) => {
-                if at != self.newest {
-                    self.unlink(at);
-                    self.link(at);
-                }
+                self.recency.touch(at);
                 at
             }
-            None => {
-                self.add(playbook, key, i64::MIN, Groups::default());
-                self.newest
-            }
+            None => self.add(playbook, key, i64::MIN, Groups::default()),
         };
-        let node = self.nodes.get_mut(at as usize)?.as_mut()?;
+        let node = self.nodes.get_mut(at)?;
         let before = node.bytes();
         let changed = change(node);
         self.bytes = self.bytes - before + node.bytes();
@@ -165,13 +215,13 @@ impl ActorTable {
                     return;
                 }
                 self.next_round = clock.saturating_add(ROUND);
-                self.hand = self.nodes.len();
+                self.hand = self.nodes.count();
             }
             let Some(at) = self.hand.checked_sub(1) else {
                 return;
             };
             self.hand = at;
-            let Some(Some(node)) = self.nodes.get_mut(at) else {
+            let Some(node) = self.nodes.get_mut(at) else {
                 continue;
             };
             let Some(terms) = terms.get(node.playbook as usize) else {
@@ -184,85 +234,50 @@ impl ActorTable {
             let over = node.is_over(open, terms);
             self.bytes = self.bytes - before + node.bytes();
             if over {
-                // Nodes are counted by 32 bits.
-                self.remove(at as u32);
+                self.remove(at);
             }
         }
     }
 
     /// Lets go of the least recently active until there are no more than these.
     pub(super) fn bound(&mut self, actors: usize, bytes: usize) {
-        while (self.actors > actors || self.bytes > bytes) && self.oldest != NONE {
-            self.remove(self.oldest);
+        while (self.actors > actors || self.bytes > bytes)
+            && let Some(oldest) = self.recency.oldest()
+        {
+            self.remove(oldest);
             self.evicted += 1;
         }
     }
 
-    fn insert(&mut self, node: Node) {
+    /// Answers where it is.
+    fn insert(&mut self, node: Node) -> u32 {
         self.actors += 1;
         self.bytes += node.bytes();
         let (playbook, key) = (node.playbook, node.key);
-        let at = match self.free.pop() {
-            Some(at) => at,
-            None => {
-                self.nodes.push(None);
-                self.links.push(Link {
-                    newer: NONE,
-                    older: NONE,
-                });
-                (self.nodes.len() - 1) as u32
-            }
-        };
-        if let Some(slot) = self.nodes.get_mut(at as usize) {
-            *slot = Some(node);
-        }
+        let at = self.free.pop().unwrap_or_else(|| self.nodes.count());
+        self.nodes.put(at, node);
         if let Some(places) = self.places.get_mut(playbook as usize) {
-            places.insert(key, at);
+            let (nodes, hasher) = (&self.nodes, &self.hasher);
+            let hash_of = |at: &u32| nodes.key_of(*at).map_or(0, |key| hasher.hash_one(key));
+            places.insert_unique(hasher.hash_one(key), at, hash_of);
         }
-        self.link(at);
+        self.recency.touch(at);
+        at
     }
 
     fn remove(&mut self, at: u32) {
-        self.unlink(at);
-        let Some(node) = self.nodes.get_mut(at as usize).and_then(Option::take) else {
+        self.recency.remove(at);
+        let Some(node) = self.nodes.take(at) else {
             return;
         };
         self.free.push(at);
         self.actors -= 1;
         self.bytes -= node.bytes();
         if let Some(places) = self.places.get_mut(node.playbook as usize) {
-            places.remove(&node.key);
-        }
-    }
-
-    fn link_of(&mut self, at: u32) -> Option<&mut Link> {
-        self.links.get_mut(at as usize)
-    }
-
-    /// Makes it the most recently active.
-    fn link(&mut self, at: u32) {
-        let newest = self.newest;
-        if let Some(link) = self.link_of(at) {
-            (link.newer, link.older) = (NONE, newest);
-        }
-        match self.link_of(newest) {
-            Some(before) => before.newer = at,
-            None => self.oldest = at,
-        }
-        self.newest = at;
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let Some(Link { newer, older }) = self.link_of(at).copied() else {
-            return;
-        };
-        match self.link_of(newer) {
-            Some(link) => link.older = older,
-            None => self.newest = older,
-        }
-        match self.link_of(older) {
-            Some(link) => link.newer = newer,
-            None => self.oldest = newer,
+            let hash = self.hasher.hash_one(node.key);
+            if let Ok(found) = places.find_entry(hash, |known| *known == at) {
+                found.remove();
+            }
         }
     }
 }

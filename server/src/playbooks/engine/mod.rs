@@ -11,6 +11,7 @@ mod groups;
 mod index;
 mod keys;
 mod moving;
+mod recency;
 mod terms;
 #[cfg(test)]
 pub(super) mod tests;

@@ -58,6 +58,15 @@ impl Terms {
         }
     }
 
+    /// No window of fewer events is enough.
+    pub(super) fn least(&self) -> usize {
+        match self.ask {
+            Ask::Threshold { events } | Ask::Ratio { events, .. } => events,
+            Ask::Distinct { values, events } => events.max(values),
+            Ask::FirstSeen => 1,
+        }
+    }
+
     /// The most events and others of a window.
     pub(super) fn room(&self) -> usize {
         match self.ask {

@@ -1,6 +1,7 @@
 //! Searches that tell of themselves while they run.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::Cursor;
 use crate::store::event::StoredEvent;
@@ -9,6 +10,7 @@ use crate::store::event::StoredEvent;
 #[derive(Debug, Default)]
 pub struct ScanMonitor {
     cancelled: AtomicBool,
+    deadline: Option<Instant>,
     scanned: AtomicU64,
     rows: AtomicU64,
 }
@@ -20,15 +22,25 @@ impl ScanMonitor {
         Self::default()
     }
 
+    /// Of a scan that is cancelled at this time.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..Self::default()
+        }
+    }
+
     /// Asks the scan to stop soon: it ends after the rows at hand, some ten thousand in a search, a row group in counts.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Says whether the scan was asked to stop.
+    /// Says whether the scan was asked to stop, or its time is over.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        let late = |deadline| Instant::now() >= deadline;
+        self.cancelled.load(Ordering::Relaxed) || self.deadline.is_some_and(late)
     }
 
     /// The rows that were looked at or passed over so far.

@@ -15,7 +15,7 @@ pub(super) use self::form::local;
 pub(super) use self::met::{Met, standing};
 use self::page::Shown;
 pub(super) use self::page::banner;
-pub(super) use self::tables::{entry, table};
+pub(super) use self::tables::{decision, entry, table};
 use super::access::{Reader, Sent, value};
 use crate::actions::{ActionError, ActionPage};
 use crate::api::Params;

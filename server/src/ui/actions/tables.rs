@@ -6,8 +6,10 @@ use sqreen::protocol::Timestamp;
 use super::super::access::{Reader, csrf};
 use super::super::actor::Actor;
 use super::super::explorer::link;
+use super::super::text::duration;
 use crate::actions::ActionPage;
 use crate::server::App;
+use crate::sessions::LoggedIn;
 use crate::state::{Action, ActionCursor, ActionRecord, AllowEntry, Id, Role, Targets, network};
 
 /// The most agents that are listed.
@@ -91,7 +93,8 @@ pub(super) fn allowed(entries: &[AllowEntry], reader: &Reader) -> Markup {
 /// The agents that are logged in, and what they say of the actions that they have.
 pub(super) fn agents(app: &App) -> Markup {
     let agents = app.sessions.agents(AGENTS);
-    let rows = agents.iter().map(|(agent, silence)| {
+    let rows = agents.iter().map(|logged_in| {
+        let LoggedIn { agent, silence } = logged_in;
         let reported = agent.delivery.reported();
         let has = reported.as_ref().and_then(|state| state.version.as_ref());
         let position = app.actions.position(&agent.app);
@@ -102,7 +105,10 @@ pub(super) fn agents(app: &App) -> Markup {
                 td data-label="Agent" { @if let Some(label) = &agent.label { (label) } }
                 td data-label="Hears of changes" {
                     @if agent.delivery.streams() { "at once" } @else { "at its heartbeat" }
-                    br; small { "heard " (silence.as_secs()) " s ago" }
+                    br; small {
+                        @if logged_in.is_silent() { "silent for " (duration(silence.as_secs())) }
+                        @else { "heard " (silence.as_secs()) " s ago" }
+                    }
                 }
                 td data-label="Has" {
                     @if let Some(state) = &reported { span { (state.live) " in force" } br; }
@@ -176,7 +182,8 @@ pub(super) fn targets(action: &Action) -> Markup {
     }
 }
 
-fn decision(record: &ActionRecord) -> Markup {
+/// Why it was decided, when and by whom.
+pub(in super::super) fn decision(record: &ActionRecord) -> Markup {
     html! {
         @if !record.comment.is_empty() { (record.comment) br; }
         @if let Some(critical) = &record.critical { small { "Although " (critical) } br; }

@@ -7,6 +7,7 @@ import { keys } from "./keys.js";
 import { live } from "./live.js";
 import { paging } from "./paging.js";
 import { pick } from "./pick.js";
+import { preview } from "./preview.js";
 import { zoom } from "./zoom.js";
 
 complete();
@@ -15,4 +16,5 @@ keys();
 live();
 paging();
 pick();
+preview();
 zoom();

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-const FILES: [(&str, &str); 10] = [
+const FILES: &[(&str, &str)] = &[
     ("explorer.css", include_str!("explorer.css")),
     ("explorer.js", include_str!("explorer.js")),
     ("complete.js", include_str!("complete.js")),
@@ -13,6 +13,7 @@ const FILES: [(&str, &str); 10] = [
     ("live.js", include_str!("live.js")),
     ("paging.js", include_str!("paging.js")),
     ("pick.js", include_str!("pick.js")),
+    ("preview.js", include_str!("preview.js")),
     ("waiting.js", include_str!("waiting.js")),
     ("zoom.js", include_str!("zoom.js")),
 ];

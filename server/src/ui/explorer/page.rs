@@ -78,7 +78,7 @@ fn events(
     let above = html! {
         (form::ranges(place, Ok(found.span)))
         (chart::chart(place, asked, &terms, found))
-        (delivery::completeness(app, asked.apps()))
+        (delivery::completeness(app, asked.apps(), found.span))
         @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
             @let range = TimeRange { from: Some(found.span.0), to: Some(found.span.1) };
             (groups::table(by, found_groups, &terms, &export(asked, "csv", range, Some(by))))

@@ -1,5 +1,6 @@
-//! `/notifications`: where people are told, and what was told them.
+//! `/notifications` and below: where people are told, and what was told them.
 
+pub(super) mod edit;
 mod form;
 mod page;
 
@@ -21,6 +22,7 @@ use crate::state::{DeliveryQuery, Id, StateError};
 const PATH: &str = "/notifications";
 /// How many deliveries a page shows.
 const PAGE: usize = 50;
+const GONE: &str = "There is none of this id any more.";
 
 /// `GET /notifications?before=…`.
 pub(super) async fn show(
@@ -52,8 +54,7 @@ pub(super) async fn delivery(
         Err(NotifyError::State(error)) => signin::unavailable(&error),
         Err(NotifyError::Internal(error)) => signin::unavailable(&error),
         Err(_) => {
-            let reason = "There is none of this id any more.";
-            let page = pages::refusal("Delivery", here, reason, &[(PATH, "Notifications")]);
+            let page = pages::refusal("Delivery", here, GONE, &[(PATH, "Notifications")]);
             (StatusCode::NOT_FOUND, page).into_response()
         }
     }
@@ -170,10 +171,7 @@ async fn wrong(app: &App, sent: &Sent, error: NotifyError) -> Response {
     let (status, reason) = match error {
         NotifyError::Field(error) => (StatusCode::BAD_REQUEST, error.to_string()),
         NotifyError::Conflict(error) => (StatusCode::CONFLICT, error.to_string()),
-        NotifyError::Unknown => {
-            let reason = "There is none of this id any more.".to_owned();
-            (StatusCode::NOT_FOUND, reason)
-        }
+        NotifyError::Unknown => (StatusCode::NOT_FOUND, GONE.to_owned()),
         NotifyError::State(error) => return signin::unavailable(&error),
         NotifyError::Internal(error) => return signin::unavailable(&error),
     };

@@ -103,6 +103,8 @@ impl Shown<'_> {
                         (self.button(&format!("{path}/test"), "Test", name))
                         @if admin {
                             " "
+                            a href={ (path) "/edit" } aria-label={ "Edit " (name) } { "Edit" }
+                            " "
                             form.inline method="post" action=(path) {
                                 (csrf(self.reader))
                                 input type="hidden" name="enabled" value=(if destination.enabled { "no" } else { "yes" });
@@ -137,7 +139,7 @@ impl Shown<'_> {
                 form.card method="post" action=(PATH) {
                     (csrf(self.reader))
                     div.row.forms {
-                        label { "Name" input name="name" value=[given("name")] required maxlength=(MAX_NAME) autocomplete="off"; }
+                        (name_input(given("name")))
                         label { "Kind"
                             select name="kind" {
                                 @for channel in Channel::ALL {
@@ -149,10 +151,8 @@ impl Shown<'_> {
                     label { "URL of the webhook or of Slack's incoming webhook, or addresses of e-mail, separated by commas"
                         input name="target" value=[given("target")] required maxlength=(MAX_URL) autocomplete="off" autocapitalize="none";
                     }
-                    label { "Only these playbooks, by their slugs and separated by commas; all if it is empty"
-                        input name="playbooks" value=[given("playbooks")] autocomplete="off" autocapitalize="none";
-                    }
-                    label.check { input type="checkbox" name="digest" checked[given("digest").is_some()]; "E-mail once a day, at 06:00 UTC" }
+                    (playbooks_input(given("playbooks")))
+                    (digest_input(given("digest").is_some()))
                     button { "Add" }
                 }
             }
@@ -201,14 +201,37 @@ impl Shown<'_> {
     }
 }
 
+pub(super) fn name_input(given: Option<&str>) -> Markup {
+    html! { label { "Name" input name="name" value=[given] required maxlength=(MAX_NAME) autocomplete="off"; } }
+}
+
+pub(super) fn playbooks_input(given: Option<&str>) -> Markup {
+    html! {
+        label { "Only these playbooks, by their slugs and separated by commas; all if it is empty"
+            input name="playbooks" value=[given] autocomplete="off" autocapitalize="none";
+        }
+    }
+}
+
+pub(super) fn digest_input(checked: bool) -> Markup {
+    html! {
+        label.check { input type="checkbox" name="digest" checked[checked]; "E-mail once a day, at 06:00 UTC" }
+    }
+}
+
 /// What a delivery tells.
 pub(super) fn delivery(delivery: &Delivery, notices: &[(String, Notice)]) -> Markup {
-    let row = |(_, notice): &(String, Notice)| {
+    let row = |(id, notice): &(String, Notice)| {
         html! {
             tr {
                 td data-label="Time" { (time(notice.at())) }
                 td data-label="What" { (short(&notice.title())) }
-                td data-label="More" { span { @for line in notice.details() { (short(&line)) br; } } }
+                td data-label="More" {
+                    span {
+                        @for line in notice.details() { (short(&line)) br; }
+                        @for (name, path) in notice.links(id) { a href=(path) { (name) } " " }
+                    }
+                }
             }
         }
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::Markup;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use super::super::access::{Reader, Sent, value};
 use super::super::signin;
 use super::editor::{Conflict, Editor};
-use super::{document, fields, path, preview, read, unknown};
+use super::preview::{self, Preview};
+use super::{document, fields, path, read, unknown};
 use crate::api::Params;
 use crate::fields::{FieldError, Fields};
 use crate::playbooks::file::{self, PlaybookTest};
@@ -55,11 +56,20 @@ impl Subject {
 }
 
 /// What there is to say of the form.
-#[derive(Default)]
 struct Said<'a> {
     wrong: Option<&'a FieldError>,
     conflict: Option<&'a Conflict>,
-    preview: Markup,
+    preview: Preview,
+}
+
+impl Default for Said<'_> {
+    fn default() -> Self {
+        Self {
+            wrong: None,
+            conflict: None,
+            preview: Preview::none(),
+        }
+    }
 }
 
 fn editor(
@@ -126,21 +136,28 @@ pub(in super::super) async fn edit(
 /// `POST /playbooks/new`.
 pub(in super::super) async fn add(
     State(app): State<App>,
+    headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Response> {
-    take(&app, None, &sent).await
+    take(&app, None, &headers, &sent).await
 }
 
 /// `POST /playbooks/{slug}/edit`.
 pub(in super::super) async fn save(
     State(app): State<App>,
     Path(slug): Path<String>,
+    headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Response> {
-    take(&app, Some(&slug), &sent).await
+    take(&app, Some(&slug), &headers, &sent).await
 }
 
-async fn take(app: &App, slug: Option<&str>, sent: &Sent) -> Result<Response, Response> {
+async fn take(
+    app: &App,
+    slug: Option<&str>,
+    headers: &HeaderMap,
+    sent: &Sent,
+) -> Result<Response, Response> {
     let given = &sent.fields;
     // One that was removed in the meantime is a new one.
     let subject = Subject::new(app, slug, given);
@@ -168,10 +185,17 @@ async fn take(app: &App, slug: Option<&str>, sent: &Sent) -> Result<Response, Re
     if value(given, "do") == Some("preview") {
         // A preview needs no name yet.
         written.entry("slug").or_insert_with(|| json!("preview"));
-        let entry = file::entry(Fields::new(written)).map_err(|error| refuse(&error))?;
-        let preview = preview::preview(app, entry.playbook, given).await;
+        let entry = file::entry(Fields::new(written));
+        let accepts = headers.get(header::ACCEPT);
+        if accepts.is_some_and(|accepts| accepts == "text/event-stream") {
+            return Ok(match entry {
+                Ok(entry) => preview::follow(app, entry.playbook, given).await,
+                Err(error) => preview::wrong(&error),
+            });
+        }
+        let entry = entry.map_err(|error| refuse(&error))?;
         let said = Said {
-            preview,
+            preview: Preview::of(app, entry.playbook, given).await,
             ..Said::default()
         };
         return Ok(editor(&sent.reader, &subject, given, version, said).into_response());

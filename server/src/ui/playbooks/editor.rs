@@ -6,12 +6,15 @@ use super::super::access::{Reader, csrf, value};
 use super::super::actions::table;
 use super::super::text::short;
 use super::fields::{DETECTIONS, RESPONSES};
+use super::preview::Preview;
 use super::{PATH, path};
 use crate::api::Params;
 use crate::fields::FieldError;
 use crate::playbooks::{ActorKind, limits};
 use crate::state::Kind;
 
+/// The form's id.
+const FORM: &str = "playbook-form";
 /// For how long back a preview looks, in hours.
 pub(super) const HOURS: [(&str, i64); 4] = [
     ("1 hour", 1),
@@ -43,7 +46,7 @@ pub(super) struct Editor<'a> {
     pub(super) tests: usize,
     pub(super) wrong: Option<&'a FieldError>,
     pub(super) conflict: Option<&'a Conflict>,
-    pub(super) preview: Markup,
+    pub(super) preview: Preview,
 }
 
 impl Editor<'_> {
@@ -56,17 +59,19 @@ impl Editor<'_> {
                 h2 #editor { @match self.slug { Some(slug) => { "Edit " (slug) }, None => "New playbook" } }
                 @if let Some(wrong) = self.wrong { p role="alert" { a href={ "#" (id(&wrong.field)) } { (wrong.to_string()) } } }
                 @if let Some(conflict) = self.conflict { (conflict.markup()) }
-                (self.preview)
-                form method="post" action=(action) {
-                    (csrf(self.reader))
-                    input type="hidden" name="version" value=(self.version);
-                    @if let Some(template) = value(self.given, "template") { input type="hidden" name="template" value=(template); }
-                    (self.about())
-                    (self.watches())
-                    (self.detects())
-                    (self.responds())
-                    (self.rails())
-                    (self.ends())
+                div.beside {
+                    form id=(FORM) method="post" action=(action) {
+                        (csrf(self.reader))
+                        input type="hidden" name="version" value=(self.version);
+                        @if let Some(template) = value(self.given, "template") { input type="hidden" name="template" value=(template); }
+                        (self.about())
+                        (self.watches())
+                        (self.detects())
+                        (self.responds())
+                        (self.rails())
+                        (self.ends())
+                    }
+                    (self.preview(&action))
                 }
             }
         }
@@ -87,7 +92,7 @@ impl Editor<'_> {
 
     fn watches(&self) -> Markup {
         html! {
-            fieldset.card {
+            fieldset.card data-previewed {
                 legend { "What it watches" }
                 (self.matcher("trigger"))
                 div.row.forms {
@@ -104,7 +109,7 @@ impl Editor<'_> {
 
     fn detects(&self) -> Markup {
         html! {
-            fieldset.card {
+            fieldset.card data-previewed {
                 legend { "When it fires" }
                 (self.select("detection", "On", DETECTIONS))
                 div.row.forms {
@@ -155,10 +160,9 @@ impl Editor<'_> {
     }
 
     fn ends(&self) -> Markup {
-        let hours = value(self.given, "hours").unwrap_or("24");
         html! {
             fieldset.card {
-                legend { "Try it, and save it" }
+                legend { "Save it" }
                 @if self.tests > 0 {
                     (self.check("keep_tests", &format!("Keep its {} tests", self.tests)))
                 }
@@ -166,19 +170,33 @@ impl Editor<'_> {
                     p.banner { "This version came from a file. What you save here is not in the file." }
                     (self.check("overwrite", "Take the place of the file's version"))
                 }
-                label { "Preview over the last"
-                    select name="hours" {
-                        @for (name, number) in HOURS {
-                            @let number = number.to_string();
-                            option value=(number) selected[hours == number] { (name) }
-                        }
-                    }
-                }
                 div.tools {
                     button name="do" value="save" { "Save" }
-                    button.second name="do" value="preview" { "Preview" }
                     span.note { @if self.slug.is_some() { "It keeps its stage." } @else { "It begins as a draft, which does nothing." } }
                 }
+            }
+        }
+    }
+
+    /// Beside the form: with script, it follows what is typed there.
+    fn preview(&self, action: &str) -> Markup {
+        let hours = value(self.given, "hours").unwrap_or("24");
+        html! {
+            section.preview.card #preview aria-labelledby="preview-head" {
+                h2 #preview-head { "Preview" }
+                div.tools data-previewed {
+                    label { "Over the last"
+                        select name="hours" form=(FORM) {
+                            @for (name, number) in HOURS {
+                                @let number = number.to_string();
+                                option value=(number) selected[hours == number] { (name) }
+                            }
+                        }
+                    }
+                    button.second name="do" value="preview" form=(FORM) formaction={ (action) "#preview" } { "Preview" }
+                }
+                p role="status" { (self.preview.said) }
+                div.shown { (self.preview.shown) }
             }
         }
     }
@@ -286,7 +304,7 @@ impl Conflict {
 }
 
 /// An input's id: its name, of letters that are plain in an address.
-fn id(name: &str) -> String {
+pub(super) fn id(name: &str) -> String {
     let name = name.replace(['.', '['], "-").replace(']', "");
     format!("f-{name}")
 }

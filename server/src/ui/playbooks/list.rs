@@ -5,14 +5,15 @@ use maud::{Markup, html};
 use super::super::access::Reader;
 use super::super::actions::table;
 use super::super::explorer::link;
-use super::super::text::{short, time};
+use super::super::text::{counted, short, time};
 use super::{PATH, path, words};
-use crate::playbooks::{Current, templates};
+use crate::playbooks::{Current, RunnerStats, templates};
 use crate::state::{Role, RunCount};
 
 pub(super) fn markup<'a>(
     all: impl ExactSizeIterator<Item = &'a Current>,
     counts: &[RunCount],
+    stats: &RunnerStats,
     reader: &Reader,
 ) -> Markup {
     let edits = reader.may(Role::Operator);
@@ -33,8 +34,52 @@ pub(super) fn markup<'a>(
                 (table("Playbooks", &["Name", "Stage", "Watches", "Fired in 24 h", "Last changed"],
                     all.map(|current| row(current, counts))))
             }
+            (forgotten(stats))
         }
         @if edits { (starts()) }
+    }
+}
+
+/// What playbooks had to do without, if there is any.
+fn forgotten(stats: &RunnerStats) -> Markup {
+    let verb = |number| if number == 1 { "was" } else { "were" };
+    let said = [
+        (
+            stats.engine.evicted,
+            "actor",
+            "forgotten before their time, since there were too many",
+        ),
+        (
+            stats.engine.trimmed,
+            "event",
+            "forgotten before their time, since an actor had too many",
+        ),
+        (
+            stats.engine.late,
+            "event",
+            "too late to count, by more than ten minutes",
+        ),
+        (
+            stats.missed,
+            "event",
+            "not evaluated, since the server was too far behind",
+        ),
+    ];
+    let mut said = said
+        .into_iter()
+        .filter(|(number, ..)| *number > 0)
+        .peekable();
+    html! {
+        @if said.peek().is_some() {
+            p.note {
+                "So far, "
+                @for (place, (number, what, why)) in said.enumerate() {
+                    @if place > 0 { "; " }
+                    (counted(number, what)) " " (verb(number)) " " (why)
+                }
+                ". A playbook may have fired later for it, or not at all."
+            }
+        }
     }
 }
 

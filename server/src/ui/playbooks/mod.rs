@@ -1,5 +1,6 @@
 //! `/playbooks` and `/runs`: what is watched, what is done about it, and what was done.
 
+mod after;
 mod edit;
 mod editor;
 mod fields;
@@ -23,6 +24,7 @@ pub(super) use self::run::{show as run, undo as undo_run};
 pub(super) use self::runs::{of_actor, show as runs};
 use self::show::Shown;
 use super::access::{Reader, Sent, value};
+use super::explorer::link;
 use super::page::{self, Here};
 use super::signin;
 use crate::playbooks::Stage;
@@ -77,7 +79,8 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
     let since = Timestamp::now().as_micros() - DAY;
     let counts = read(&app, move |shared| shared.state.count_runs(since)).await?;
     let (_, all) = app.playbooks.current();
-    let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &reader);
+    let stats = app.runner.stats();
+    let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &stats, &reader);
     Ok(document("Playbooks", &reader, &content).into_response())
 }
 
@@ -131,13 +134,18 @@ pub(super) async fn stage(
     Ok(Redirect::to(&back).into_response())
 }
 
-/// `POST /playbooks/{slug}/undo`: lifts all that it put in force.
+/// `POST /playbooks/{slug}/undo`: stops it, and lifts all that it put in force.
 pub(super) async fn undo(
     State(app): State<App>,
     Path(slug): Path<String>,
     sent: Sent,
 ) -> Result<Response, Response> {
-    let (back, by) = (path(&slug), sent.reader.caller.clone());
+    // One that was removed has no page of its own.
+    let back = match app.playbooks.get(&slug) {
+        Some(_) => path(&slug),
+        None => link("/runs", [("playbook", slug.as_str())]),
+    };
+    let by = sent.reader.caller.clone();
     read(&app, move |shared| shared.responder().undo_all(&slug, &by)).await?;
     Ok(Redirect::to(&back).into_response())
 }

@@ -1,20 +1,27 @@
 //! What a playbook would have done over the last hours.
 
+use std::future::ready;
 use std::sync::Arc;
 
+use axum::response::Response;
+use futures_util::stream;
 use maud::{Markup, html};
+use serde_json::{Value, json};
 use sqreen::protocol::Timestamp;
 
 use super::super::access::value;
 use super::super::actions::table;
 use super::super::text::{counted, grouped, short, time};
-use super::editor::HOURS;
+use super::editor::{HOURS, id};
 use super::runs;
-use crate::api::{Params, run_backtest};
+use crate::api::{Params, follow_backtest, run_backtest, sse_answer, sse_event};
+use crate::fields::FieldError;
 use crate::playbooks::{Backtest, Detection, Playbook, show_actor};
 use crate::server::App;
 use crate::store::TimeRange;
 
+const BUSY: &str =
+    "Other previews are running, or the events cannot be read now. Try again in a moment.";
 const HOUR: i64 = 3_600_000_000;
 /// The most firings that are listed.
 const FIRINGS: usize = 20;
@@ -23,8 +30,73 @@ const HEIGHT: u64 = 120;
 /// Above it, for a number.
 const TOP: u64 = 16;
 
-/// Runs it over the hours that the form asks for.
-pub(super) async fn preview(app: &App, playbook: Playbook, given: &Params) -> Markup {
+/// What the editor says of its playbook: one sentence, and what shows it.
+pub(super) struct Preview {
+    pub(super) said: Markup,
+    pub(super) shown: Markup,
+}
+
+impl Preview {
+    /// Before it was asked for.
+    pub(super) fn none() -> Self {
+        Self::plain("What it would have done with the events of the last hours is shown here.")
+    }
+
+    fn plain(said: &str) -> Self {
+        Self {
+            said: html! { (said) },
+            shown: Markup::default(),
+        }
+    }
+
+    /// Of a playbook over the hours that the form asks for.
+    pub(super) async fn of(app: &App, playbook: Playbook, given: &Params) -> Self {
+        let (name, range) = window(given);
+        let playbook = Arc::new(playbook);
+        match run_backtest(app, Arc::clone(&playbook), range).await {
+            Ok(found) => Self::found(&found, &playbook, name),
+            Err(_) => Self::plain(BUSY),
+        }
+    }
+
+    fn found(found: &Backtest, playbook: &Playbook, hours: &str) -> Self {
+        Self {
+            said: said(found, hours),
+            shown: shown(found, playbook),
+        }
+    }
+}
+
+/// The same as a stream, for script: `progress`, and then `done` or `failed`. Who hangs up cancels it.
+pub(super) async fn follow(app: &App, playbook: Playbook, given: &Params) -> Response {
+    let (name, range) = window(given);
+    let playbook = Arc::new(playbook);
+    let of = Arc::clone(&playbook);
+    let done = move |found: Backtest| {
+        let Preview { said, shown } = Preview::found(&found, &of, name);
+        json!({"said": said.into_string(), "shown": shown.into_string()})
+    };
+    match follow_backtest(app, playbook, range, done).await {
+        Ok(stream) => stream,
+        Err(_) => tell("failed", &json!({"detail": BUSY})),
+    }
+}
+
+/// For script: what is wrong at the field of the form that has this id.
+pub(super) fn wrong(error: &FieldError) -> Response {
+    let told =
+        json!({"id": id(&error.field), "text": error.to_string(), "wrong": error.wrong.as_str()});
+    tell("wrong", &told)
+}
+
+/// A stream of one event.
+fn tell(name: &str, data: &Value) -> Response {
+    let event = sse_event(name, data);
+    sse_answer(stream::once(ready(Ok(event))))
+}
+
+/// What the chosen hours are called, and which they are.
+fn window(given: &Params) -> (&'static str, TimeRange) {
     let asked = value(given, "hours").and_then(|text| text.parse().ok());
     let known = HOURS.into_iter().find(|(_, hours)| Some(*hours) == asked);
     let (name, hours) = known.unwrap_or(("24 hours", 24));
@@ -33,27 +105,33 @@ pub(super) async fn preview(app: &App, playbook: Playbook, given: &Params) -> Ma
         from: Some(now.saturating_sub(hours * HOUR)),
         to: Some(now),
     };
-    let playbook = Arc::new(playbook);
-    let found = run_backtest(app, Arc::clone(&playbook), range).await;
+    (name, range)
+}
+
+fn said(found: &Backtest, hours: &str) -> Markup {
     html! {
-        section.card aria-labelledby="preview" {
-            h2 #preview { "Preview: the last " (name) }
-            @match &found {
-                Ok(found) => (markup(found, &playbook)),
-                Err(_) => p role="alert" { "Other previews are running, or the events cannot be read now. Try again." },
-            }
+        "In the last " (hours) ", "
+        @if found.fired > 0 {
+            "it would have fired " strong { (counted(found.fired, "time")) } " on " strong { (counted(found.actors, "actor")) }
+            ", " (percent(found.share())) " of the " (grouped(found.seen)) " in these events. Of them, "
+            (grouped(found.signed_in)) " signed in, and " (is(found.allowed)) " on the allow list."
+        } @else if found.seen > 0 {
+            "it would not have fired, on none of the " (counted(found.seen, "actor")) " in these events."
+        } @else {
+            "there was no event for it."
         }
     }
 }
 
-fn markup(found: &Backtest, playbook: &Playbook) -> Markup {
+/// A number of things that are.
+fn is(number: u64) -> String {
+    let verb = if number == 1 { "is" } else { "are" };
+    format!("{} {verb}", grouped(number))
+}
+
+fn shown(found: &Backtest, playbook: &Playbook) -> Markup {
     let firings = || found.firings.iter().take(FIRINGS);
     html! {
-        p role="status" {
-            "It would have fired " strong { (counted(found.fired, "time")) } " on " strong { (counted(found.actors, "actor")) }
-            ", " (percent(found.share())) " of the " (grouped(found.seen)) " in these events. "
-            (grouped(found.signed_in)) " of them have signed in, " (grouped(found.allowed)) " are on the allow list."
-        }
         p.note {
             (counted(found.events, "event")) " looked at. "
             @if found.estimated { "The numbers of actors are estimates. " }

@@ -13,8 +13,9 @@ use super::super::access::{Reader, Sent, csrf};
 use super::super::actions::table;
 use super::super::actor::Actor;
 use super::super::page::{Here, refusal};
-use super::super::text::{SHOWN, counted, short, start, time};
+use super::super::text::{SHOWN, counted, grouped, short, start, time};
 use super::super::{actions, event};
+use super::after::Came;
 use super::{document, path, read, runs, words};
 use crate::playbooks::file::{self, Entry};
 use crate::playbooks::{event_places, read_json, responses, stored};
@@ -41,6 +42,8 @@ struct Explained {
     events: Vec<StoredEvent>,
     /// Its actions, by their ids.
     actions: BTreeMap<String, ActionRecord>,
+    /// `None` if it cannot be read.
+    came: Option<Came>,
 }
 
 /// `GET /runs/{id}`.
@@ -80,9 +83,11 @@ pub(in super::super) async fn show(
             version,
             events: events.into_iter().flatten().collect(),
             actions,
+            came: None,
         }))
     });
-    let explained = explained.await?.ok_or_else(|| unknown(&reader))?;
+    let mut explained = explained.await?.ok_or_else(|| unknown(&reader))?;
+    explained.came = Came::of(&app, &explained.run).await;
     Ok(document("Run", &reader, &explained.markup(&reader)).into_response())
 }
 
@@ -107,23 +112,32 @@ impl Explained {
                 h2 #run { a href=(path(&run.slug)) { (short(&run.slug)) } " on " (runs::actor(&run.actor)) }
                 p {
                     @match run.outcome.as_str() {
-                        "enforced" => "It fired, and did what it says.",
-                        "shadowed" => "It fired, and would have done this; its stage was shadow.",
-                        "recorded" => "It fired. That is recorded, since it has no responses.",
-                        "held" => "It fired, and was held back.",
-                        "failed" => "It fired, and its responses could not be taken.",
-                        _ => "It fired, and what comes of it is not known yet.",
+                        "enforced" => { "It fired, and did what it says." }
+                        "shadowed" => { "It fired, and would have done this; its stage was " (run.stage) "." }
+                        "recorded" => { "It fired. That is recorded, since it has no responses." }
+                        "held" => { "It fired, and was held back." }
+                        "failed" => { "It fired, and its responses could not all be taken." }
+                        _ => { "It fired, and what comes of it is not known yet." }
                     }
                     @if let Some(reason) = &run.reason { " " strong { (reason) } }
                 }
                 @if let Some(group) = &run.group { p { "Within the group " (short(group)) "." } }
                 p { "Counted: " (counts(&run.counted)) ". The last event was at " (time(run.at)) ", decided at " (time(run.decided_at)) "." }
-                p { "Its stage " (run.stage) " was set by " strong { (short(&run.approved_by)) } "." }
+                p { "It was in " (run.stage) " by the word of " strong { (short(&run.approved_by)) } "." }
                 (self.undone(reader))
             }
-            section aria-labelledby="responses" {
-                h2 #responses { "Responses" }
-                (self.responses())
+            div.forms {
+                section.card aria-labelledby="responses" {
+                    h2 #responses { @if run.outcome == "shadowed" { "What it would have done" } @else { "What it did" } }
+                    (self.responses())
+                }
+                section.card aria-labelledby="came" {
+                    h2 #came { "What came after, within a day" }
+                    @match &self.came {
+                        Some(came) => (came.markup()),
+                        None => p { "It cannot be read now." },
+                    }
+                }
             }
             section aria-labelledby="events" {
                 h2 #events { "The events" }
@@ -141,7 +155,7 @@ impl Explained {
         html! {
             @if let Some(undone) = run.undone_at {
                 p role="status" { "Undone by " (short(run.undone_by.as_deref().unwrap_or_default())) ", " (time(undone)) "." }
-            } @else if reader.may(Role::Operator) && run.outcome == "enforced" {
+            } @else if reader.may(Role::Operator) && self.can_be_undone() {
                 form.inline method="post" action={ "/runs/" (run.id) "/undo" } {
                     (csrf(reader))
                     button { "Undo" }
@@ -149,6 +163,12 @@ impl Explained {
                 }
             }
         }
+    }
+
+    /// Something is in force, or may still come to be.
+    fn can_be_undone(&self) -> bool {
+        let now = Timestamp::now().as_micros();
+        self.run.outcome.is_empty() || self.actions.values().any(|record| in_force(record, now))
     }
 
     fn responses(&self) -> Markup {
@@ -173,7 +193,10 @@ impl Explained {
     }
 
     fn events(&self) -> Markup {
-        let all = event_places(&self.run).len();
+        let all = event_places(&self.run).len() as u64;
+        let shown = self.events.len() as u64;
+        let found = read_json(&self.run.counted);
+        let whole = number(&found, "values") == 0 && number(&found, "events") == all;
         let row = |event: &StoredEvent| {
             html! {
                 tr {
@@ -186,8 +209,9 @@ impl Explained {
         };
         html! {
             p.note {
-                (counted(all as u64, "event")) " made it fire"
-                @if self.events.len() < all { "; the newest " (self.events.len()) " that are still stored are shown" }
+                @if whole { (counted(all, "event")) " made it fire" }
+                @else { (grouped(all)) " of the events that made it fire " (if all == 1 { "is" } else { "are" }) " kept with it" }
+                @if shown < all { "; the newest " (grouped(shown)) " that are still stored are shown" }
                 "."
             }
             @if !self.events.is_empty() {
@@ -212,18 +236,27 @@ impl Explained {
 
 /// The way to an action: those in force have a place of their own.
 fn way(record: &ActionRecord, now: i64) -> String {
-    match record.action.is_live(now) && record.lifted_at.is_none() {
+    match in_force(record, now) {
         true => actions::entry(&record.action),
         false => "/actions#past".to_owned(),
     }
 }
 
-/// What was counted, in words.
+fn in_force(record: &ActionRecord, now: i64) -> bool {
+    record.action.is_live(now) && record.lifted_at.is_none()
+}
+
+/// A number of what was counted.
+fn number(found: &Value, name: &str) -> u64 {
+    found.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// What was counted, in words. Where values count, not every event is remembered.
 fn counts(stored: &str) -> String {
     let found = read_json(stored);
-    let number = |name: &str| found.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let mut said = vec![counted(number("events"), "event")];
-    let (values, others) = (number("values"), number("others"));
+    let [events, values, others] = ["events", "values", "others"].map(|name| number(&found, name));
+    let least = if values > 0 { "at least " } else { "" };
+    let mut said = vec![format!("{least}{}", counted(events, "event"))];
     if values > 0 {
         said.push(format!("{values} different values"));
     }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use sqreen::protocol::Timestamp;
 
-use super::super::access::{Reader, value};
+use super::super::access::{Reader, csrf, value};
 use super::super::actions::table;
 use super::super::actor::Actor;
 use super::super::explorer::link;
-use super::super::text::{short, time};
+use super::super::text::{counted, short, time};
 use super::{document, path, read, words};
 use crate::api::Params;
 use crate::playbooks::{self, Outcome, read_actor, responses, show_actor};
 use crate::server::{App, blocking};
-use crate::state::{RunQuery, RunRecord};
+use crate::state::{Role, RunQuery, RunRecord};
 
 const PATH: &str = "/runs";
 /// How many runs a page shows.
@@ -37,7 +38,7 @@ pub(in super::super) async fn show(
     let [slug, outcome, actor] = ["playbook", "outcome", "actor"].map(given);
     let before = given("before").and_then(|text| text.parse().ok());
     let [of, came, on] = [slug, outcome, actor].map(|text| text.map(str::to_owned));
-    let mut runs = read(&app, move |shared| {
+    let (mut runs, live) = read(&app, move |shared| {
         let query = RunQuery {
             slug: of.as_deref(),
             outcome: came.as_deref(),
@@ -45,7 +46,12 @@ pub(in super::super) async fn show(
             since: None,
             before,
         };
-        shared.state.runs(query, PAGE + 1)
+        let now = Timestamp::now().as_micros();
+        let live = match &of {
+            Some(slug) => shared.state.live_actions_of(slug, now)?.len(),
+            None => 0,
+        };
+        Ok((shared.state.runs(query, PAGE + 1)?, live))
     })
     .await?;
     let more = runs.len() > PAGE;
@@ -88,6 +94,13 @@ pub(in super::super) async fn show(
                     }
                     label { "Address, range or user as JSON" input name="actor" value=[actor] autocomplete="off" autocapitalize="none"; }
                 button { "Show" }
+            }
+            @if let Some(gone) = slug.filter(|_| !known && live > 0 && reader.may(Role::Operator)) {
+                form.card method="post" action={ (path(gone)) "/undo" } {
+                    (csrf(&reader))
+                    p { "The playbook was removed, and " (counted(live as u64, "action")) " of it " @if live == 1 { "is" } @else { "are" } " in force." }
+                    button.second.bad { "Lift everything it did" }
+                }
             }
             @if runs.is_empty() && params.is_empty() {
                 p { "No playbook has fired yet. One that is in shadow or enforced does: " a href="/playbooks" { "see all playbooks" } "." }

@@ -87,11 +87,15 @@ impl Shown<'_> {
                     }
                 }
                 @if self.live > 0 {
+                    @let lift = match now {
+                        Stage::Enforce => "Put to shadow and lift everything it did",
+                        Stage::Draft | Stage::Shadow => "Lift everything it did",
+                    };
                     p {
                         (counted(self.live as u64, "action")) " of it "
                         @if self.live == 1 { "is" } @else { "are" } " " a href="/actions#live" { "in force" } "."
                     }
-                    @if edits { div.buttons { (self.button("undo", "Lift everything it did", None)) } }
+                    @if edits { div.buttons { (self.button("undo", lift, None)) } }
                 } @else { p.note { "Nothing that it did is in force." } }
             }
         }

@@ -113,7 +113,7 @@ pub(super) fn rest(playbook: &Playbook) -> Vec<String> {
     });
     let most = rails.max_actors_per_hour;
     said.push(format!(
-        "More than {most} actors an hour put it back to shadow."
+        "More than {most} actors an hour put it back to shadow; who enforces it again gives it a new hour."
     ));
     if rails.shared_ip_users > 0 && rule.actor != ActorKind::User {
         let users = rails.shared_ip_users;

@@ -9,6 +9,40 @@ use super::super::process::{Process, command};
 use super::PASSWORD;
 
 #[tokio::test]
+async fn links_begin_where_people_reach_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let public = "https://sqreen.example.com:8443";
+    let mut serve = command();
+    serve.args(["--addr", "127.0.0.1:0", "--data-dir"]);
+    serve
+        .arg(dir.path())
+        .env("SQREEN_SERVER_PUBLIC_URL", public);
+    let process = Process::run(serve);
+    let (place, _) = process.link.split_once("/signin/link?code=").unwrap();
+    assert_eq!(place, "sqreen.example.com:8443");
+    let mut add = command();
+    add.args(["user", "add", "ann", "--role", "admin", "--public-url"]);
+    let slash = format!("{public}/");
+    let output = add.arg(slash).arg("--data-dir").arg(dir.path()).output();
+    let link = field(&String::from_utf8(output.unwrap().stdout).unwrap(), "link");
+    let (place, code) = link.split_once("/signin/link?code=").unwrap();
+    assert_eq!(place, public);
+
+    let mut addr = None;
+    until("it tells where it listens", async || {
+        addr = process.listening();
+        addr.is_some()
+    })
+    .await;
+    let client = Client::new(&format!("http://{}", addr.unwrap()));
+    let path = format!("/signin/link?code={code}");
+    until("the person is known", async || {
+        Browser::stranger(&client).status(&path).await == 200
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn people_are_managed_beside_a_server_that_runs() {
     let dir = tempfile::tempdir().unwrap();
     let process = Process::start("127.0.0.1:0", dir.path());

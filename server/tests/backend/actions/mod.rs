@@ -10,4 +10,4 @@ mod pack;
 mod pages;
 mod recovery;
 mod refused;
-mod stream;
+pub(crate) mod stream;

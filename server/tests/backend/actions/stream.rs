@@ -11,13 +11,13 @@ use super::super::client::{Client, Running, block, sdk};
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stream that is open.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     answer: reqwest::Response,
     bytes: VecDeque<u8>,
 }
 
 impl Lines {
-    pub(super) async fn open(client: &Client, session: &str, query: &str) -> Self {
+    pub(crate) async fn open(client: &Client, session: &str, query: &str) -> Self {
         let request = client.get(&format!("/sqreen/v1/actions/stream?{query}"));
         let answer = request
             .header("x-session-key", session)
@@ -44,13 +44,13 @@ impl Lines {
         }
     }
 
-    pub(super) async fn line(&mut self) -> Value {
+    pub(crate) async fn line(&mut self) -> Value {
         self.next().await.expect("a line")
     }
 }
 
 /// Logs in; returns the session and the query that names the position of the login.
-pub(super) async fn login(client: &Client, app: &str) -> (String, String) {
+pub(crate) async fn login(client: &Client, app: &str) -> (String, String) {
     let answer = client.login_as(app, &sdk()).await;
     let session = answer["session_id"].as_str().unwrap().to_owned();
     (session, position(&answer["actions_version"]))

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 /// A recorded run of the app: where it listened, and the requests it had, in order.
 #[derive(Debug)]
-pub(super) struct Capture {
-    pub(super) name: &'static str,
+pub(crate) struct Capture {
+    pub(crate) name: &'static str,
     host: &'static str,
     requests: &'static [Request],
 }
@@ -26,7 +26,7 @@ enum Request {
 
 use Request::{Blocked, Many, Payment, Profile, Viewed};
 
-pub(super) const CAPTURES: [Capture; 4] = [
+pub(crate) const CAPTURES: [Capture; 4] = [
     Capture {
         name: "node-legacy",
         host: "127.0.0.1:9931",
@@ -134,7 +134,7 @@ pub(super) const CAPTURES: [Capture; 4] = [
 
 impl Capture {
     /// The events without `id` and `received`, by their text.
-    pub(super) fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         let mut events: Vec<_> = self.requests.iter().map(|r| r.event(self.host)).collect();
         events.sort_by_key(Value::to_string);
         events

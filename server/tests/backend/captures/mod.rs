@@ -6,12 +6,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use self::expected::{CAPTURES, Capture};
+pub(crate) use self::expected::{CAPTURES, Capture};
 use super::client::{INGEST, Running};
 
 /// Replays every request with a session of its own, its body as `write` makes it, and checks each answer by the rules
 /// of the old agents.
-async fn replay(running: &Running, capture: &Capture, write: fn(&str, &Value) -> String) {
+pub(crate) async fn replay(
+    running: &Running,
+    capture: &Capture,
+    write: fn(&str, &Value) -> String,
+) {
     let name = capture.name;
     let path = format!(
         "{}/../tests/captures/{name}.json",

@@ -78,6 +78,10 @@ fn what_cannot_be_used_is_refused_by_name_value_and_what_was_expected() {
             "retention_size = \"50GB\"",
             "\"50GB\" is not a size such as",
         ),
+        (
+            "public_url = \"https://example.com/sqreen\"",
+            "sqreen.toml:1: public_url: \"https://example.com/sqreen\" is not a URL such as https://sqreen.example.com",
+        ),
         ("seal_age = 1.5", "sqreen.toml:1: seal_age: expected a text"),
         ("log_format = \"xml\"", "\"xml\" is not text or json"),
         (

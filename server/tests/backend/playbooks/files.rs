@@ -9,7 +9,7 @@ use super::{Agent, NONE, with};
 use crate::client::{Running, config};
 use crate::operation::{run, until};
 
-const GUESSED: &str = r#"[[playbook]]
+pub(super) const GUESSED: &str = r#"[[playbook]]
 slug = "guessed"
 actor = "ip"
 trigger = { event = "users.login", where = "properties.success:false" }
@@ -23,7 +23,7 @@ given = [{ at = "0s", times = 6, every = "1s", name = "users.login", ip = "203.0
 expect = [{ at = "5s", ip = "203.0.113.7", action = "block_ip", duration = "5min" }]
 "#;
 
-const OTHER: &str = r#"[[playbook]]
+pub(super) const OTHER: &str = r#"[[playbook]]
 slug = "other"
 stage = "shadow"
 actor = "user"
@@ -34,31 +34,31 @@ period = "30d"
 
 /// What the program prints and complains of, and its exit code.
 #[derive(Debug)]
-struct Ran {
-    code: i32,
-    printed: String,
-    errors: String,
+pub(super) struct Ran {
+    pub(super) code: i32,
+    pub(super) printed: String,
+    pub(super) errors: String,
 }
 
 /// A folder with files of playbooks, and a data directory.
-struct Place(tempfile::TempDir);
+pub(super) struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.0.path().join("data")
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub(super) fn write(&self, name: &str, text: &str) -> String {
         let path = self.0.path().join(name);
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    async fn run(&self, args: &[&str]) -> Ran {
+    pub(super) async fn run(&self, args: &[&str]) -> Ran {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let data = self.data();
         // The server of the test must not wait for the program.
@@ -77,11 +77,11 @@ impl Place {
     }
 }
 
-async fn start(dir: &Path) -> Running {
+pub(super) async fn start(dir: &Path) -> Running {
     Running::start_with(|_| config(dir)).await
 }
 
-async fn playbook(running: &Running, slug: &str) -> Value {
+pub(super) async fn playbook(running: &Running, slug: &str) -> Value {
     let path = format!("/api/v1/playbooks/{slug}");
     running.client.call("GET", &path, &NONE).await.1
 }
@@ -193,7 +193,7 @@ async fn a_running_server_takes_what_is_applied() {
     let counts = "changed=0 extra=0 new=2 removed=0 unchanged=0";
     assert_eq!(
         (ran.code, ran.printed),
-        (0, format!("new: guessed\nnew: other\n{counts}\n"))
+        (3, format!("new: guessed\nnew: other\n{counts}\n"))
     );
     assert_eq!(playbook(&running, "guessed").await["status"], 404);
 
@@ -226,6 +226,7 @@ async fn a_running_server_takes_what_is_applied() {
         .replace("at_least = 6", "at_least = 5")
         .replace("at = \"5s\"", "at = \"4s\"");
     let guessed = place.write("a.toml", &text);
+    assert_eq!(place.run(&["plan", &guessed, &other]).await.code, 3);
     let ran = place.run(&["apply", &guessed]).await;
     let counts = "changed=1 extra=1 new=0 removed=0 unchanged=0";
     let differences = "  at_least: 6 -> 5\n  tests[0].expect[0].at: \"5s\" -> \"4s\"\n";
@@ -241,6 +242,9 @@ async fn a_running_server_takes_what_is_applied() {
     })
     .await;
     assert_eq!(playbook(&running, "other").await["version"], 1);
+    // What is extra is a change where it is to go.
+    assert_eq!(place.run(&["plan", &guessed]).await.code, 0);
+    assert_eq!(place.run(&["plan", &guessed, "--prune"]).await.code, 3);
     let ran = place.run(&["apply", &guessed, "--prune"]).await;
     assert!(ran.printed.contains("removed: other\n"), "{ran:?}");
     until("the server has forgotten it", async || {
@@ -253,8 +257,10 @@ async fn a_running_server_takes_what_is_applied() {
 #[tokio::test]
 async fn files_overwrite_nothing_that_was_edited() {
     let place = Place::new();
+    // Without the test, which holds for one threshold alone.
+    let (text, _) = GUESSED.split_once("\n[[playbook.tests]]").unwrap();
     let running = start(&place.data()).await;
-    let guessed = place.write("a.toml", GUESSED);
+    let guessed = place.write("a.toml", text);
     assert_eq!(place.run(&["apply", &guessed]).await.code, 0);
     until("the server has it", async || {
         playbook(&running, "guessed").await["version"] == 1
@@ -267,10 +273,7 @@ async fn files_overwrite_nothing_that_was_edited() {
 
     let newer = place.write(
         "b.toml",
-        &format!(
-            "{}\n{OTHER}",
-            GUESSED.replace("at_least = 6", "at_least = 7")
-        ),
+        &format!("{}\n{OTHER}", text.replace("at_least = 6", "at_least = 7")),
     );
     for command in ["plan", "apply"] {
         let ran = place.run(&[command, &newer]).await;
@@ -312,7 +315,7 @@ async fn files_overwrite_nothing_that_was_edited() {
     assert_eq!(status, 200);
     let staged = place.write(
         "c.toml",
-        &GUESSED.replace("actor", "stage = \"shadow\"\nactor"),
+        &text.replace("actor", "stage = \"shadow\"\nactor"),
     );
     let ran = place.run(&["apply", &staged]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -335,7 +338,7 @@ async fn files_overwrite_nothing_that_was_edited() {
 
     // An edit that is in the file, too, is the file's from now on.
     edit(&running, "guessed", json!({"at_least": 8})).await;
-    let same = place.write("d.toml", &GUESSED.replace("at_least = 6", "at_least = 8"));
+    let same = place.write("d.toml", &text.replace("at_least = 6", "at_least = 8"));
     let ran = place.run(&["apply", &same]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(

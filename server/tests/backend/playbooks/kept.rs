@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Agent, NONE, guessed, record};
+use super::told::{lines, told};
+use super::{Agent, NONE, guessed, record, with};
 use crate::client::{Client, Running, uuid};
 use crate::operation::disk_full::limited;
 use crate::operation::until;
@@ -32,11 +33,16 @@ async fn notices(client: &Client) -> u64 {
 
 /// Has the table refuse what is added to it, as a full disk would, or take it again.
 fn refuse(dir: &Path, table: &str, refusing: bool) {
+    refuse_write(dir, &format!("INSERT ON {table}"), refusing);
+}
+
+/// The same of any write, such as `UPDATE ON playbooks`.
+fn refuse_write(dir: &Path, write: &str, refusing: bool) {
     let state = rusqlite::Connection::open(dir.join("state.sqlite")).unwrap();
     let sql = match refusing {
-        true => format!(
-            "CREATE TRIGGER refusing BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
-        ),
+        true => {
+            format!("CREATE TRIGGER refusing BEFORE {write} BEGIN SELECT RAISE(ABORT, 'full'); END")
+        }
         false => "DROP TRIGGER refusing".to_owned(),
     };
     state.execute_batch(&sql).unwrap();
@@ -106,6 +112,43 @@ async fn a_run_whose_notice_is_not_queued_is_not_over_at_the_next_start_either()
 }
 
 #[tokio::test]
+async fn a_run_that_is_open_at_the_start_fails_where_the_playbook_is_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    set_up(client).await;
+    refuse(dir.path(), "actions", true);
+    guess(&running).await;
+    until("the run is open", async || {
+        let runs = client.runs("").await;
+        runs.first().is_some_and(|run| run["outcome"] == "")
+    })
+    .await;
+    let other = json!({"at_least": 60, "period": "1h", "name": "Many guesses"});
+    client.put_playbook(&with(guessed(), other)).await;
+    running.stop().await;
+    refuse(dir.path(), "actions", false);
+
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    let runs = client.until_runs(1).await;
+    let reason = "the server ended, and the playbook is another now";
+    assert_eq!(
+        (runs.len(), &runs[0]["outcome"], &runs[0]["reason"]),
+        (1, &json!("failed"), &json!(reason))
+    );
+    assert!(client.actions("").await.is_empty());
+    let failed = client.runs("outcome=failed").await;
+    assert_eq!(failed[0]["id"], runs[0]["id"]);
+    let notice = &told(client).await[0];
+    assert_eq!(notice["title"], "Many guesses failed on 203.0.113.7");
+    let lines = lines(notice);
+    assert_eq!(lines[0], "6 events in 5 minutes", "by the rule that fired");
+    assert!(lines.contains(&&*format!("Failed: {reason}")), "{lines:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_that_is_undone_before_it_is_over_stays_undone() {
     let dir = tempfile::tempdir().unwrap();
     let running = Running::at(dir.path()).await;
@@ -128,6 +171,59 @@ async fn a_run_that_is_undone_before_it_is_over_stays_undone() {
         client.actions("").await.is_empty()
     })
     .await;
+    running.stop().await;
+}
+
+/// The notices that wait of playbooks that were put back to shadow: the id of each, and what it says.
+fn trips(dir: &Path) -> Vec<(String, Value)> {
+    let state = rusqlite::Connection::open(dir.join("state.sqlite")).unwrap();
+    let sql = "SELECT notice, body FROM notices WHERE notice LIKE 'trip-%' ORDER BY row";
+    let mut statement = state.prepare(sql).unwrap();
+    let trips = statement.query_map([], |row| {
+        let (id, body): (String, String) = (row.get(0)?, row.get(1)?);
+        Ok((id, serde_json::from_str(&body).unwrap()))
+    });
+    trips.unwrap().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_playbook_that_goes_back_to_shadow_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    set_up(client).await;
+    let careful = json!({"at_least": 1, "max_actors_per_hour": 1, "notify": false});
+    client.put_playbook(&with(guessed(), careful)).await;
+    let mut shop = Agent::new(&running, "shop").await;
+    shop.login("203.0.113.1", "ann@b.example", false).await;
+    client.until_runs(1).await;
+    assert!(trips(dir.path()).is_empty());
+
+    // The notice is queued, and the stage cannot be set: it is tried again.
+    refuse_write(dir.path(), "UPDATE ON playbooks", true);
+    shop.login("203.0.113.2", "ann@b.example", false).await;
+    until("the trip is told", async || !trips(dir.path()).is_empty()).await;
+    assert_eq!(client.runs("").await[0]["outcome"], "");
+    refuse_write(dir.path(), "UPDATE ON playbooks", false);
+    let runs = client.until_runs(2).await;
+    assert_eq!(runs[0]["outcome"], "held", "{runs:?}");
+
+    // Others come and go, and the server ends.
+    shop.login("203.0.113.3", "ann@b.example", false).await;
+    assert_eq!(client.until_runs(3).await[0]["outcome"], "shadowed");
+    running.stop().await;
+    let running = Running::at(dir.path()).await;
+    let client = &running.client;
+    assert_eq!(client.until_runs(3).await.len(), 3);
+    let told = trips(dir.path());
+    let id = format!("trip-{}", runs[0]["id"].as_str().unwrap());
+    assert_eq!((told.len(), &told[0].0), (1, &id), "{told:?}");
+    let told = told[0].1.to_string();
+    for part in ["tripped", "guessed", "1 actors within an hour, the limit"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    // It is an alert: also where nobody is told of runs.
+    assert_eq!(notices(client).await, 1);
     running.stop().await;
 }
 
@@ -169,6 +265,11 @@ async fn what_fired_while_the_disk_was_full_is_done_after_the_next_start_once() 
         assert!(sent < 90, "the limit was not met");
         guess_from(&client, &session, sent).await;
         sent += 1;
+        until("it is decided or refused", async || {
+            let decided = client.runs("limit=1000&outcome=enforced").await;
+            refuses() || decided.len() as u64 == sent
+        })
+        .await;
     }
     // These have to wait for the next start, too.
     guess_from(&client, &session, sent).await;

@@ -2,15 +2,23 @@
 
 mod backtest;
 mod detections;
+mod explained;
 mod files;
 mod kept;
+mod killed;
 mod places;
 mod rails;
+mod redirects;
 mod restart;
 mod stages;
+mod tested;
+mod told;
 mod written;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use sqreen::protocol::Timestamp;
 
 use super::client::{Client, Running, uuid};
 
@@ -35,6 +43,14 @@ fn with(mut playbook: Value, mut fields: Value) -> Value {
 }
 
 impl Client {
+    /// The predefined playbook of this slug, which has no stage.
+    async fn template(&self, slug: &str) -> Value {
+        let (_, mut answer) = self.call("GET", "/api/v1/playbooks/templates", &NONE).await;
+        let templates = answer["templates"].as_array_mut().unwrap().iter_mut();
+        let mut found = templates.filter(|template| template["slug"] == slug);
+        found.next().unwrap().take()
+    }
+
     /// Stores a playbook, new or in the place of the one that is there.
     async fn put_playbook(&self, playbook: &Value) -> Value {
         let path = format!("/api/v1/playbooks/{}", playbook["slug"].as_str().unwrap());
@@ -59,7 +75,7 @@ impl Client {
 
     /// Waits until there are so many runs, and returns them, the newest first.
     pub(crate) async fn until_runs(&self, count: usize) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
         loop {
             let runs = self.runs("").await;
             let decided = runs.iter().filter(|run| run["outcome"] != "").count();
@@ -90,8 +106,11 @@ impl<'a> Agent<'a> {
 
     /// Sends one event that happens now, from an address.
     async fn track(&mut self, ip: &str, name: &str, options: Value) {
+        self.track_at(Timestamp::now(), ip, name, options).await;
+    }
+
+    async fn track_at(&mut self, time: Timestamp, ip: &str, name: &str, options: Value) {
         self.sent += 1;
-        let time = sqreen::protocol::Timestamp::now();
         let call =
             json!({"id": uuid(self.sent), "time": time, "name": "track", "args": [name, options]});
         let answer = self
@@ -105,6 +124,14 @@ impl<'a> Agent<'a> {
         let options =
             json!({"properties": {"success": success}, "user_identifiers": {"email": email}});
         self.track(ip, "sq.sdk.users.login", options).await;
+    }
+
+    /// Sends a wrong password that was typed so long ago.
+    async fn login_before(&mut self, age: Duration, ip: &str) {
+        let micros = i64::try_from(age.as_micros()).unwrap();
+        let time = Timestamp::from_micros(Timestamp::now().as_micros() - micros);
+        let options = json!({"properties": {"success": false}});
+        self.track_at(time, ip, "sq.sdk.users.login", options).await;
     }
 }
 

@@ -25,15 +25,7 @@ fn known() -> Files {
 
 /// A template, in this stage.
 async fn template(client: &Client, slug: &str, stage: &str) -> Value {
-    let (_, answer) = client
-        .call("GET", "/api/v1/playbooks/templates", &NONE)
-        .await;
-    let templates = answer["templates"].as_array().unwrap();
-    let mut template = templates
-        .iter()
-        .find(|template| template["slug"] == slug)
-        .unwrap()
-        .clone();
+    let mut template = client.template(slug).await;
     assert_eq!(template["family"], "Places");
     template.as_object_mut().unwrap().remove("family");
     with(template, json!({"stage": stage}))
@@ -54,6 +46,8 @@ async fn templates_of_places_act_on_what_the_files_say() {
         client.put_playbook(playbook).await;
     }
     let mut shop = Agent::new(&running, "shop").await;
+    // Whoever tries a password is not the user.
+    shop.login(EXIT, "eve@b.example", false).await;
     for (ip, email) in [
         (FRANCE, "ann@b.example"),
         (EXIT, "bob@b.example"),
