@@ -13,10 +13,11 @@ use super::access::Reader;
 use super::explorer::{link, test};
 use super::page::{Here, document};
 use super::room::Tables;
-use super::text::{duration, grouped, short, time};
+use super::text::{counted, duration, grouped, short, time};
 use super::tokens;
 use crate::api::Params;
 use crate::apps::{Application, Overview, overview};
+use crate::ingest::RefusedFrom;
 use crate::server::{App, scanning};
 use crate::sessions::LoggedIn;
 use crate::state::Role;
@@ -24,8 +25,9 @@ use crate::store::{Dimension, Field};
 
 pub(super) const PATH: &str = "/apps";
 /// The most bytes of each table's rows.
-const APPS: usize = 25_000;
-const AGENTS: usize = 18_000;
+const APPS: usize = 22_000;
+const AGENTS: usize = 16_000;
+const REFUSED: usize = 8_000;
 
 /// `GET /apps?apps=…`, or with the place in another of its tables.
 pub(super) async fn show(
@@ -70,6 +72,7 @@ fn markup(known: &Overview, reader: &Reader, tables: Tables<'_>, said: &tokens::
     let Overview {
         apps,
         agents,
+        refused: (refused, from),
         tokens: of_tokens,
     } = known;
     let apps: Vec<_> = apps.iter().collect();
@@ -105,6 +108,7 @@ fn markup(known: &Overview, reader: &Reader, tables: Tables<'_>, said: &tokens::
                 (agents_table(tables, ("silent", "Silent agents", "Silent since"), &silent))
             }
         }
+        @if let Some(last) = from.first() { (refused_agents(*refused, last, from, tables, reader)) }
         (tokens::section(of_tokens, reader, tables, said))
     }
 }
@@ -150,6 +154,40 @@ fn agent_row(logged_in: &LoggedIn, heard: &str) -> Markup {
                 @if logged_in.is_silent() { (time(ago(*silence))) " " small { (duration(silence.as_secs())) } }
                 @else { (duration(silence.as_secs())) " ago" }
             }
+        }
+    }
+}
+
+/// Agents that cannot log in, and that no other page would show.
+fn refused_agents(
+    requests: u64,
+    last: &RefusedFrom,
+    from: &[RefusedFrom],
+    tables: Tables<'_>,
+    reader: &Reader,
+) -> Markup {
+    html! {
+        section aria-labelledby="refused" {
+            h2 #refused { "Refused agents" }
+            p {
+                strong.bad { (counted(requests, "request")) " without a token that is known" }
+                ", since the server started; the last at " (time(last.last))
+                @if let Some(ip) = last.ip { " from " (ip) }
+                ". The agent there has no token, or one that was mistyped or revoked: give its app "
+                @if reader.may(Role::Admin) { a href="#make" { "another" } } @else { "another" }
+                " as " code { "SQREEN_TOKEN" } "."
+            }
+            (tables.table("refused", ("Refused agents", &["From", "App that it names", "Requests", "Last"]), from, REFUSED,
+                |from| html! {
+                    tr {
+                        td data-label="From" { @match from.ip { Some(ip) => (ip), None => "unknown" } }
+                        td data-label="App that it names" { @if let Some(app) = &from.app { (short(app)) } }
+                        td.number data-label="Requests" { (grouped(from.requests)) }
+                        td data-label="Last" { (time(from.last)) }
+                    }
+                }))
+            @let listed = from.iter().fold(0, |sum: u64, from| sum.saturating_add(from.requests));
+            @if requests > listed { p.note { "And " (counted(requests.saturating_sub(listed), "request")) " from elsewhere, before." } }
         }
     }
 }

@@ -58,7 +58,7 @@ pub(in super::super) async fn show(
         Ok((shared.state.runs(query, PAGE + 1)?, live))
     })
     .await?;
-    let rows = fit(runs.iter().take(PAGE).map(row), ROWS);
+    let rows = fit(runs.iter().take(PAGE).map(|run| row(run, true)), ROWS);
     let next = cut(&runs, rows.len()).map(|last| {
         let row = last.row.to_string();
         let before = ("before", row.as_str());
@@ -111,31 +111,36 @@ pub(in super::super) async fn show(
             }
             @if runs.is_empty() && params.is_empty() {
                 p { "No playbook has fired yet. One that is in shadow or enforced does: " a href="/playbooks" { "see all playbooks" } "." }
-            } @else { (table_of(rows, "No playbook fired like this.")) }
+            } @else { (table_of(rows, true, "No playbook fired like this.")) }
             @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
         }
     };
     Ok(document("Runs", &reader, &content).into_response())
 }
 
-/// The runs as a table, or what is said if there are none.
-pub(super) fn list(runs: &[RunRecord], none: &str) -> Markup {
-    table_of(runs.iter().map(row).collect(), none)
+/// The runs as a table, with their playbooks where these are several, or what is said if there are none.
+pub(super) fn list(runs: &[RunRecord], several: bool, none: &str) -> Markup {
+    let rows = runs.iter().map(|run| row(run, several));
+    table_of(rows.collect(), several, none)
 }
 
-fn table_of(rows: Vec<Markup>, none: &str) -> Markup {
+fn table_of(rows: Vec<Markup>, several: bool, none: &str) -> Markup {
+    let heads = match several {
+        true => &["When", "Playbook", "Actor", "Outcome", "Responses"][..],
+        false => &["When", "Actor", "Outcome", "Responses"],
+    };
     html! {
         @if rows.is_empty() { p { (none) } } @else {
-            (table("Runs", &["When", "Playbook", "Actor", "Outcome", "Responses"], rows.into_iter()))
+            (table("Runs", heads, rows.into_iter()))
         }
     }
 }
 
-fn row(run: &RunRecord) -> Markup {
+fn row(run: &RunRecord, several: bool) -> Markup {
     html! {
         tr {
             td data-label="When" { a href={ (PATH) "/" (run.id) } { (time(run.decided_at)) } }
-            td data-label="Playbook" { a href=(path(&run.slug)) { (short(&run.slug)) } }
+            @if several { td data-label="Playbook" { a href=(path(&run.slug)) { (short(&run.slug)) } } }
             td data-label="Actor" { (actor(&run.actor)) }
             td data-label="Outcome" {
                 span {
@@ -203,7 +208,7 @@ pub(in super::super) async fn of_actor(app: &App, actor: &Actor) -> Markup {
                     h2 #playbook-runs { "Playbooks that fired" }
                     a href=(link(PATH, [("actor", stored.as_str())])) { "All of these runs" }
                 }
-                (list(&runs, ""))
+                (list(&runs, true, ""))
             }
         }
     }

@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use serde_json::json;
+use sqreen::protocol::Timestamp;
 use sqreen_server::Server;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -56,8 +57,10 @@ async fn a_hung_up_client_is_no_longer_scanned_for() {
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     let client = Client::new(&format!("http://{addr}"));
     let session = client.login("shop").await;
+    let mut now = record(&[(&uuid(2), "b")]);
+    now["observed"]["sdk"][0]["time"] = json!(Timestamp::now());
     client
-        .batch(&session, json!([record(&[(&uuid(1), "a")])]))
+        .batch(&session, json!([record(&[(&uuid(1), "a")]), now]))
         .await;
 
     let link = server.explorer_link();

@@ -16,6 +16,7 @@ pub(super) struct Filled {
     /// Ids, and a slug.
     pub(super) runs: Vec<String>,
     pub(super) deliveries: Vec<String>,
+    pub(super) destinations: Vec<String>,
     pub(super) playbook: String,
     /// By the path of a list: texts of which each is on one of its pages.
     pub(super) listed: BTreeMap<&'static str, Vec<String>>,
@@ -46,7 +47,7 @@ impl Filled {
         listed.insert("/delivery", agents(client).await);
         listed.insert("/actions", actions(client).await);
         listed.insert("/playbooks", playbooks(client).await);
-        let deliveries = notifications(client).await;
+        let (destinations, deliveries) = notifications(client).await;
         listed.insert("/notifications", (0..40).map(destination).collect());
         listed.insert("/views", views(client).await);
         let events = events(client).await;
@@ -63,6 +64,7 @@ impl Filled {
             events,
             runs,
             deliveries,
+            destinations,
             playbook: slug(0),
             listed,
         }
@@ -219,9 +221,9 @@ fn destination(n: usize) -> String {
     )
 }
 
-/// Destinations, and tests that fail; returns the deliveries' ids.
-async fn notifications(client: &Client) -> Vec<String> {
-    let mut deliveries = Vec::new();
+/// Destinations, and tests that fail; returns the ids of some of both.
+async fn notifications(client: &Client) -> (Vec<String>, Vec<String>) {
+    let (mut destinations, mut deliveries) = (Vec::new(), Vec::new());
     for n in 0..40 {
         let slugs: Vec<_> = (0..40).map(slug).collect();
         let url = long("https://127.0.0.1/", 2_000, "a");
@@ -229,10 +231,12 @@ async fn notifications(client: &Client) -> Vec<String> {
         let body = json!({"name": name, "kind": "webhook", "url": url, "playbooks": slugs});
         let added = made(client, "/api/v1/notifications/destinations", &body).await;
         let path = format!("/api/v1/notifications/destinations/{}/test", id(&added));
+        destinations.push(id(&added));
         deliveries.push(id(&made(client, &path, &Value::Null).await));
     }
+    destinations.truncate(1);
     deliveries.truncate(3);
-    deliveries
+    (destinations, deliveries)
 }
 
 async fn views(client: &Client) -> Vec<String> {

@@ -53,6 +53,7 @@ fn pages(route: &Route, filled: &Filled) -> Vec<String> {
         "/event/{id}" => filled.events.clone(),
         "/runs/{id}" => of(&filled.runs),
         "/notifications/deliveries/{id}" => of(&filled.deliveries),
+        "/notifications/{id}/edit" => of(&filled.destinations),
         "/playbooks/{slug}" | "/playbooks/{slug}/edit" => {
             vec![route.path.replace("{slug}", &filled.playbook)]
         }
