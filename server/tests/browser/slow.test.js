@@ -22,7 +22,7 @@ for (let send = 0; send < SENDS; send++) {
   const at = (nth) => new Date(end - send * EACH - nth);
   await agent.send(...Array.from({ length: EACH }, (_, nth) => record("a", { time: at(nth), options: { properties: properties(`${send}-${nth}`) } })));
 }
-/** No event has any of it, which takes a while to find out, and for ever on a server that hardly runs. */
+/** No event has any of it, which takes a while to find out, and long on a server that often stands still. */
 const LABORIOUS = Array.from({ length: 2 * KEYS }, (_, nth) => `properties.k${nth % KEYS}:*${nth}z*`).join(" or ");
 const path = (range = "") => `/?filter=${encodeURIComponent(LABORIOUS)}${range}`;
 

@@ -100,22 +100,25 @@ class Program {
   }
 
   /**
-   * Lets it run for a few milliseconds of each half second until `work` has ended, as on a machine that is far too busy;
-   * `work` gets what stands it still.
+   * Lets it run for a moment, then stand still for a third of a second, then run for twice as long, until `work` has ended: what
+   * takes it some time at all takes long, however fast it is. `work` gets what lets it stand still from then on.
    */
   async throttle(work) {
     let over = false;
     let still = false;
     const pulses = (async () => {
-      while (!over) {
+      for (let run = 20; !over; run *= 2) {
         if (!still) this.#child.kill("SIGCONT");
-        await sleep(5);
+        await sleep(run);
         this.#child.kill("SIGSTOP");
-        await sleep(500);
+        await sleep(330);
       }
     })();
     try {
-      return await work(() => (still = true));
+      return await work(() => {
+        still = true;
+        this.#child.kill("SIGSTOP");
+      });
     } finally {
       over = true;
       await pulses;
