@@ -100,14 +100,14 @@ class Program {
   }
 
   /**
-   * Lets it run for a moment, then stand still for a third of a second, then run for twice as long, until `work` has ended: what
+   * Lets it run for a moment, then stand still for a third of a second, then run for longer, until `work` has ended: what
    * takes it some time at all takes long, however fast it is. `work` gets what lets it stand still from then on.
    */
   async throttle(work) {
     let over = false;
     let still = false;
     const pulses = (async () => {
-      for (let run = 20; !over; run *= 2) {
+      for (let run = 20; !over; run = Math.min(2 * run, 2_000)) {
         if (!still) this.#child.kill("SIGCONT");
         await sleep(run);
         this.#child.kill("SIGSTOP");

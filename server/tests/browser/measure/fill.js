@@ -60,7 +60,9 @@ async function runs(server, api) {
   const found = async () => (await api("runs?playbook=measured&limit=100")).runs.map(({ id }) => id);
   const agent = await Agent.login(server, "shop");
   for (let nth = (await found()).length; nth < RUNS; nth++) {
-    const three = Array.from({ length: 3 }, () => record("measured.login", { client_ip: `203.0.113.${nth}` }));
+    const options = { user_identifiers: { email: `user${nth}@customers.example` } };
+    const login = () => record("measured.login", { client_ip: `203.0.113.${nth}`, options });
+    const three = Array.from({ length: 3 }, login);
     await agent.send(...three);
   }
   for (;;) {
