@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqreen::protocol::Timestamp;
 
+use crate::ingest::RefusedFrom;
 use crate::server::Shared;
 use crate::sessions::LoggedIn;
 use crate::state::{StateError, TokenRecord};
@@ -34,6 +35,8 @@ pub(crate) struct Overview {
     pub(crate) apps: BTreeMap<String, Application>,
     /// The agents that are logged in, the last heard first.
     pub(crate) agents: Vec<LoggedIn>,
+    /// How many requests of agents were refused for their token, and where the last of them came from.
+    pub(crate) refused: (u64, Vec<RefusedFrom>),
     /// All tokens of the store, revoked ones too, the newest first.
     pub(crate) tokens: Vec<TokenRecord>,
 }
@@ -82,6 +85,7 @@ pub(crate) fn overview(app: &Shared) -> Result<Overview, OverviewError> {
     Ok(Overview {
         apps,
         agents,
+        refused: (app.intake.refused.total(), app.intake.refused.rows()),
         tokens,
     })
 }

@@ -1,5 +1,6 @@
 //! `GET /api/v1/apps`: what the server knows of the applications.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::openapi::{Described, Operation, Tag, Time};
 use super::problem::Problem;
 use super::tokens::TokenView;
 use crate::apps::{Application, Overview, OverviewError, overview};
+use crate::ingest::RefusedFrom;
 use crate::routes::get;
 use crate::server::{App, blocking};
 use crate::sessions::LoggedIn;
@@ -36,6 +38,11 @@ struct Apps {
     apps: Vec<AppView>,
     /// The agents that are logged in, the last heard first.
     agents: Vec<AgentView>,
+    /// How many requests of agents were refused since the server started, since they had no token, or one that is not
+    /// known or was revoked.
+    refused_requests: u64,
+    /// Where the last of them came from, the last first; at most 100 addresses.
+    refused: Vec<RefusedView>,
     /// The newest first, revoked ones too.
     tokens: Vec<TokenView>,
 }
@@ -69,6 +76,36 @@ struct AgentView {
     heard_s_ago: u64,
     /// Whether it has missed two heartbeats: it has ended, or is cut off. After an hour it is no longer listed.
     silent: bool,
+}
+
+/// The requests of one address that were refused for their token.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RefusedAgent")]
+struct RefusedView {
+    /// `null` where the server was not told of its connections.
+    ip: Option<IpAddr>,
+    /// The application that the last of them named; anybody may name any.
+    app: Option<String>,
+    requests: u64,
+    #[schemars(with = "Time")]
+    last_at: Timestamp,
+}
+
+impl From<RefusedFrom> for RefusedView {
+    fn from(from: RefusedFrom) -> Self {
+        let RefusedFrom {
+            ip,
+            app,
+            requests,
+            last,
+        } = from;
+        Self {
+            ip,
+            app,
+            requests,
+            last_at: Timestamp::from_micros(last),
+        }
+    }
 }
 
 impl AppView {
@@ -113,6 +150,7 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
     let Overview {
         apps,
         agents,
+        refused: (refused_requests, refused),
         tokens,
     } = blocking(move || overview(&shared)).await??;
     let apps = apps.into_iter().map(|(name, app)| AppView::new(name, &app));
@@ -120,6 +158,8 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
     Ok(Json(Apps {
         apps: apps.collect(),
         agents: agents.collect(),
+        refused_requests,
+        refused: refused.into_iter().map(RefusedView::from).collect(),
         tokens: tokens.into_iter().map(TokenView::from).collect(),
     }))
 }

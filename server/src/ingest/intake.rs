@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::ignored::Ignored;
 use super::large::LargeReader;
 use super::rates::{Rate, Rates};
+use super::refused::Refused;
 
 /// Limits on what agents send. The defaults suit a server of one or two cores.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +62,7 @@ pub(crate) struct Intake {
     pub(crate) body_timeout: Duration,
     pub(crate) ignored: Ignored,
     pub(crate) rates: Rates,
+    pub(crate) refused: Refused,
     /// KiB of memory for bodies that are still arriving and are no longer small.
     pub(super) arriving: Arc<Semaphore>,
     /// How many bodies are decoded and read at a time, or wait for the store; others are not read yet.
@@ -84,6 +86,7 @@ impl Intake {
             body_timeout: limits.body_timeout,
             ignored: Ignored::default(),
             rates: Rates::new(limits.rate),
+            refused: Refused::default(),
             arriving: Arc::new(Semaphore::new(Self::ARRIVING_KIB)),
             reading: Semaphore::new(Self::READING),
             large: LargeReader::start()?,

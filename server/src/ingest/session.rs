@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use sqreen::protocol::{HEADER_API_KEY, HEADER_APP_NAME, HEADER_SESSION_KEY};
+use sqreen::protocol::{HEADER_API_KEY, HEADER_APP_NAME, HEADER_SESSION_KEY, Timestamp};
 
 use super::answer::Refusal;
 use crate::auth::Revocation;
@@ -56,13 +56,17 @@ impl FromRequestParts<App> for Token {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        let token = text(&parts.headers, HEADER_API_KEY).ok_or(Refusal::Token)?;
-        let grant = app.tokens.agent(token).ok_or(Refusal::Token)?;
+        let token = text(&parts.headers, HEADER_API_KEY);
+        let named = text(&parts.headers, HEADER_APP_NAME).filter(|name| !name.is_empty());
+        let Some(grant) = token.and_then(|token| app.tokens.agent(token)) else {
+            let client = app.client(&parts.extensions, &parts.headers);
+            let now = Timestamp::now().as_micros();
+            app.intake.refused.add(client.ip, named, now);
+            return Err(Refusal::Token);
+        };
         let name = match &grant.app {
             Some(app) => app,
-            None => text(&parts.headers, HEADER_APP_NAME)
-                .filter(|name| !name.is_empty())
-                .map_or(DEFAULT_APP, |name| cut(name, MAX_APP)),
+            None => named.map_or(DEFAULT_APP, |name| cut(name, MAX_APP)),
         };
         if !app.tokens.knows_app(name) {
             let (tokens, name) = (Arc::clone(app), name.to_owned());

@@ -106,6 +106,11 @@ fn store(page: &mut Page, shared: &Shared) {
         &[("", shared.intake.ignored.total())],
     );
     page.counter(
+        "sqreen_refused_agents_total",
+        "Requests of agents without a token that is known, see /api/v1/apps for where they come from.",
+        &[("", shared.intake.refused.total())],
+    );
+    page.counter(
         "sqreen_deferred_batches_total",
         "Batches that the rate limit told to come again.",
         &[("", shared.intake.rates.deferred())],

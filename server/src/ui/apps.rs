@@ -16,6 +16,7 @@ use super::page::{Here, document};
 use super::text::{counted, duration, grouped, short, time};
 use super::tokens;
 use crate::apps::{Application, Overview, overview};
+use crate::ingest::RefusedFrom;
 use crate::server::{App, blocking};
 use crate::sessions::LoggedIn;
 use crate::state::Role;
@@ -58,6 +59,7 @@ fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
     let Overview {
         apps,
         agents,
+        refused: (refused, from),
         tokens: of_tokens,
     } = known;
     let (silent, connected): (Vec<_>, Vec<_>) = agents.iter().partition(|agent| agent.is_silent());
@@ -88,6 +90,7 @@ fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
                 (agents_table("Silent agents", "Silent since", &silent))
             }
         }
+        @if let Some(last) = from.first() { (refused_agents(*refused, last, from, reader)) }
         (tokens::section(of_tokens, reader, said))
     }
 }
@@ -130,6 +133,39 @@ fn agent_row(logged_in: &LoggedIn, heard: &str) -> Markup {
                 @if logged_in.is_silent() { (time(ago(*silence))) " " small { (duration(silence.as_secs())) } }
                 @else { (duration(silence.as_secs())) " ago" }
             }
+        }
+    }
+}
+
+/// Agents that cannot log in, and that no other page would show.
+fn refused_agents(
+    requests: u64,
+    last: &RefusedFrom,
+    from: &[RefusedFrom],
+    reader: &Reader,
+) -> Markup {
+    html! {
+        section aria-labelledby="refused" {
+            h2 #refused { "Refused agents" }
+            p {
+                strong.bad { (counted(requests, "request")) " without a token that is known" }
+                ", since the server started; the last at " (time(last.last))
+                @if let Some(ip) = last.ip { " from " (ip) }
+                ". The agent there has no token, or one that was mistyped or revoked: give its app "
+                @if reader.may(Role::Admin) { a href="#make" { "another" } } @else { "another" }
+                " as " code { "SQREEN_TOKEN" } "."
+            }
+            (table("Refused agents", &["From", "App that it names", "Requests", "Last"],
+                from.iter().map(|from| html! {
+                    tr {
+                        td data-label="From" { @match from.ip { Some(ip) => (ip), None => "unknown" } }
+                        td data-label="App that it names" { @if let Some(app) = &from.app { (short(app)) } }
+                        td.number data-label="Requests" { (grouped(from.requests)) }
+                        td data-label="Last" { (time(from.last)) }
+                    }
+                })))
+            @let listed = from.iter().fold(0, |sum: u64, from| sum.saturating_add(from.requests));
+            @if requests > listed { p.note { "And " (counted(requests.saturating_sub(listed), "request")) " from elsewhere, before." } }
         }
     }
 }

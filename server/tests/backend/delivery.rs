@@ -228,3 +228,57 @@ async fn beside_a_chart_are_the_counts_of_its_hours() {
     let page = browser.open("/?filter=app%3Ashop&last=15m").await;
     assert!(page.contains(": 7 accepted, 0 sent twice"), "{page}");
 }
+
+#[tokio::test]
+async fn agents_with_a_token_that_is_not_known_are_shown() {
+    let running =
+        Running::start_with(|config| config.trusted_proxies(["127.0.0.1/32".parse().unwrap()]))
+            .await;
+    let client = &running.client;
+    let browser = Browser::sign_in(&running).await;
+    assert_eq!(client.login_with(super::client::INGEST, "shop").await, 200);
+    assert!(!browser.open("/apps").await.contains("Refused agents"));
+    let wrong = "a-token-that-nobody-gave";
+    for (ip, app) in [
+        ("203.0.113.7", "<b>old</b>"),
+        ("203.0.113.9", "blog"),
+        ("203.0.113.9", "shop"),
+    ] {
+        let login = client
+            .post("/sqreen/v1/app-login")
+            .header("x-api-key", wrong);
+        let login = login
+            .header("x-app-name", app)
+            .header("x-forwarded-for", ip);
+        assert_eq!(login.json(&sdk()).send().await.unwrap().status(), 401);
+    }
+    let record = client.post("/sqreen/v0/batch").json(&json!({}));
+    let bare = record.header("x-api-key", wrong).send().await.unwrap();
+    assert_eq!(bare.status(), 401);
+    let (status, apps) = client.call("GET", "/api/v1/apps", &Value::Null).await;
+    assert_eq!((status, &apps["refused_requests"]), (200, &json!(4)));
+    let refused = apps["refused"].as_array().unwrap().iter();
+    let refused: Vec<_> = refused
+        .map(|from| {
+            assert!(from["last_at"].is_string());
+            json!([from["ip"], from["app"], from["requests"]])
+        })
+        .collect();
+    let expected = [
+        json!(["127.0.0.1", null, 1]),
+        json!(["203.0.113.9", "shop", 2]),
+        json!(["203.0.113.7", "<b>old</b>", 1]),
+    ];
+    assert_eq!(refused, expected);
+    assert!(!apps.to_string().contains(wrong));
+    let page = browser.open("/apps").await;
+    for text in [
+        "4 requests without a token that is known",
+        " from 127.0.0.1",
+        "203.0.113.7",
+        "&lt;b&gt;old",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains(wrong), "{page}");
+}
