@@ -26,9 +26,11 @@ pub(super) fn menu(listing: &Listing<'_>) -> Markup {
         details.views {
             summary { "Views" }
             div.card {
-                @if listing.views.is_empty() { p { "No view is saved yet." } } @else {
-                    ul {
-                        @for view in listing.views {
+                @match listing.views {
+                    None => p.bad { "The saved views cannot be read now. The server's log says why; reload to try again." },
+                    Some([]) => p { "No view is saved yet." },
+                    Some(views) => ul {
+                        @for view in views {
                             li {
                                 a href=(view.place) aria-current=[(view.place == here).then_some("true")] { (short(&view.name)) }
                                 @if saves {
@@ -40,7 +42,7 @@ pub(super) fn menu(listing: &Listing<'_>) -> Markup {
                                 }
                             }
                         }
-                    }
+                    },
                 }
                 @if saves { (save(reader, &here)) } @else { p.note { "Operators save views." } }
             }
