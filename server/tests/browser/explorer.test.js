@@ -274,20 +274,6 @@ test("proposals follow every operator", async () => {
   });
 });
 
-test("what is proposed is of the range that is shown", async () => {
-  const old = await Agent.login(server, "archive");
-  await old.send(record("old.attack", { time: ago(3 * 24 * 60) }));
-  await visit(server, { state }, async (page) => {
-    await page.goto("/?last=7d");
-    await filter(page).pressSequentially("name:old");
-    await page.getByRole("option", { name: "name:old.attack 1" }).waitFor();
-    await page.goto("/?last=24h");
-    const answered = page.waitForResponse(/complete.*start=old/);
-    await filter(page).pressSequentially("name:old");
-    assert.deepEqual(await (await answered).json(), []);
-  });
-});
-
 test("the operators are told beside the search field, without script", async () => {
   await visit(server, { state, script: false, width: 380 }, async (page, visit) => {
     await page.goto("/");
@@ -568,3 +554,17 @@ for (const width of [380, 1600]) {
     });
   });
 }
+
+test("what is proposed is of the range that is shown", async () => {
+  const old = await Agent.login(server, "archive");
+  await old.send(record("old.attack", { time: ago(3 * 24 * 60) }));
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?last=7d");
+    await filter(page).pressSequentially("name:old");
+    await page.getByRole("option", { name: "name:old.attack 1" }).waitFor();
+    await page.goto("/?last=24h");
+    const answered = page.waitForResponse(/complete.*start=old/);
+    await filter(page).pressSequentially("name:old");
+    assert.deepEqual(await (await answered).json(), []);
+  });
+});
