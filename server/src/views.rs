@@ -36,9 +36,9 @@ impl fmt::Display for ViewError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(error) => error.fmt(f),
-            Self::Taken => f.write_str(
-                "name: another view has it; remove that one first, or choose another name",
-            ),
+            Self::Taken => {
+                f.write_str("name: another view has it; replace that one, or choose another name")
+            }
             Self::Full => write!(
                 f,
                 "there are {MAX_VIEWS} views, the limit; remove one first"
@@ -50,11 +50,13 @@ impl fmt::Display for ViewError {
 
 impl std::error::Error for ViewError {}
 
-/// Saves a page of events, `place` being its path and query, under a name. Blocks.
+/// Saves a page of events, `place` being its path and query, under a name; with `replaces`, in place of the view that
+/// has the name. Blocks.
 pub(crate) fn save(
     state: &dyn StateStore,
     name: &str,
     place: &str,
+    replaces: bool,
     by: &Caller,
 ) -> Result<SavedView, ViewError> {
     let name = name.trim();
@@ -69,7 +71,7 @@ pub(crate) fn save(
         return fault("place", wrong);
     }
     let now = Timestamp::now().as_micros();
-    match state.add_view(name, place, MAX_VIEWS, now, &by.name)? {
+    match state.add_view(name, place, replaces, MAX_VIEWS, now, &by.name)? {
         Ok(view) => {
             let id = view.id.to_string();
             by.note(state, Event::ViewSaved, Some(&id), Some(&view.name));

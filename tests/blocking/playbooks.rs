@@ -102,6 +102,22 @@ async fn a_threshold_refuses_the_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_ipv6_gains_nothing_by_its_many_addresses() {
+    let guarded = Guarded::by(logins(json!({"at_least": 3}))).await;
+    for number in 1..=3 {
+        // Others of IPv4 that come by way of NAT64.
+        for ip in ["64:ff9b::cb00:", "2001:db8:0:1::"] {
+            guarded.sign_in(&format!("{ip}{number}"), ANN, false).await;
+        }
+    }
+    guarded.shop.until_from("2001:db8:0:1:ffff::1", 403).await;
+    for other in ["2001:db8:0:2::1", "64:ff9b::cb00:1"] {
+        assert_eq!(guarded.shop.status_from(other).await, 200, "{other}");
+    }
+    assert_eq!(guarded.run().await["actor"], "2001:db8:0:1::/64");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn distinct_values_refuse_the_range_of_ipv4() {
     let playbook = json!({
         "actor": "ip_range", "distinct": {"of": "user.email", "at_least": 3},

@@ -81,12 +81,15 @@ struct Views {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct NewView {
-    /// No other view has it.
+    /// No other view has it, unless that one is replaced.
     #[schemars(length(min = 1, max = MAX_NAME))]
     name: String,
     /// Path and query of a page of events of this server, or of an actor.
     #[schemars(length(max = MAX_PLACE), regex(pattern = r"^/($|\?|actor\?)[!-~]*$"))]
     place: String,
+    /// Whether a view that has the name is replaced; it keeps its id.
+    #[schemars(default)]
+    replace: bool,
 }
 
 impl FromFields for NewView {
@@ -94,6 +97,7 @@ impl FromFields for NewView {
         Ok(Self {
             name: fields.needed("name", Fields::text, 4 * MAX_NAME)?,
             place: fields.needed("place", Fields::text, MAX_PLACE)?,
+            replace: fields.flag("replace")?.unwrap_or_default(),
         })
     }
 }
@@ -111,7 +115,8 @@ async fn save(
     Body(new): Body<NewView>,
 ) -> Result<(StatusCode, Json<ViewView>), Problem> {
     let shared = Arc::clone(&app);
-    let saved = blocking(move || views::save(&*shared.state, &new.name, &new.place, &by));
+    let saved =
+        blocking(move || views::save(&*shared.state, &new.name, &new.place, new.replace, &by));
     let view = saved.await??;
     Ok((StatusCode::CREATED, Json(view.into())))
 }

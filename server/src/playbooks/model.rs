@@ -122,7 +122,7 @@ impl fmt::Display for EventName {
 /// Whom a playbook watches. An event without it does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ActorKind {
-    /// The client's address.
+    /// The client's address; of IPv6 its /64, in which a client may take any.
     Ip,
     /// The /24 of an IPv4 address, the /64 of an IPv6 address.
     IpRange,

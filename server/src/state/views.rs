@@ -35,11 +35,13 @@ pub(crate) trait ViewStore {
     /// All views, by name.
     fn views(&self) -> Result<Vec<SavedView>, StateError>;
 
-    /// Stores a view under a new name, `most` in all. `at` is in microseconds since the Unix epoch.
+    /// Stores a view under a name, `most` in all; with `replaces`, in place of one that has the name. `at` is in
+    /// microseconds since the Unix epoch.
     fn add_view(
         &self,
         name: &str,
         place: &str,
+        replaces: bool,
         most: usize,
         at: i64,
         by: &str,
@@ -66,11 +68,12 @@ impl ViewStore for SqliteState {
         &self,
         name: &str,
         place: &str,
+        replaces: bool,
         most: usize,
         at: i64,
         by: &str,
     ) -> Result<Result<SavedView, NotSaved>, StateError> {
-        let view = SavedView {
+        let new = SavedView {
             id: Id::random()?,
             name: name.to_owned(),
             place: place.to_owned(),
@@ -80,6 +83,17 @@ impl ViewStore for SqliteState {
         self.with(|connection| {
             let mut write = || {
                 let transaction = connection.transaction()?;
+                if replaces {
+                    let sql = format!(
+                        "UPDATE views SET place = ?2, created_at = ?3, created_by = ?4 WHERE name = ?1
+                         RETURNING {COLUMNS}"
+                    );
+                    let replaced = transaction.query_row(&sql, params![name, place, at, by], view);
+                    if let Some(view) = replaced.optional()? {
+                        transaction.commit()?;
+                        return Ok(Ok(view));
+                    }
+                }
                 let count = "SELECT count(*) FROM views";
                 let count: i64 = transaction.query_row(count, [], |row| row.get(0))?;
                 if usize::try_from(count).is_ok_and(|count| count >= most) {
@@ -87,13 +101,13 @@ impl ViewStore for SqliteState {
                 }
                 let sql = "INSERT INTO views (id, name, place, created_at, created_by)
                            VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING";
-                let id = view.id.to_sql();
+                let id = new.id.to_sql();
                 let added = transaction.execute(sql, params![id, name, place, at, by])?;
                 transaction.commit()?;
                 Ok(if added == 0 {
                     Err(NotSaved::Taken)
                 } else {
-                    Ok(view.clone())
+                    Ok(new.clone())
                 })
             };
             write().map_err(StateError::sqlite("saving a view"))

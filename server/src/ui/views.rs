@@ -63,10 +63,12 @@ fn save(reader: &Reader, here: &str) -> Markup {
 pub(super) async fn save_view(State(app): State<App>, sent: Sent) -> Response {
     let Sent { reader, fields } = sent;
     let text = |name| value(&fields, name).unwrap_or_default().to_owned();
-    let (name, place) = (text("name"), text("place"));
+    let (name, place, replaces) = (text("name"), text("place"), !text("replace").is_empty());
     let back = local(&place).unwrap_or("/").to_owned();
     let (shared, by) = (Arc::clone(&app), reader.caller.clone());
-    let saved = blocking(move || views::save(&*shared.state, &name, &place, &by)).await;
+    let (known, to) = (name.clone(), place.clone());
+    let save = move || views::save(&*shared.state, &known, &to, replaces, &by);
+    let saved = blocking(save).await;
     let error = match saved {
         Ok(Ok(_)) => return Redirect::to(&back).into_response(),
         Ok(Err(error)) => error,
@@ -74,7 +76,8 @@ pub(super) async fn save_view(State(app): State<App>, sent: Sent) -> Response {
     };
     let status = match &error {
         ViewError::Field(_) => StatusCode::BAD_REQUEST,
-        ViewError::Taken | ViewError::Full => StatusCode::CONFLICT,
+        ViewError::Taken => return taken(&reader, name.trim(), &place, &back),
+        ViewError::Full => StatusCode::CONFLICT,
         ViewError::State(error) => return unavailable(&reader, error, &back),
     };
     refuse(&reader, status, &error.to_string(), &back)
@@ -98,6 +101,23 @@ pub(super) async fn remove_view(
         Ok(Err(error)) => unavailable(&reader, &error, back),
         Err(error) => unavailable(&reader, &error, back),
     }
+}
+
+/// Asks whether the view that has the name is meant.
+fn taken(reader: &Reader, name: &str, place: &str, back: &str) -> Response {
+    let content = html! {
+        form.card method="post" action="/views" {
+            p role="alert" { "There is a view of the name " strong { (name) } "." }
+            (csrf(reader))
+            input type="hidden" name="place" value=(place);
+            input type="hidden" name="name" value=(name);
+            input type="hidden" name="replace" value="true";
+            button { "Replace it by this page" }
+            p { a href=(back) { "Leave it, and choose another name" } }
+        }
+    };
+    let page = page::document("View", Some(page::Here::new("/", reader)), &content);
+    (StatusCode::CONFLICT, page).into_response()
 }
 
 fn refuse(reader: &Reader, status: StatusCode, reason: &str, back: &str) -> Response {

@@ -298,7 +298,7 @@ async fn views_are_kept_and_their_forms_checked() {
     assert_eq!((status, back.as_str()), (303, place));
     let long = "a".repeat(101);
     for (name, place, status, says) in [
-        ("Guesses", "/", 409, "another view has it"),
+        ("Guesses", "/", 409, "There is a view of the name"),
         (" ", "/", 400, "name: give 1 to 100"),
         (long.as_str(), "/", 400, "name: give 1 to 100"),
         ("b", "https://evil.example/", 400, "place: not a page"),
@@ -309,6 +309,18 @@ async fn views_are_kept_and_their_forms_checked() {
         assert_eq!(answered, status, "{name} {place}");
         assert!(page.contains(says), "{name} {place}: {page}");
     }
+    let replacing = [
+        ("name", "Guesses"),
+        ("place", "/?group=name"),
+        ("replace", "true"),
+    ];
+    let (status, back, _) = browser.send("/views", &replacing).await;
+    assert_eq!((status, back.as_str()), (303, "/?group=name"));
+    let page = browser.open("/").await;
+    assert!(
+        page.contains("/?group=name") && !page.contains("group=ip\""),
+        "{page}"
+    );
     let (status, ..) = browser.post("/views", &view("Forged", "/")).await;
     assert_eq!(status, 403);
     running.stop().await;

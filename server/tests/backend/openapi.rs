@@ -176,6 +176,17 @@ async fn views_are_saved_listed_and_removed() {
         let (status, problem) = save(body.clone()).await;
         assert_eq!((status, &problem["field"]), (400, &json!(field)), "{body}");
     }
+    let (status, view) = {
+        let place = "/?filter=name:users.signup";
+        let (status, replaced) =
+            save(json!({"name": "logins", "place": place, "replace": true})).await;
+        assert_eq!(
+            (&replaced["id"], &replaced["place"]),
+            (&view["id"], &json!(place))
+        );
+        (status, replaced)
+    };
+    assert_eq!(status, 201);
     let listed = client.call("GET", "/api/v1/views", &Value::Null).await;
     assert_eq!(listed, (200, json!({"views": [view]})));
     let path = format!("/api/v1/views/{}", view["id"].as_str().unwrap());

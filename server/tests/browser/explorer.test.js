@@ -374,10 +374,16 @@ test("what is shown can be taken along, as CSV and NDJSON", async () => {
     assert.deepEqual(lines.map(({ name, status, ip }) => [name, status, ip]), Array(3).fill(["users.login", 401, CAFE]));
     const csv = await file("CSV");
     assert.equal(csv.trim().split("\r\n").length, 4);
+
+    await page.goto("/?filter=status:401&last=24h&group=user.email");
+    const [head, ...groups] = (await file("Export as CSV")).trim().split("\r\n");
+    assert.equal(head, "value,events,ips,ips_exact,users,users_exact,first,last");
+    const counts = groups.map((line) => line.split(",").slice(0, 6).join(",")).sort();
+    assert.deepEqual(counts, ["ann", "bob", "cid"].map((name) => `${name}@example.com,1,1,true,1,true`));
   });
 });
 
-test("a view is saved, seen by others, and removed", async () => {
+test("a view is saved, replaced, seen by others, and removed", async () => {
   await visit(server, { state, script: false }, async (page, visit) => {
     await page.goto("/?filter=status:401&group=ip");
     const views = page.locator("details.views");
@@ -391,7 +397,18 @@ test("a view is saved, seen by others, and removed", async () => {
     visit.expect("answer: /views 409");
     await views.getByLabel("Save this page as").fill("Guessed passwords <b>");
     await views.getByRole("button", { name: "Save view" }).click();
-    await page.getByText("another view has it").waitFor();
+    await page.getByText("There is a view of the name Guessed passwords <b>.").waitFor();
+    await assertSound(page);
+    await page.getByRole("link", { name: "Leave it, and choose another name" }).click();
+    assert.equal(await filter(page).inputValue(), "status:401");
+    await page.goto("/?filter=status:401&group=user");
+    visit.expect("answer: /views 409");
+    await views.locator("summary").click();
+    await views.getByLabel("Save this page as").fill("Guessed passwords <b>");
+    await views.getByRole("button", { name: "Save view" }).click();
+    await page.getByRole("button", { name: "Replace it by this page" }).click();
+    await views.locator("summary").click();
+    assert.equal(await views.getByRole("listitem").count(), 1);
   });
   await visit(server, { state, width: 380 }, async (page) => {
     await page.goto("/");
@@ -399,7 +416,7 @@ test("a view is saved, seen by others, and removed", async () => {
     await views.locator("summary").click();
     await assertSound(page);
     await views.getByRole("link", { name: "Guessed passwords <b>" }).click();
-    await page.waitForURL(/group=ip/);
+    await page.waitForURL(/group=user/);
     assert.equal(await filter(page).inputValue(), "status:401");
     await views.locator("summary").click();
     await views.getByRole("button", { name: "Remove Guessed passwords <b>" }).click();

@@ -1,5 +1,5 @@
 """Fills a server through its API: the events of a recorded agent, as if they happened now, a playbook that they make
-fire, and a notice. Prints the configuration of schemathesis that leads to them.
+fire, a notice, and a webhook with a former secret. Prints the configuration of schemathesis that leads to them.
 
 Usage: fill.py ORIGIN API_TOKEN INGEST_TOKEN CAPTURE
 """
@@ -61,6 +61,9 @@ api("PUT", "playbooks/filled", {
 sink = api("POST", "notifications/destinations", {"name": "sink", "kind": "webhook", "url": "https://127.0.0.1:9/"})
 api("POST", f"notifications/destinations/{sink['id']}/test")
 delivery = api("GET", "notifications/deliveries")["deliveries"][0]["id"]
+# One of its own, whose former secret is ended and which nothing else ends.
+turned = api("POST", "notifications/destinations", {"name": "turned", "kind": "webhook", "url": "https://127.0.0.1:9/"})
+api("POST", f"notifications/destinations/{turned['id']}/secret")
 replay()
 run = first_run()
 event = api("GET", "events?limit=1")["events"][0]
@@ -72,6 +75,7 @@ for path, parameters in [
     ("playbooks/{slug}/undo", {"path.slug": "filled"}),
     ("playbooks/{slug}/versions", {"path.slug": "filled"}),
     ("notifications/deliveries/{id}/replay", {"path.id": delivery}),
+    ("notifications/destinations/{id}/former-secret", {"path.id": turned["id"]}),
 ]:
     values = ", ".join(f'"{name}" = "{value}"' for name, value in parameters.items())
     print(f'[[operations]]\ninclude-path = "/api/v1/{path}"\nparameters = {{ {values} }}\n')

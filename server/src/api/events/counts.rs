@@ -190,7 +190,7 @@ pub(super) struct GroupsView {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Group")]
-struct GroupView {
+pub(super) struct GroupView {
     value: String,
     events: u64,
     /// How many addresses they came from.

@@ -1,4 +1,4 @@
-//! Events as rows of CSV: RFC 4180, JSON fields as their JSON.
+//! Events, and groups of them, as rows of CSV: RFC 4180, JSON fields as their JSON.
 //!
 //! A cell that a spreadsheet would take for a formula gets an apostrophe in front, since agents send whatever their
 //! users type. Who needs every byte takes NDJSON.
@@ -8,7 +8,7 @@ use std::fmt::Display;
 use serde::Serialize;
 use sqreen::protocol::Timestamp;
 
-use crate::store::StoredEvent;
+use crate::store::{Group, StoredEvent};
 
 const COLUMNS: [&str; 28] = [
     "id",
@@ -41,9 +41,40 @@ const COLUMNS: [&str; 28] = [
     "network",
 ];
 
+const GROUP_COLUMNS: [&str; 8] = [
+    "value",
+    "events",
+    "ips",
+    "ips_exact",
+    "users",
+    "users_exact",
+    "first",
+    "last",
+];
+
 /// Writes the names of the columns.
 pub(super) fn head(into: &mut Vec<u8>) {
     line(COLUMNS.map(|name| Some(name.to_owned())), into);
+}
+
+/// Writes the names of the columns of groups.
+pub(super) fn group_head(into: &mut Vec<u8>) {
+    line(GROUP_COLUMNS.map(|name| Some(name.to_owned())), into);
+}
+
+/// Writes the group.
+pub(super) fn group(group: &Group, into: &mut Vec<u8>) {
+    let cells = [
+        text(Some(&group.value)),
+        text(Some(group.events)),
+        text(Some(group.ips.count)),
+        text(Some(group.ips.exact)),
+        text(Some(group.users.count)),
+        text(Some(group.users.exact)),
+        text(Some(Timestamp::from_micros(group.first))),
+        text(Some(Timestamp::from_micros(group.last))),
+    ];
+    line(cells, into);
 }
 
 /// Writes the event.
@@ -90,7 +121,7 @@ fn json(value: Option<impl Serialize>) -> Option<String> {
     value.and_then(|value| serde_json::to_string(&value).ok())
 }
 
-fn line(cells: [Option<String>; COLUMNS.len()], into: &mut Vec<u8>) {
+fn line<const N: usize>(cells: [Option<String>; N], into: &mut Vec<u8>) {
     for (place, text) in cells.into_iter().enumerate() {
         if place > 0 {
             into.push(b',');

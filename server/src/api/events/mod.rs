@@ -33,6 +33,11 @@ pub(super) fn routes() -> Vec<Described> {
     let chosen = || [params::filter()].into_iter().chain(params::range());
     let by = || Param::text("by", "The field whose values are told apart", "ip");
     let bucket = "The width of a bucket in seconds; without it, one that makes 60 buckets at most";
+    let grouped = Param::text(
+        "by",
+        "The field whose most frequent values, at most 1,000, are meant instead of events",
+        "ip",
+    );
     let format = Param::one_of("format", "The form of the file", &["csv", "ndjson"]);
     vec![
         get("/api/v1/events", READ, page::list).described(
@@ -89,11 +94,13 @@ pub(super) fn routes() -> Vec<Described> {
                 .answer::<EventView>(200, "The event"),
         ),
         get("/api/v1/events/export", READ, export::export).described(
-            operation("exportEvents", "All events that are meant, as a file")
+            operation("exportEvents", "All events that are meant, or the most frequent values of a field, as a file")
                 .query([format.required()])
                 .query(chosen())
+                .query([grouped])
                 .text(
-                    "A file that is complete if it ends without an error: CSV by RFC 4180, or an `Event` on each line",
+                    "A file that is complete if it ends without an error: CSV by RFC 4180, or an `Event` on each line, \
+                     a `Group` with `by`",
                     &["text/csv", "application/x-ndjson"],
                 ),
         ),

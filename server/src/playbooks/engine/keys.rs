@@ -12,8 +12,11 @@ use crate::store::{EventFields, JsonField};
 
 /// The bits of an IPv4 range.
 const RANGE_V4: u8 = 24;
-/// The bits of an IPv6 range.
+/// The bits of an IPv6 range, and of what one client has: it chooses the other bits of its address as it likes.
 const RANGE_V6: u8 = 64;
+/// The first 64 bits of IPv6 addresses behind which there is more than one client: loopback, and IPv4 by the prefix of
+/// RFC 6052.
+const SHARED_V6: [u128; 2] = [0, 0x0064_ff9b_0000_0000];
 
 /// Stands for an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,7 +82,7 @@ impl<'a> Actors<'a> {
     /// The key of the actor, if the event has one of this kind.
     pub(crate) fn key(&mut self, kind: ActorKind) -> Option<ActorKey> {
         match kind {
-            ActorKind::Ip => self.ip().map(|ip| ActorKey::of(bits(ip))),
+            ActorKind::Ip => self.ip().map(|ip| ActorKey::of(bits(client(ip).network()))),
             ActorKind::IpRange => {
                 let range = range(self.ip()?);
                 Some(ActorKey::of(bits(range.network())))
@@ -91,7 +94,7 @@ impl<'a> Actors<'a> {
     /// The actor, if the event has one of this kind.
     pub(super) fn actor(&mut self, kind: ActorKind) -> Option<Actor> {
         match kind {
-            ActorKind::Ip => Some(Actor::Ip(self.ip()?.to_canonical().into())),
+            ActorKind::Ip => Some(Actor::Ip(client(self.ip()?))),
             ActorKind::IpRange => Some(Actor::Ip(range(self.ip()?))),
             ActorKind::User => self
                 .user()
@@ -132,6 +135,14 @@ fn bits(ip: IpAddr) -> u128 {
         IpAddr::V6(ip) => ip,
     };
     Ipv6Addr::to_bits(ip)
+}
+
+/// What the client with this address has: the address, or its /64 of IPv6.
+pub(crate) fn client(ip: IpAddr) -> IpNet {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) if !SHARED_V6.contains(&(v6.to_bits() >> 64)) => range(ip),
+        whole => whole.into(),
+    }
 }
 
 fn range(ip: IpAddr) -> IpNet {

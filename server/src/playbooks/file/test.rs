@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
+use super::super::engine::client;
 use super::super::limits::MAX_TEXT;
 use super::super::model::{Actor, ActorKind, Playbook};
 use super::super::times;
@@ -194,7 +195,8 @@ fn actor(fields: &mut Fields, kind: ActorKind) -> Result<Actor, FieldError> {
     let text = fields.text("ip", MAX_TEXT)?;
     let text = text.ok_or_else(|| fields.error("ip", "missing; such as `203.0.113.7`"))?;
     let net: IpNet = parse_network(&text).map_err(|error| fields.error("ip", error.to_string()))?;
-    Ok(Actor::Ip(net))
+    let one = kind == ActorKind::Ip && net.prefix_len() == net.max_prefix_len();
+    Ok(Actor::Ip(if one { client(net.addr()) } else { net }))
 }
 
 fn response(

@@ -94,6 +94,46 @@ period = "30d"
 }
 
 #[test]
+fn an_address_of_ipv6_stands_for_what_its_client_has() {
+    let text = r#"
+[[playbook]]
+slug = "a"
+actor = "ip"
+trigger = { event = "a" }
+at_least = 3
+period = "5min"
+
+[[playbook.tests]]
+name = "three of one client, each from another address"
+given = [{ at = "0s", times = 3, every = "1s", name = "a", ip = "2001:db8:0:1::{n}" }]
+expect = [{ at = "2s", ip = "2001:db8:0:1::2" }]
+
+[[playbook.tests]]
+name = "three clients"
+given = [{ at = "0s", times = 3, every = "1s", name = "a", ip = "2001:db8:0:{n}::1" }]
+expect = []
+
+[[playbook.tests]]
+name = "three clients of IPv4, by way of NAT64"
+given = [{ at = "0s", times = 3, every = "1s", name = "a", ip = "64:ff9b::{n}" }]
+expect = []
+
+[[playbook.tests]]
+name = "one address of IPv4, however it is written"
+given = [
+  { at = "0s", times = 2, every = "1s", name = "a", ip = "203.0.113.7" },
+  { at = "2s", name = "a", ip = "::ffff:203.0.113.7" },
+]
+expect = [{ at = "2s", ip = "203.0.113.7" }]
+"#;
+    for entry in read(text).unwrap() {
+        for test in &entry.tests {
+            super::run(&entry, test).unwrap_or_else(|failure| panic!("{}: {failure}", test.name));
+        }
+    }
+}
+
+#[test]
 fn a_mistake_is_told_with_its_place() {
     const GOOD: &str = r#"
 [[playbook]]

@@ -22,7 +22,7 @@ export function preview() {
   const progress = document.createElement("div");
   progress.className = "progress";
   progress.append(bar, rows, cancel);
-  said.before(progress);
+  button.after(progress);
   /** What was filled in here: only there is it said what is wrong. */
   const edited = new Set();
   let pause;

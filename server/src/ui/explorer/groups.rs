@@ -13,7 +13,8 @@ use crate::ui::text::{counted, grouped, share, short, time};
 /// The most bytes of the rows: values may be long, and the list below needs room, too.
 const MOST: usize = 36_000;
 
-pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms) -> Markup {
+/// `file` is where more of the groups are, as CSV.
+pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms, file: &str) -> Markup {
     let mut bytes = 0;
     let rows = groups
         .rows
@@ -51,7 +52,8 @@ pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms) -> Markup {
                 @if groups.absent > 0 {
                     (terms.without(by, &html! { (counted(groups.absent, "event")) " without it" })) ". "
                 }
-    "Of " (counted(groups.events, "event")) " in all."
+                "Of " (counted(groups.events, "event")) " in all. "
+                @if !rows.is_empty() { a href=(file) download { "Export as CSV" } }
             }
         }
     }

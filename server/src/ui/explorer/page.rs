@@ -6,7 +6,7 @@ use super::{
     Asked, Found, Listing, Place, Reading, Terms, Unread, chart, first, form, groups, list,
 };
 use crate::server::App;
-use crate::store::Filter;
+use crate::store::{Field, Filter, TimeRange};
 use crate::ui::text::{counted, stamp};
 use crate::ui::{delivery, views};
 
@@ -80,7 +80,8 @@ fn events(
         (chart::chart(place, asked, &terms, found))
         (delivery::completeness(app, asked.apps(), found.span))
         @if let (Some(by), Some(found_groups)) = (&asked.group, &found.groups) {
-            (groups::table(by, found_groups, &terms))
+            @let range = TimeRange { from: Some(found.span.0), to: Some(found.span.1) };
+            (groups::table(by, found_groups, &terms, &export(asked, "csv", range, Some(by))))
         }
     };
     let views = views::menu(listing);
@@ -107,8 +108,8 @@ fn tools(place: &Place, asked: &Asked, shown: usize, more: bool, views: &Markup)
             @if shown > 0 {
                 span.exports {
                     "Export "
-                    a href=(export(asked, "csv")) download { "CSV" } " "
-                    a href=(export(asked, "ndjson")) download { "NDJSON" }
+                    a href=(export(asked, "csv", asked.range, None)) download { "CSV" } " "
+                    a href=(export(asked, "ndjson", asked.range, None)) download { "NDJSON" }
                 }
             }
             (views)
@@ -122,17 +123,19 @@ pub(super) fn live(place: &Place) -> String {
     super::link(&path, place.along(&[]))
 }
 
-/// The file of all that the page is about.
-fn export(asked: &Asked, format: &str) -> String {
+/// The file of all events that the page is about, in this range, or of the values of a field that they have.
+fn export(asked: &Asked, format: &str, range: TimeRange, by: Option<&Field>) -> String {
     let filter = match &asked.filter {
         Filter::All(filters) if filters.is_empty() => String::new(),
         filter => filter.to_string(),
     };
     let time = |time: Option<i64>| time.map(stamp).unwrap_or_default();
-    let (from, to) = (time(asked.range.from), time(asked.range.to));
+    let (from, to) = (time(range.from), time(range.to));
+    let by = by.map(Field::to_string).unwrap_or_default();
     let given = [
         ("format", format),
         ("filter", &filter),
+        ("by", &by),
         ("from", &from),
         ("to", &to),
     ];

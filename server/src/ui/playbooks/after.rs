@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::super::actions::{decision, table};
 use super::super::explorer::link;
 use super::super::text::{counted, grouped, short, stamp, time};
+use super::words;
 use crate::playbooks::{After, Done};
 use crate::server::{App, blocking};
 use crate::state::{ActionRecord, RunRecord};
@@ -140,7 +141,7 @@ fn action(record: &ActionRecord) -> Markup {
         tr {
             td data-label="What" {
                 span {
-                    (record.action.kind.name().replace('_', " "))
+                    (words::kind(record.action.kind))
                     @if record.action.dry_run { " " span.mark { "dry run" } }
                     " " span.mark { (record.state(now)) }
                 }

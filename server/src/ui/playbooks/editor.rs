@@ -7,7 +7,7 @@ use super::super::actions::table;
 use super::super::text::short;
 use super::fields::{DETECTIONS, RESPONSES};
 use super::preview::Preview;
-use super::{PATH, path};
+use super::{PATH, path, words};
 use crate::api::Params;
 use crate::fields::FieldError;
 use crate::playbooks::{ActorKind, limits};
@@ -136,7 +136,7 @@ impl Editor<'_> {
                     @let name = |field: &str| format!("responses[{place}].{field}");
                     div.row.forms {
                         (self.select(&name("action"), &format!("Response {}", place + 1),
-                            std::iter::once(("", "none")).chain(Kind::ALL.map(|kind| (kind.name(), kind.name())))))
+                            std::iter::once(("", "none")).chain(Kind::ALL.map(|kind| (kind.name(), words::kind(kind))))))
                         (self.input(&name("duration"), "For", limits::MAX_TEXT))
                         (self.input(&name("url"), "A redirect leads to", limits::MAX_URL))
                     }

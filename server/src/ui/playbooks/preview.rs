@@ -25,6 +25,8 @@ const BUSY: &str =
 const HOUR: i64 = 3_600_000_000;
 /// The most firings that are listed.
 const FIRINGS: usize = 20;
+/// The most bars that all have a number below them.
+const LABELS: usize = 12;
 /// Of the curve, in pixels.
 const HEIGHT: u64 = 120;
 /// Above it, for a number.
@@ -116,7 +118,7 @@ fn said(found: &Backtest, hours: &str) -> Markup {
             ", " (percent(found.share())) " of the " (grouped(found.seen)) " in these events. Of them, "
             (grouped(found.signed_in)) " signed in, and " (is(found.allowed)) " on the allow list."
         } @else if found.seen > 0 {
-            "it would not have fired, on none of the " (counted(found.seen, "actor")) " in these events."
+            "it would not have fired on any of the " (counted(found.seen, "actor")) " in these events."
         } @else {
             "there was no event for it."
         }
@@ -142,6 +144,7 @@ fn shown(found: &Backtest, playbook: &Playbook) -> Markup {
         @if found.fired > 0 {
             @let grouped = playbook.rule.group_by.is_some();
             @let heads = if grouped { &["When", "Actor", "Group"][..] } else { &["When", "Actor"] };
+            h3 { "Whom it would have met" }
             (table("What it would have done", heads, firings().map(|firing| html! {
                 tr {
                     td data-label="When" { (time(firing.at)) }
@@ -168,9 +171,16 @@ fn curve(found: &Backtest, playbook: &Playbook) -> Markup {
         .map(|point| point.actors)
         .max()
         .unwrap_or_default();
+    if most == 0 {
+        return html! { p.note { "No other threshold of a like size would have caught anybody." } };
+    }
     let width = 100.0 / points.len() as f64;
+    let ours = points.iter().position(|point| point.at_least == own);
+    let ours = ours.unwrap_or_default();
+    // Where there are many, phones have no room for a number below each.
+    let step = if points.len() > LABELS { 2 } else { 1 };
     let bar = |place: usize, actors: u64| {
-        let height = actors * HEIGHT / most.max(1);
+        let height = actors * HEIGHT / most;
         // Whatever there is can be seen.
         let height = if actors > 0 { height.max(2) } else { 0 };
         (
@@ -186,7 +196,7 @@ fn curve(found: &Backtest, playbook: &Playbook) -> Markup {
                     @let (x, width, height) = bar(place, point.actors);
                     rect class=(if point.at_least == own { "c0" } else { "other" }) x=(x) y=(TOP + HEIGHT - height) width=(width) height=(height) {}
                     @if point.at_least == own || place == 0 { text x=(x) y=(TOP + HEIGHT - height - 4) { (grouped(point.actors)) } }
-                    text x=(x) y=(TOP + HEIGHT + 15) { (point.at_least) }
+                    @if place.abs_diff(ours).is_multiple_of(step) { text x=(x) y=(TOP + HEIGHT + 15) { (point.at_least) } }
                 }
             }
             figcaption { "Actors that a threshold would have caught; the playbook's own is in colour, with its number." }

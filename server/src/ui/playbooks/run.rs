@@ -109,7 +109,7 @@ impl Explained {
         let run = &self.run;
         html! {
             section aria-labelledby="run" {
-                h2 #run { a href=(path(&run.slug)) { (short(&run.slug)) } " on " (runs::actor(&run.actor)) }
+                h2 #run { a href=(path(&run.slug)) { (short(self.name())) } " on " (runs::actor(&run.actor)) }
                 p {
                     @match run.outcome.as_str() {
                         "enforced" => { "It fired, and did what it says." }
@@ -126,7 +126,7 @@ impl Explained {
                 p { "It was in " (run.stage) " by the word of " strong { (short(&run.approved_by)) } "." }
                 (self.undone(reader))
             }
-            div.forms {
+            div.forms.did {
                 section.card aria-labelledby="responses" {
                     h2 #responses { @if run.outcome == "shadowed" { "What it would have done" } @else { "What it did" } }
                     (self.responses())
@@ -150,6 +150,12 @@ impl Explained {
         }
     }
 
+    /// The playbook's, as far as it is known.
+    fn name(&self) -> &str {
+        let version = self.version.as_ref();
+        version.map_or(&self.run.slug, |(entry, _)| &entry.playbook.name)
+    }
+
     fn undone(&self, reader: &Reader) -> Markup {
         let run = &self.run;
         html! {
@@ -159,8 +165,8 @@ impl Explained {
                 form.inline method="post" action={ "/runs/" (run.id) "/undo" } {
                     (csrf(reader))
                     button { "Undo" }
-                    " " span.note { "It lifts the actions below that are in force." }
                 }
+                p.note { "It lifts the actions below that are in force." }
             }
         }
     }

@@ -104,27 +104,31 @@ pub(in super::super) async fn show(
             }
             @if runs.is_empty() && params.is_empty() {
                 p { "No playbook has fired yet. One that is in shadow or enforced does: " a href="/playbooks" { "see all playbooks" } "." }
-            } @else { (list(&runs, "No playbook fired like this.")) }
+            } @else { (list(&runs, true, "No playbook fired like this.")) }
             @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
         }
     };
     Ok(document("Runs", &reader, &content).into_response())
 }
 
-/// The runs as a table, or what is said if there are none.
-pub(super) fn list(runs: &[RunRecord], none: &str) -> Markup {
+/// The runs as a table, with their playbooks where these are several, or what is said if there are none.
+pub(super) fn list(runs: &[RunRecord], several: bool, none: &str) -> Markup {
+    let heads = match several {
+        true => &["When", "Playbook", "Actor", "Outcome", "Responses"][..],
+        false => &["When", "Actor", "Outcome", "Responses"],
+    };
     html! {
         @if runs.is_empty() { p { (none) } } @else {
-            (table("Runs", &["When", "Playbook", "Actor", "Outcome", "Responses"], runs.iter().map(row)))
+            (table("Runs", heads, runs.iter().map(|run| row(run, several))))
         }
     }
 }
 
-fn row(run: &RunRecord) -> Markup {
+fn row(run: &RunRecord, several: bool) -> Markup {
     html! {
         tr {
             td data-label="When" { a href={ (PATH) "/" (run.id) } { (time(run.decided_at)) } }
-            td data-label="Playbook" { a href=(path(&run.slug)) { (short(&run.slug)) } }
+            @if several { td data-label="Playbook" { a href=(path(&run.slug)) { (short(&run.slug)) } } }
             td data-label="Actor" { (actor(&run.actor)) }
             td data-label="Outcome" {
                 span {
@@ -192,7 +196,7 @@ pub(in super::super) async fn of_actor(app: &App, actor: &Actor) -> Markup {
                     h2 #playbook-runs { "Playbooks that fired" }
                     a href=(link(PATH, [("actor", stored.as_str())])) { "All of these runs" }
                 }
-                (list(&runs, ""))
+                (list(&runs, true, ""))
             }
         }
     }

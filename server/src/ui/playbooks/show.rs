@@ -49,7 +49,7 @@ impl Shown<'_> {
                     h2 #runs { "Recent runs" }
                     a href=(link("/runs", [("playbook", record.slug.as_str())])) { "All of its runs" }
                 }
-                (runs::list(&self.runs, "It did not fire yet."))
+                (runs::list(&self.runs, false, "It did not fire yet."))
             }
             section aria-labelledby="versions" {
                 h2 #versions { "Versions" }

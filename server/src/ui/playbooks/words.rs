@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::playbooks::{
-    ActorKind, Detection, Matcher, Playbook, Response, Rule, RunResponse, Stage, show_duration,
+    ActorKind, Detection, Kind, Matcher, Playbook, Response, Rule, RunResponse, Stage,
+    show_duration,
 };
 
 /// A description, a paragraph for each line; what stands in backquotes is code.
@@ -76,10 +77,20 @@ pub(super) fn response(response: &Response) -> String {
         None => "for ever".to_owned(),
     });
     let durations: Vec<_> = durations.collect();
-    let kind = response.kind.name().replace('_', " ");
     let to = response.url.as_ref();
     let to = to.map_or_else(String::new, |url| format!(" to {url}"));
-    format!("{kind}{to} {}", durations.join(", the next time "))
+    let durations = durations.join(", the next time ");
+    format!("{}{to} {durations}", kind(response.kind))
+}
+
+/// What is done to whom.
+pub(super) fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::BlockIp => "block the address",
+        Kind::RedirectIp => "redirect the address",
+        Kind::BlockUser => "block the user",
+        Kind::RedirectUser => "redirect the user",
+    }
 }
 
 /// What a run did, or would have done.
@@ -90,7 +101,11 @@ pub(super) fn done(response: &RunResponse) -> String {
         "permanent" => "for ever".to_owned(),
         duration => format!("for {duration}"),
     };
-    format!("{}{to} {length}", response.action.replace('_', " "))
+    let kind = match Kind::of_name(&response.action) {
+        Some(known) => kind(known),
+        None => &response.action,
+    };
+    format!("{kind}{to} {length}")
 }
 
 /// All that it says beside its rule, a sentence each.

@@ -100,3 +100,40 @@ async fn wrong_exports_are_refused_by_the_parameters_name() {
         refused(&running, &path, 400, field).await;
     }
 }
+
+#[tokio::test]
+async fn with_by_the_file_has_the_groups_and_no_formula() {
+    let named = |n, name: &str| event(n, name);
+    let events = vec![named(1, "=1+1"), named(2, "b"), named(3, "=1+1")];
+    let (running, _dir) = stocked(events).await;
+    let (kind, text) = export(&running, "format=csv&by=name").await;
+    assert_eq!(
+        kind,
+        "text/csv; charset=utf-8, attachment; filename=\"groups.csv\""
+    );
+    let rows: Vec<&str> = text.split("\r\n").collect();
+    let [head, first, second, ""] = rows[..] else {
+        panic!("{text}");
+    };
+    assert_eq!(
+        head,
+        "value,events,ips,ips_exact,users,users_exact,first,last"
+    );
+    assert!(first.starts_with("'=1+1,2,0,true,0,true,2026-"), "{first}");
+    assert!(second.starts_with("b,1,"), "{second}");
+
+    let (_, text) = export(&running, "format=ndjson&by=name&filter=name:b").await;
+    let group: Value = text.parse().unwrap();
+    assert_eq!(group["value"], "b");
+    let path = "/api/v1/events/groups?by=name&filter=name:b";
+    let answer = running.client.api(path).send().await.unwrap();
+    let groups: Value = answer.json().await.unwrap();
+    assert_eq!(groups["groups"], json!([group]));
+    refused(
+        &running,
+        "/api/v1/events/export?format=csv&by=colour",
+        400,
+        "by",
+    )
+    .await;
+}

@@ -101,7 +101,7 @@ async fn beside_a_shadow_stands_what_its_actor_did_and_met() {
         ">2 events</a>",
         "2 successful logins, the first at",
         "1 other action met them meanwhile",
-        "block user",
+        "block the user",
     ];
     until_said(&running, &browser, "user", &said).await;
     let page = page_of(&running, &browser, "user").await;
