@@ -23,6 +23,8 @@ use crate::state::Role;
 use crate::store::{Dimension, Field};
 
 pub(super) const PATH: &str = "/apps";
+/// The most addresses of refused agents that are listed.
+const REFUSED: usize = 20;
 /// The most rows of one table.
 pub(super) const ROWS: usize = 500;
 
@@ -156,7 +158,7 @@ fn refused_agents(
                 " as " code { "SQREEN_TOKEN" } "."
             }
             (table("Refused agents", &["From", "App that it names", "Requests", "Last"],
-                from.iter().map(|from| html! {
+                from.iter().take(REFUSED).map(|from| html! {
                     tr {
                         td data-label="From" { @match from.ip { Some(ip) => (ip), None => "unknown" } }
                         td data-label="App that it names" { @if let Some(app) = &from.app { (short(app)) } }
@@ -164,7 +166,7 @@ fn refused_agents(
                         td data-label="Last" { (time(from.last)) }
                     }
                 })))
-            @let listed = from.iter().fold(0, |sum: u64, from| sum.saturating_add(from.requests));
+            @let listed = from.iter().take(REFUSED).fold(0, |sum: u64, from| sum.saturating_add(from.requests));
             @if requests > listed { p.note { "And " (counted(requests.saturating_sub(listed), "request")) " from elsewhere, before." } }
         }
     }
