@@ -49,7 +49,7 @@ pub(crate) enum OverviewError {
 }
 
 /// Looks at the stores and the sessions. Blocks.
-pub(crate) fn overview(app: &Shared) -> Result<Overview, OverviewError> {
+pub(crate) fn overview(app: &Shared, monitor: &ScanMonitor) -> Result<Overview, OverviewError> {
     let query = GroupQuery {
         filter: Filter::default(),
         range: TimeRange {
@@ -65,7 +65,7 @@ pub(crate) fn overview(app: &Shared) -> Result<Overview, OverviewError> {
     tokens.reverse();
     let groups = app
         .store
-        .groups(&query, &ScanMonitor::new())
+        .groups(&query, monitor)
         .map_err(OverviewError::Store)?;
     let mut agents = app.sessions.agents(AGENTS);
     agents.reverse();

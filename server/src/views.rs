@@ -11,7 +11,7 @@ use crate::state::{Event, Id, NotSaved, SavedView, StateError, StateStore};
 /// The most characters of a name.
 pub(crate) const MAX_NAME: usize = 100;
 /// The most bytes of a page's path and query.
-pub(crate) const MAX_PLACE: usize = 32 * 1024;
+pub(crate) const MAX_PLACE: usize = 8 * 1024;
 /// The most views.
 pub(crate) const MAX_VIEWS: usize = 200;
 

@@ -237,13 +237,7 @@ impl Actions {
         let more = records.len() > limit;
         records.truncate(limit);
         let last = records.last().filter(|_| more);
-        let next = last.map(|record| ActionCursor {
-            ended: record
-                .lifted_at
-                .or(record.action.expires_at)
-                .unwrap_or_default(),
-            row: record.action.row,
-        });
+        let next = last.map(ActionCursor::of);
         Ok((records, next))
     }
 

@@ -17,7 +17,7 @@ use super::tokens::TokenView;
 use crate::apps::{Application, Overview, OverviewError, overview};
 use crate::ingest::RefusedFrom;
 use crate::routes::get;
-use crate::server::{App, blocking};
+use crate::server::{App, scanning};
 use crate::sessions::LoggedIn;
 
 pub(super) fn routes() -> Vec<Described> {
@@ -152,7 +152,7 @@ async fn list(State(app): State<App>) -> Result<Json<Apps>, Problem> {
         agents,
         refused: (refused_requests, refused),
         tokens,
-    } = blocking(move || overview(&shared)).await??;
+    } = scanning(move |monitor| Ok(overview(&shared, monitor))).await??;
     let apps = apps.into_iter().map(|(name, app)| AppView::new(name, &app));
     let agents = agents.iter().map(AgentView::new);
     Ok(Json(Apps {

@@ -28,9 +28,20 @@ pub(crate) struct Origin<'a> {
 /// Where a page of actions ended: opaque text to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ActionCursor {
-    /// When the action ended; 0 for a live one.
+    /// When the action ended, or will; pages of live actions do not look at it.
     pub(crate) ended: i64,
     pub(crate) row: i64,
+}
+
+impl ActionCursor {
+    /// Where a page goes on that ends with this action.
+    pub(crate) fn of(record: &ActionRecord) -> Self {
+        let ended = record.lifted_at.or(record.action.expires_at);
+        Self {
+            ended: ended.unwrap_or_default(),
+            row: record.action.row,
+        }
+    }
 }
 
 impl fmt::Display for ActionCursor {

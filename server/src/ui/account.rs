@@ -2,23 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::access::{Reader, Sent, csrf, value};
-use super::actions::table;
-use super::text::time;
+use super::room::Tables;
+use super::text::{short, time};
 use super::{page, signin};
+use crate::api::Params;
 use crate::auth::{Secret, SignInError, check_password};
 use crate::server::{App, blocking};
 use crate::state::{Role, SessionRecord};
 
 const PATH: &str = "/account";
+/// The most bytes of the sessions of a page.
+const ROWS: usize = 85_000;
 
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
-    markup(&app, &reader, None).into_response()
+/// `GET /account?sessions=…`.
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    markup(&app, &reader, &params, None).into_response()
 }
 
 /// `POST /account/password`. All sessions end, and a new one begins.
@@ -30,7 +38,9 @@ pub(super) async fn set_password(
     let field = |name| Secret(value(&sent.fields, name).unwrap_or_default().to_owned());
     let (old, new) = (field("old"), field("password"));
     let reader = &sent.reader;
-    let refuse = |status, wrong: &str| (status, markup(&app, reader, Some(wrong))).into_response();
+    let refuse = |status, wrong: &str| {
+        (status, markup(&app, reader, &Params::new(), Some(wrong))).into_response()
+    };
     let name = &reader.caller.name;
     // As often as anyone may sign in, so that who finds a session cannot guess the password here.
     let found = app.signin.person(&app.people, name, old, from.client());
@@ -71,7 +81,8 @@ pub(super) async fn end_session(
     sent: Sent,
 ) -> Response {
     let Ok(id) = id.parse() else {
-        let page = markup(&app, &sent.reader, Some("There is no session of this id."));
+        let wrong = Some("There is no session of this id.");
+        let page = markup(&app, &sent.reader, &Params::new(), wrong);
         return (StatusCode::NOT_FOUND, page).into_response();
     };
     let shared = Arc::clone(&app);
@@ -82,7 +93,7 @@ pub(super) async fn end_session(
     }
 }
 
-fn markup(app: &App, reader: &Reader, wrong: Option<&str>) -> Markup {
+fn markup(app: &App, reader: &Reader, params: &Params, wrong: Option<&str>) -> Markup {
     let content = html! {
         @if let Some(wrong) = wrong { p role="alert" { (wrong) } }
         section aria-labelledby="you" {
@@ -107,20 +118,17 @@ fn markup(app: &App, reader: &Reader, wrong: Option<&str>) -> Markup {
         }
         section aria-labelledby="sessions" {
             h2 #sessions { "Sessions" }
-            (sessions(app, reader))
+            (sessions(app, reader, params))
         }
     };
     page::document("Account", Some(page::Here::new(PATH, reader)), &content)
 }
 
-fn sessions(app: &App, reader: &Reader) -> Markup {
+fn sessions(app: &App, reader: &Reader, params: &Params) -> Markup {
     let heads = ["Last used", "Began", "From", "Browser", ""];
     let sessions = app.people.sessions(reader.person);
-    table(
-        "Sessions",
-        &heads,
-        sessions.iter().map(|session| row(session, reader)),
-    )
+    let row = |session: &SessionRecord| row(session, reader);
+    Tables::new(PATH, &[], params).table("sessions", ("Sessions", &heads), &sessions, ROWS, row)
 }
 
 fn row(session: &SessionRecord, reader: &Reader) -> Markup {
@@ -129,7 +137,7 @@ fn row(session: &SessionRecord, reader: &Reader) -> Markup {
             td data-label="Last used" { (time(session.used_at)) }
             td data-label="Began" { (time(session.created_at)) }
             td.whole data-label="From" { (session.ip.as_deref().unwrap_or("unknown")) }
-            td data-label="Browser" { (session.browser) }
+            td data-label="Browser" { (short(&session.browser)) }
             td {
                 @if session.id == reader.session { span { "this one" } } @else {
                     form.inline method="post" action={ "/account/sessions/" (session.id) "/end" } {

@@ -3,45 +3,56 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
 
 use super::access::Reader;
-use super::actions::table;
 use super::explorer::{link, test};
 use super::page::{Here, document};
+use super::room::Tables;
 use super::text::{counted, duration, grouped, short, time};
 use super::tokens;
+use crate::api::Params;
 use crate::apps::{Application, Overview, overview};
 use crate::ingest::RefusedFrom;
-use crate::server::{App, blocking};
+use crate::server::{App, scanning};
 use crate::sessions::LoggedIn;
 use crate::state::Role;
 use crate::store::{Dimension, Field};
 
 pub(super) const PATH: &str = "/apps";
-/// The most addresses of refused agents that are listed.
-const REFUSED: usize = 20;
-/// The most rows of one table.
-pub(super) const ROWS: usize = 500;
+/// The most bytes of each table's rows.
+const APPS: usize = 22_000;
+const AGENTS: usize = 16_000;
+const REFUSED: usize = 8_000;
 
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
-    page(&app, &reader, StatusCode::OK, &tokens::Said::Nothing).await
+/// `GET /apps?apps=…`, or with the place in another of its tables.
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    let said = tokens::Said::Nothing;
+    page(&app, &reader, &params, StatusCode::OK, &said).await
 }
 
 /// The page, with what became of a form of it and the status that tells so.
 pub(super) async fn page(
     app: &App,
     reader: &Reader,
+    params: &Params,
     status: StatusCode,
     said: &tokens::Said,
 ) -> Response {
     let shared = Arc::clone(app);
-    let (status, content) = match blocking(move || overview(&shared)).await {
-        Ok(Ok(known)) => (status, markup(&known, reader, said)),
+    let (status, content) = match scanning(move |monitor| Ok(overview(&shared, monitor))).await {
+        Ok(Ok(known)) => (
+            status,
+            markup(&known, reader, Tables::new(PATH, &[], params), said),
+        ),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, unread(&error)),
     };
@@ -57,13 +68,14 @@ fn unread(error: &(dyn std::error::Error + 'static)) -> Markup {
     html! { p role="alert" { "The applications cannot be read now. The server's log says why; try again." } }
 }
 
-fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
+fn markup(known: &Overview, reader: &Reader, tables: Tables<'_>, said: &tokens::Said) -> Markup {
     let Overview {
         apps,
         agents,
         refused: (refused, from),
         tokens: of_tokens,
     } = known;
+    let apps: Vec<_> = apps.iter().collect();
     let (silent, connected): (Vec<_>, Vec<_>) = agents.iter().partition(|agent| agent.is_silent());
     html! {
         (tokens::made(said))
@@ -76,24 +88,28 @@ fn markup(known: &Overview, reader: &Reader, said: &tokens::Said) -> Markup {
                     " as " code { "SQREEN_TOKEN" } "."
                 }
             } @else {
-                (table("Apps", &["App", "Agents connected", "Last heard", "Events of the last 24 h", "Newest of them"],
-                    apps.iter().take(ROWS).map(|(name, app)| row(name, app))))
-                @if apps.len() > ROWS { p.note { "And " (counted((apps.len() - ROWS) as u64, "app")) " more." } }
+                (tables.table(
+                    "apps",
+                    ("Apps", &["App", "Agents connected", "Last heard", "Events of the last 24 h", "Newest of them"]),
+                    &apps, APPS, |(name, app)| row(name, app),
+                ))
             }
         }
         section aria-labelledby="agents" {
             h2 #agents { "Agents connected now" }
-            @if connected.is_empty() { p { "No agent is connected." } } @else { (agents_table("Agents", "Heard", &connected)) }
+            @if connected.is_empty() { p { "No agent is connected." } } @else {
+                (agents_table(tables, ("agents", "Agents", "Heard"), &connected))
+            }
         }
         @if !silent.is_empty() {
             section aria-labelledby="silent" {
                 h2 #silent { "Agents that fell silent" }
                 p.note { "They have missed two heartbeats: they ended without logging out, or are cut off. After an hour they are taken for ended." }
-                (agents_table("Silent agents", "Silent since", &silent))
+                (agents_table(tables, ("silent", "Silent agents", "Silent since"), &silent))
             }
         }
-        @if let Some(last) = from.first() { (refused_agents(*refused, last, from, reader)) }
-        (tokens::section(of_tokens, reader, said))
+        @if let Some(last) = from.first() { (refused_agents(*refused, last, from, tables, reader)) }
+        (tokens::section(of_tokens, reader, tables, said))
     }
 }
 
@@ -114,12 +130,15 @@ fn row(name: &str, app: &Application) -> Markup {
     }
 }
 
-fn agents_table(name: &str, heard: &str, agents: &[&LoggedIn]) -> Markup {
-    html! {
-        (table(name, &["App", "Host", "Version", "Environment", "Process", heard],
-            agents.iter().take(ROWS).map(|agent| agent_row(agent, heard))))
-        @if agents.len() > ROWS { p.note { "And " (counted((agents.len() - ROWS) as u64, "agent")) " more, heard longer ago." } }
-    }
+fn agents_table(
+    tables: Tables<'_>,
+    (of, name, heard): (&str, &str, &str),
+    agents: &[&LoggedIn],
+) -> Markup {
+    let heads = ["App", "Host", "Version", "Environment", "Process", heard];
+    tables.table(of, (name, &heads), agents, AGENTS, |agent| {
+        agent_row(agent, heard)
+    })
 }
 
 fn agent_row(logged_in: &LoggedIn, heard: &str) -> Markup {
@@ -144,6 +163,7 @@ fn refused_agents(
     requests: u64,
     last: &RefusedFrom,
     from: &[RefusedFrom],
+    tables: Tables<'_>,
     reader: &Reader,
 ) -> Markup {
     html! {
@@ -157,16 +177,16 @@ fn refused_agents(
                 @if reader.may(Role::Admin) { a href="#make" { "another" } } @else { "another" }
                 " as " code { "SQREEN_TOKEN" } "."
             }
-            (table("Refused agents", &["From", "App that it names", "Requests", "Last"],
-                from.iter().take(REFUSED).map(|from| html! {
+            (tables.table("refused", ("Refused agents", &["From", "App that it names", "Requests", "Last"]), from, REFUSED,
+                |from| html! {
                     tr {
                         td data-label="From" { @match from.ip { Some(ip) => (ip), None => "unknown" } }
                         td data-label="App that it names" { @if let Some(app) = &from.app { (short(app)) } }
                         td.number data-label="Requests" { (grouped(from.requests)) }
                         td data-label="Last" { (time(from.last)) }
                     }
-                })))
-            @let listed = from.iter().take(REFUSED).fold(0, |sum: u64, from| sum.saturating_add(from.requests));
+                }))
+            @let listed = from.iter().fold(0, |sum: u64, from| sum.saturating_add(from.requests));
             @if requests > listed { p.note { "And " (counted(requests.saturating_sub(listed), "request")) " from elsewhere, before." } }
         }
     }

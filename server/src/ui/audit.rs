@@ -9,15 +9,19 @@ use maud::{Markup, html};
 
 use super::access::{Reader, value};
 use super::actions::table;
-use super::text::time;
+use super::room::{cut, fit};
+use super::text::{short, start, time};
 use super::{page, signin};
 use crate::api::Params;
 use crate::server::{App, blocking};
 use crate::state::AuditRecord;
 
 const PATH: &str = "/audit";
-/// How many entries a page shows.
+/// How many entries a page shows, if they are no more than these bytes.
 const PAGE: usize = 100;
+const ROWS: usize = 90_000;
+/// The most bytes of a detail.
+const DETAIL: usize = 2_000;
 
 /// `GET /audit?before=…`.
 pub(super) async fn show(
@@ -37,23 +41,20 @@ pub(super) async fn show(
     };
     let shared = Arc::clone(&app);
     match blocking(move || shared.state.audit(before, PAGE + 1)).await {
-        Ok(Ok(mut entries)) => {
-            let more = entries.len() > PAGE;
-            entries.truncate(PAGE);
-            let next = entries.last().filter(|_| more).map(|entry| entry.row);
-            markup(&entries, next, &reader).into_response()
-        }
+        Ok(Ok(entries)) => markup(&entries, &reader).into_response(),
         Ok(Err(error)) => signin::unavailable(&error),
         Err(error) => signin::unavailable(&error),
     }
 }
 
-fn markup(entries: &[AuditRecord], next: Option<i64>, reader: &Reader) -> Markup {
+fn markup(entries: &[AuditRecord], reader: &Reader) -> Markup {
+    let rows = fit(entries.iter().take(PAGE).map(row), ROWS);
+    let next = cut(entries, rows.len()).map(|entry| entry.row);
     let content = html! {
         section aria-labelledby="audit" {
             h2 #audit { "Audit log" }
             p.note { "Entries are kept for 400 days, and the last 200,000 of them." }
-            (table("Entries", &["Time", "Who", "What", "Of what", "Detail", "From"], entries.iter().map(row)))
+            (table("Entries", &["Time", "Who", "What", "Of what", "Detail", "From"], rows.into_iter()))
             @if let Some(next) = next {
                 nav { a rel="next" href={ (PATH) "?before=" (next) } { "Older entries" } }
             }
@@ -66,10 +67,10 @@ fn row(entry: &AuditRecord) -> Markup {
     html! {
         tr {
             td data-label="Time" { (time(entry.at)) }
-            td data-label="Who" { (entry.by) }
+            td data-label="Who" { (short(&entry.by)) }
             td data-label="What" { (entry.event.replace('_', " ")) }
-            td data-label="Of what" { (entry.subject.as_deref().unwrap_or_default()) }
-            td data-label="Detail" { (entry.detail.as_deref().unwrap_or_default()) }
+            td data-label="Of what" { (short(entry.subject.as_deref().unwrap_or_default())) }
+            td data-label="Detail" { (start(entry.detail.as_deref().unwrap_or_default(), DETAIL)) }
             td.whole data-label="From" { (entry.ip.as_deref().unwrap_or_default()) }
         }
     }

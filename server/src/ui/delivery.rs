@@ -2,21 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
 
 use super::access::Reader;
-use super::actions::table;
 use super::page::{Here, document};
+use super::room::{Tables, some};
 use super::text::{grouped, moment, range, share, short, time};
+use crate::api::Params;
 use crate::ledger::{CountedBy, HOUR, LedgerRow, Source, ToldWithin, total};
 use crate::server::App;
 
 const PATH: &str = "/delivery";
-/// The most rows of one table.
-const ROWS: usize = 500;
+/// The most bytes of each table's rows.
+const OUTCOMES: usize = 50_000;
+const IGNORED: usize = 25_000;
+const LIMITED: usize = 15_000;
+/// The most bytes of the reasons of one count.
+const REASONS: usize = 3_000;
 
 /// How complete the events of these applications are, or of all, around a range of time; nothing where nobody counts.
 pub(super) fn completeness(app: &App, apps: Option<&[String]>, asked: (i64, i64)) -> Markup {
@@ -58,11 +63,17 @@ fn when(from: i64, to: i64) -> String {
     }
 }
 
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
-    document("Delivery", Some(Here::new(PATH, &reader)), &markup(&app)).into_response()
+/// `GET /delivery?outcomes=…`, or with the place in another of its tables.
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    let content = markup(&app, Tables::new(PATH, &[], &params));
+    document("Delivery", Some(Here::new(PATH, &reader)), &content).into_response()
 }
 
-fn markup(app: &App) -> Markup {
+fn markup(app: &App, tables: Tables<'_>) -> Markup {
     let rows = app.ledger.rows();
     let ignored = app.intake.ignored.rows();
     let limited = app.intake.rates.rows();
@@ -76,45 +87,44 @@ fn markup(app: &App) -> Markup {
             @if rows.is_empty() {
                 p { "Nothing is counted yet: the SDK tells its counts with its first heartbeat. " a href="/apps" { "See which agents are connected" } "." }
             } @else {
-                (table(
-                    "Outcomes",
-                    &["App", "Host", "Agent", "Tracked", "Accepted", "Duplicate", "Rejected", "Dropped", "On their way", "Last told"],
-                    rows.iter().take(ROWS).map(outcome),
+                (tables.table(
+                    "outcomes",
+                    ("Outcomes", &["App", "Host", "Agent", "Tracked", "Accepted", "Duplicate", "Rejected", "Dropped", "On their way", "Last told"]),
+                    &rows, OUTCOMES, outcome,
                 ))
-                @if rows.len() > ROWS { p.note { "And " (rows.len() - ROWS) " more: " code { "GET /api/v1/outcomes" } " has them all." } }
             }
         }
         section aria-labelledby="ignored" {
             h2 #ignored { "Sent by agents, and not kept" }
             p.note { "Since the server started. What old agents report besides events is counted, and left out." }
             @if ignored.is_empty() { p { "Nothing was left out." } } @else {
-                (table(
-                    "Not kept",
-                    &["App", "Agent", "Kind", "Count"],
-                    ignored.iter().take(ROWS).map(|row| html! {
+                (tables.table(
+                    "ignored",
+                    ("Not kept", &["App", "Agent", "Kind", "Count"]),
+                    &ignored, IGNORED, |row| html! {
                         tr {
                             td data-label="App" { (short(&row.app)) }
                             td data-label="Agent" { (short(&row.agent)) }
                             td data-label="Kind" { (short(&row.kind)) }
                             td.number data-label="Count" { (grouped(row.count)) }
                         }
-                    }),
+                    },
                 ))
             }
         }
         section aria-labelledby="limited" {
             h2 #limited { "Over the rate limit" }
             @if limited.is_empty() { p { "No app was over its limit since the server started." } } @else {
-                (table(
-                    "Over the limit",
-                    &["App", "Batches sent again later", "Events stored nevertheless"],
-                    limited.iter().take(ROWS).map(|row| html! {
+                (tables.table(
+                    "limited",
+                    ("Over the limit", &["App", "Batches sent again later", "Events stored nevertheless"]),
+                    &limited, LIMITED, |row| html! {
                         tr {
                             td data-label="App" { (short(&row.app)) }
                             td.number data-label="Later" { (grouped(row.deferred_batches)) }
                             td.number data-label="Stored" { (grouped(row.events_over_limit)) }
                         }
-                    }),
+                    },
                 ))
             }
         }
@@ -160,12 +170,13 @@ fn if_told(count: Option<u64>) -> Markup {
 
 fn reasons(counts: &BTreeMap<String, u64>) -> Markup {
     let all = total(counts);
+    let mut reasons: Vec<_> = counts.iter().filter(|(_, count)| **count > 0).collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let reason = |(reason, count): &(&String, &u64)| html! { " " br; small { (short(reason)) " " (grouped(**count)) } };
     html! {
         span {
             span.bad[all > 0] { (grouped(all)) }
-            @for (reason, count) in counts {
-                " " br; small { (short(reason)) " " (grouped(*count)) }
-            }
+            (some(reasons.iter(), REASONS, reason))
         }
     }
 }

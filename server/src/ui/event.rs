@@ -1,4 +1,4 @@
-//! `GET /event/{id}?time=…`: everything that was captured with one event.
+//! `GET /event/{id}?time=…&captured=…`: everything that was captured with one event.
 
 use std::sync::Arc;
 
@@ -14,15 +14,20 @@ use super::actions::Met;
 use super::actor::Actor;
 use super::explorer::{Terms, link as to, test, text};
 use super::page::{self, Here};
+use super::room::{Tables, start_in};
 use super::text::{SHOWN, short, stamp, start, time};
 use crate::api::{EventView, Params};
 use crate::server::{App, blocking};
 use crate::store::{Dimension, EventFields, EventId, Field, JsonField, StoredEvent};
 
-/// The most values that are shown one by one; the JSON has them all.
-const VALUES: usize = 300;
-/// The most bytes of JSON that are shown; the file has them all.
-const RAW: usize = 64 * 1024;
+/// The most values that are shown one by one; the file has them all.
+const VALUES: usize = 10_000;
+/// The most bytes of the values of a page.
+const CAPTURED: usize = 42_000;
+/// The most bytes of JSON that are shown, as they are in the page; the file has them all.
+const RAW: usize = 28_000;
+/// The most bytes of a way to similar events.
+const SIMILAR: usize = 2_000;
 const MINUTE: i64 = 60_000_000;
 
 /// Path and query of the event's page.
@@ -62,7 +67,10 @@ pub(super) async fn show(
         Ok(Some(event)) => {
             let back = link(&event);
             let met = Met::by(&app, &event);
-            markup(event, &met, &reader, &back).into_response()
+            let time = value(&params, "time").unwrap_or_default();
+            let (path, kept) = (format!("/event/{id}"), [("time", time)]);
+            let tables = Tables::new(&path, &kept, &params);
+            markup(event, &met, &reader, &back, tables).into_response()
         }
         Ok(None) => {
             let reason =
@@ -78,7 +86,13 @@ pub(super) async fn show(
     }
 }
 
-fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup {
+fn markup(
+    event: StoredEvent,
+    met: &Met,
+    reader: &Reader,
+    back: &str,
+    tables: Tables<'_>,
+) -> Markup {
     let (title, similar) = (start(&event.name, SHOWN).to_owned(), similar(&event));
     let content = html! {
         section.event aria-labelledby="event" {
@@ -87,12 +101,12 @@ fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup 
             @if event.ip.is_some() || event.user.is_some() {
                 div.met-by {
                     @if let Some(ip) = event.ip {
-                        span { a href=(Actor::Ip(ip).link()) { (ip) } " " (met.ip(&event, reader, back)) }
+                        span { a href=[Actor::Ip(ip).link()] { (ip) } " " (met.ip(&event, reader, back)) }
                     }
                     @if event.user.is_some() {
                         span {
                             @match met.named() {
-                                Some(actor) => a href=(actor.link()) { (short(&actor.to_string())) },
+                                Some(actor) => a href=[actor.link()] { (short(&actor.to_string())) },
                                 None => "The user",
                             }
                             " " (met.user(&event, reader, back))
@@ -105,7 +119,7 @@ fn markup(event: StoredEvent, met: &Met, reader: &Reader, back: &str) -> Markup 
             h2 #similar { "More like this" }
             ul.similar { @for (href, name) in similar { li { a href=(href) { (name) } } } }
         }
-        (captured(&event))
+        (captured(&event, tables))
         (raw(event))
     };
     page::document(&title, Some(Here::new("/", reader)), &content)
@@ -146,10 +160,8 @@ fn similar(event: &StoredEvent) -> Vec<(String, String)> {
     let mut ways: Vec<_> = tests
         .into_iter()
         .filter_map(|(name, test)| {
-            Some((
-                to("/", [("filter", test?.as_str())]),
-                format!("Events {name}"),
-            ))
+            let way = to("/", [("filter", test?.as_str())]);
+            (way.len() <= SIMILAR).then(|| (way, format!("Events {name}")))
         })
         .collect();
     if let Some(app) = is(Dimension::App, Some(&event.app)) {
@@ -171,7 +183,7 @@ fn similar(event: &StoredEvent) -> Vec<(String, String)> {
 }
 
 /// Every value of the event, each with the ways to filter by it and to exclude it.
-fn captured(event: &StoredEvent) -> Markup {
+fn captured(event: &StoredEvent, tables: Tables<'_>) -> Markup {
     let dimensions = Dimension::ALL.into_iter().filter_map(|dimension| {
         Some((
             Field::Dimension(dimension),
@@ -184,25 +196,30 @@ fn captured(event: &StoredEvent) -> Markup {
             flatten(field, &mut Vec::new(), &json, &mut values);
         }
     }
+    let whole = values.len() <= VALUES;
+    values.truncate(VALUES);
     let terms = Terms::anew();
+    let row = |(field, value): &(Field, String)| {
+        html! {
+            tr {
+                td { code { (short(&field.to_string())) } }
+                td { @if value.is_empty() { (terms.only(field, value, &html! { "(empty)" })) } @else { (terms.only(field, value, &short(value))) } }
+                td { (terms.not(field, value)) }
+            }
+        }
+    };
+    let (rows, ways) = tables.part(("captured", "Captured"), &values, CAPTURED, row);
     html! {
         section aria-labelledby="captured" {
             h2 #captured { "Captured" }
             div.scroll tabindex="0" role="region" aria-label="Captured" {
                 table.captured {
                     thead { tr { @for head in ["Field", "Value", ""] { th scope="col" { (head) } } } }
-                    tbody {
-                        @for (field, value) in values.iter().take(VALUES) {
-                            tr {
-                                td { code { (short(&field.to_string())) } }
-                                td { @if value.is_empty() { (terms.only(field, value, &html! { "(empty)" })) } @else { (terms.only(field, value, &short(value))) } }
-                                td { (terms.not(field, value)) }
-                            }
-                        }
-                    }
+                    tbody { @for row in &rows { (row) } }
                 }
             }
-            @if values.len() > VALUES { p.note { "And " (values.len() - VALUES) " more, in the JSON below." } }
+            (ways)
+            @if !whole { p.note { "There are more, in the file of its JSON below." } }
         }
     }
 }
@@ -268,7 +285,7 @@ fn raw(event: StoredEvent) -> Markup {
     );
     // Texts, numbers and JSON: nothing of it can fail to be written.
     let json = serde_json::to_string_pretty(&EventView::from(event)).unwrap_or_default();
-    let shown = start(&json, RAW);
+    let shown = start_in(&json, RAW);
     html! {
         details.raw {
             summary { "JSON" }

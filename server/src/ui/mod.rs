@@ -16,6 +16,7 @@ mod notifications;
 mod page;
 mod people;
 mod playbooks;
+mod room;
 mod signin;
 mod slow;
 mod text;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Vec<Endpoint> {
         get("/export", READ, explorer::export),
         get("/live", READ, explorer::live),
         get("/complete", READ, explorer::complete),
+        get("/views", READ, views::show),
         post("/views", ACT, views::save_view),
         post("/views/{id}/remove", ACT, views::remove_view),
         get("/delivery", READ, delivery::show),

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::access::{Reader, Sent, csrf, value};
-use super::actions::table;
-use super::text::time;
+use super::room::Tables;
+use super::text::{short, time};
 use super::{page, signin};
+use crate::api::Params;
 use crate::auth::{Caller, People, PersonChange, PersonError, link as link_of};
 use crate::server::{App, blocking};
 use crate::state::{Id, PersonRecord, Role};
 use crate::store::StoreError;
 
 const PATH: &str = "/people";
+/// The most bytes of the rows of a page.
+const ROWS: usize = 85_000;
+
+const HEADS: [&str; 6] = ["Name", "Role", "Added", "Last signed in", "Password", ""];
 
 /// What became of a form.
 #[derive(Debug)]
@@ -27,8 +32,13 @@ enum Said {
     Link(String, String),
 }
 
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Response {
-    markup(&app, &reader, &Said::Nothing).into_response()
+/// `GET /people?people=…`.
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    markup(&app, &reader, &params, &Said::Nothing).into_response()
 }
 
 /// `POST /people`. The answer has the link to set a password, once.
@@ -91,7 +101,7 @@ async fn with_people<T: Send + 'static>(
 
 fn said(app: &App, sent: &Sent, said: Result<Result<Said, PersonError>, StoreError>) -> Response {
     match said {
-        Ok(Ok(said)) => markup(app, &sent.reader, &said).into_response(),
+        Ok(Ok(said)) => markup(app, &sent.reader, &Params::new(), &said).into_response(),
         Ok(Err(PersonError::State(error))) => signin::unavailable(&error),
         Ok(Err(error)) => {
             let status = match error {
@@ -107,10 +117,10 @@ fn said(app: &App, sent: &Sent, said: Result<Result<Said, PersonError>, StoreErr
 
 fn wrong(app: &App, sent: &Sent, status: StatusCode, wrong: &str) -> Response {
     let said = Said::Wrong(wrong.to_owned());
-    (status, markup(app, &sent.reader, &said)).into_response()
+    (status, markup(app, &sent.reader, &Params::new(), &said)).into_response()
 }
 
-fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
+fn markup(app: &App, reader: &Reader, params: &Params, said: &Said) -> Markup {
     let content = html! {
         @match said {
             Said::Nothing => {},
@@ -123,7 +133,7 @@ fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
         }
         section aria-labelledby="people" {
             h2 #people { "People" }
-            (list(app, reader))
+            (Tables::new(PATH, &[], params).table("people", ("People", &HEADS), &app.people.all(), ROWS, |person| row(person, reader)))
         }
         section aria-labelledby="add" {
             h2 #add { "Add a person" }
@@ -138,22 +148,12 @@ fn markup(app: &App, reader: &Reader, said: &Said) -> Markup {
     page::document("People", Some(page::Here::new(PATH, reader)), &content)
 }
 
-fn list(app: &App, reader: &Reader) -> Markup {
-    let heads = ["Name", "Role", "Added", "Last signed in", "Password", ""];
-    let people = app.people.all();
-    table(
-        "People",
-        &heads,
-        people.iter().map(|person| row(person, reader)),
-    )
-}
-
 fn row(person: &PersonRecord, reader: &Reader) -> Markup {
     let path = format!("{PATH}/{}", person.id);
     let disabled = person.disabled_at.is_some();
     html! {
         tr {
-            td data-label="Name" { (person.name) @if disabled { " (disabled)" } }
+            td data-label="Name" { (short(&person.name)) @if disabled { " (disabled)" } }
             td data-label="Role" {
                 form.inline method="post" action=(path) {
                     (csrf(reader))

@@ -51,13 +51,16 @@ impl FromRequestParts<App> for From {
     }
 }
 
+/// The most bytes of the page to go to.
+const MAX_NEXT: usize = 8 * 1024;
+
 /// The form to sign in with, why it is shown, the name that was sent, and the page to go to then.
 pub(super) fn form(reason: Option<&str>, name: &str, next: Option<&str>) -> Markup {
     let content = html! {
         form.signin method="post" action="/signin" {
             h2 { "Sign in" }
             @if let Some(reason) = reason { p role="alert" { (reason) } }
-            @if let Some(next) = next { input type="hidden" name="next" value=(next); }
+            @if let Some(next) = next.filter(|next| next.len() <= MAX_NEXT) { input type="hidden" name="next" value=(next); }
             label { "Name" input name="name" value=(name) autocomplete="username" autocapitalize="none" required; }
             label { "Password" input type="password" name="password" autocomplete="current-password" required; }
             button { "Sign in" }

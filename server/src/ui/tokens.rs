@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::access::{Reader, Sent, csrf, value};
-use super::actions::table;
-use super::apps::{self, ROWS};
+use super::apps;
+use super::room::Tables;
 use super::signin;
 use super::text::{counted, short, time};
 use crate::api::Params;
@@ -19,6 +19,9 @@ use crate::server::{App, blocking};
 use crate::state::{Id, Role, TokenKind, TokenRecord};
 
 const PATH: &str = "/apps/tokens";
+/// The most bytes of each table's rows.
+const LIVE: usize = 18_000;
+const REVOKED: usize = 8_000;
 
 /// What became of a form.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub(super) async fn make(State(app): State<App>, sent: Sent) -> Response {
     match blocking(move || shared.tokens.create(new, &by)).await {
         Ok(Ok((token, record))) => {
             let said = Said::Made(token, record);
-            apps::page(&app, &sent.reader, StatusCode::OK, &said).await
+            apps::page(&app, &sent.reader, &Params::new(), StatusCode::OK, &said).await
         }
         Ok(Err(TokenError::State(error))) => signin::unavailable(&error),
         Ok(Err(error)) => {
@@ -57,7 +60,8 @@ pub(super) async fn make(State(app): State<App>, sent: Sent) -> Response {
 
 /// `POST /apps/tokens/{id}/revoke`.
 pub(super) async fn revoke(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Response {
-    let missing = apps::page(&app, &sent.reader, StatusCode::NOT_FOUND, &Said::Missing);
+    let (anew, said) = (Params::new(), Said::Missing);
+    let missing = apps::page(&app, &sent.reader, &anew, StatusCode::NOT_FOUND, &said);
     let Ok(id) = id.parse::<Id>() else {
         return missing.await;
     };
@@ -107,11 +111,16 @@ fn read(fields: &Params) -> Result<NewToken, FieldError> {
 
 async fn wrong(app: &App, sent: &Sent, status: StatusCode, wrong: String) -> Response {
     let said = Said::Wrong(wrong, sent.fields.clone());
-    apps::page(app, &sent.reader, status, &said).await
+    apps::page(app, &sent.reader, &Params::new(), status, &said).await
 }
 
 /// The tokens of the store, and for admins the ways to change them.
-pub(super) fn section(tokens: &[TokenRecord], reader: &Reader, said: &Said) -> Markup {
+pub(super) fn section(
+    tokens: &[TokenRecord],
+    reader: &Reader,
+    tables: Tables<'_>,
+    said: &Said,
+) -> Markup {
     let manages = reader.may(Role::Admin);
     let (live, revoked): (Vec<_>, Vec<_>) =
         tokens.iter().partition(|token| token.revoked_at.is_none());
@@ -125,15 +134,20 @@ pub(super) fn section(tokens: &[TokenRecord], reader: &Reader, said: &Said) -> M
                 @else { "Admins make and revoke them." }
             }
             @if live.is_empty() { p { "No token is stored." } } @else {
-                (table("Tokens", &["Name", "For", "Made", "Last used, to the hour", ""],
-                    live.iter().take(ROWS).map(|token| row(token, manages.then_some(reader)))))
-                @if live.len() > ROWS { p.note { "And " (counted((live.len() - ROWS) as u64, "token")) " more." } }
+                (tables.table(
+                    "tokens",
+                    ("Tokens", &["Name", "For", "Made", "Last used, to the hour", ""]),
+                    &live, LIVE, |token| row(token, manages.then_some(reader)),
+                ))
             }
             @if !revoked.is_empty() {
-                details {
+                details #revoked open[tables.within("revoked")] {
                     summary { (counted(revoked.len() as u64, "token")) " revoked" }
-                    (table("Revoked tokens", &["Name", "For", "Made", "Last used, to the hour", "Revoked"],
-                        revoked.iter().take(ROWS).map(|token| row(token, None))))
+                    (tables.table(
+                        "revoked",
+                        ("Revoked tokens", &["Name", "For", "Made", "Last used, to the hour", "Revoked"]),
+                        &revoked, REVOKED, |token| row(token, None),
+                    ))
                 }
             }
         }

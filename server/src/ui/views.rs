@@ -2,46 +2,53 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::access::{Reader, Sent, csrf, value};
 use super::actions::local;
-use super::explorer::Listing;
+use super::explorer::{self, Listing};
 use super::page;
-use super::text::short;
+use super::room::{Tables, fit};
+use super::text::{short, time};
+use crate::api::Params;
 use crate::server::{App, blocking};
-use crate::state::Role;
+use crate::state::{Role, SavedView};
 use crate::views::{self, MAX_NAME, ViewError};
 
+const PATH: &str = "/views";
+/// The most bytes of the views of a page's menu, and of those of the page of all.
+const MENU: usize = 6_000;
+const ALL: usize = 90_000;
+const UNREAD: &str =
+    "The saved views cannot be read now. The server's log says why; reload to try again.";
 const MISSING: &str = "There is no view of this id.";
 
 /// The saved views, and the form that saves the page.
 pub(super) fn menu(listing: &Listing<'_>) -> Markup {
     let (here, reader) = (listing.place.with(&[]), listing.reader);
     let saves = reader.may(Role::Operator);
+    let item = |view: &SavedView| {
+        html! {
+            li {
+                a href=(view.place) aria-current=[(view.place == here).then_some("true")] { (short(&view.name)) }
+                (remove(view, &here, reader))
+            }
+        }
+    };
+    let items = fit(listing.views.unwrap_or_default().iter().map(item), MENU);
     html! {
         details.views {
             summary { "Views" }
             div.card {
                 @match listing.views {
-                    None => p.bad { "The saved views cannot be read now. The server's log says why; reload to try again." },
+                    None => p.bad { (UNREAD) },
                     Some([]) => p { "No view is saved yet." },
-                    Some(views) => ul {
-                        @for view in views {
-                            li {
-                                a href=(view.place) aria-current=[(view.place == here).then_some("true")] { (short(&view.name)) }
-                                @if saves {
-                                    form.inline method="post" action={ "/views/" (view.id) "/remove" } {
-                                        (csrf(reader))
-                                        input type="hidden" name="back" value=(here);
-                                        button.small aria-label={ "Remove " (short(&view.name)) } { "Remove" }
-                                    }
-                                }
-                            }
-                        }
+                    Some(_) => {
+                        ul { @for item in &items { (item) } }
+                        p { a href=(PATH) { "All views" } }
                     },
                 }
                 @if saves { (save(reader, &here)) } @else { p.note { "Operators save views." } }
@@ -50,9 +57,52 @@ pub(super) fn menu(listing: &Listing<'_>) -> Markup {
     }
 }
 
+/// The form that removes a view, for those who may.
+fn remove(view: &SavedView, back: &str, reader: &Reader) -> Markup {
+    html! {
+        @if reader.may(Role::Operator) {
+            form.inline method="post" action={ (PATH) "/" (view.id) "/remove" } {
+                (csrf(reader))
+                input type="hidden" name="back" value=(back);
+                button.small aria-label={ "Remove " (short(&view.name)) } { "Remove" }
+            }
+        }
+    }
+}
+
+/// `GET /views?views=…`: all of them, where a page's menu has no room for so many.
+pub(super) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(params): Query<Params>,
+) -> Response {
+    let views = explorer::views(&app).await;
+    let row = |view: &SavedView| {
+        html! {
+            tr {
+                td data-label="Name" { a href=(view.place) { (short(&view.name)) } }
+                td data-label="Saved" { span { (time(view.created_at)) " by " (short(&view.created_by)) } }
+                td { (remove(view, PATH, &reader)) }
+            }
+        }
+    };
+    let tables = Tables::new(PATH, &[], &params);
+    let content = html! {
+        section aria-labelledby="views" {
+            h2 #views { "Views" }
+            @match views.as_deref() {
+                None => p.bad { (UNREAD) },
+                Some([]) => p { "No view is saved yet. " a href="/" { "Events" } },
+                Some(views) => (tables.table("views", ("Views", &["Name", "Saved", ""]), views, ALL, row)),
+            }
+        }
+    };
+    page::document("Views", Some(page::Here::new("/", &reader)), &content).into_response()
+}
+
 fn save(reader: &Reader, here: &str) -> Markup {
     html! {
-        form method="post" action="/views" {
+        form method="post" action=(PATH) {
             (csrf(reader))
             input type="hidden" name="place" value=(here);
             label { "Save this page as" input name="name" required maxlength=(MAX_NAME) autocomplete="off"; }
@@ -92,7 +142,8 @@ pub(super) async fn remove_view(
     sent: Sent,
 ) -> Response {
     let Sent { reader, fields } = sent;
-    let back = value(&fields, "back").and_then(local).unwrap_or("/");
+    let back = value(&fields, "back").filter(|back| *back == PATH || local(back).is_some());
+    let back = back.unwrap_or("/");
     let Ok(id) = id.parse() else {
         return refuse(&reader, StatusCode::NOT_FOUND, MISSING, back);
     };

@@ -214,6 +214,57 @@ async fn what_someone_sends_makes_no_page_large() {
 }
 
 #[tokio::test]
+async fn script_that_goes_on_with_a_list_is_answered_the_list_alone() {
+    let running = Running::start().await;
+    let session = running.client.login("shop").await;
+    busy(&running.client, &session, 60).await;
+    let browser = Browser::sign_in(&running).await;
+    let ask = async |path: &str| {
+        let request = browser.client.get(path).header("cookie", &browser.cookie);
+        let answer = request.header("x-part", "list").send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let rows = |page: &str| -> Vec<String> {
+        let links = page.split("href=\"/event/").skip(1);
+        links
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect()
+    };
+    for path in [
+        "/?filter=app:shop&group=ip",
+        "/actor?user.email=user-7@example.com&app=shop",
+    ] {
+        let mut path = path.to_owned();
+        loop {
+            let page = browser.open(&path).await;
+            let (status, list) = ask(&path).await;
+            assert_eq!((status, rows(&list)), (200, rows(&page)), "{path}");
+            for counted in ["<svg", "id=\"groups\"", "<main"] {
+                assert!(
+                    page.contains(counted) || !path.starts_with("/?"),
+                    "{counted}"
+                );
+                assert!(!list.contains(counted), "{counted}: {list}");
+            }
+            let next = |page: &str| {
+                let (_, rest) = page.split_once("rel=\"next\" href=\"")?;
+                Some(rest.split('"').next()?.replace("&amp;", "&"))
+            };
+            match (next(&page), next(&list)) {
+                (Some(of_page), of_list) => {
+                    assert_eq!(Some(&of_page), of_list.as_ref());
+                    path = of_page;
+                }
+                (None, of_list) => break assert_eq!(of_list, None),
+            }
+        }
+    }
+    assert_eq!(ask("/?filter=colour:red").await.0, 400);
+    let stranger = browser.client.get("/").header("x-part", "list");
+    assert_eq!(stranger.send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
 async fn the_state_of_a_page_is_checked() {
     let running = Running::start().await;
     let browser = Browser::sign_in(&running).await;

@@ -21,3 +21,4 @@ mod page_errors;
 mod playbooks;
 mod process;
 mod stop;
+mod weight;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
-import { signIn, visit } from "./lib/browser.js";
+import { PASSWORD, signIn, visit } from "./lib/browser.js";
 import { startServer, until } from "./lib/programs.js";
 
 const EVENTS = 230;
@@ -56,11 +56,6 @@ const FAILURES = {
     visit.expect("answer: / 503");
     return route.fulfill({ status: 503, body: "" });
   },
-  // As a page does that took long, and was answered 200 before.
-  "fails late": (route) => {
-    const body = '<main><p role="alert">The event store cannot be read now.</p></main>';
-    return route.fulfill({ contentType: "text/html", body });
-  },
   "is cut off": (route, visit) => {
     visit.expect("console: Failed to load resource: net::ERR_CONNECTION_RESET");
     visit.expect(`request: ${route.request().url()} failed: net::ERR_CONNECTION_RESET`);
@@ -89,3 +84,57 @@ for (const [what, fail] of Object.entries(FAILURES)) {
     });
   });
 }
+
+test("only the list of the next page is asked for", async () => {
+  await visit(server, { state }, async (page) => {
+    await page.goto("/?filter=ip:198.51.100.7&group=name");
+    const answered = page.waitForResponse(/cursor=/);
+    await older(page).scrollIntoViewIfNeeded();
+    const body = await (await answered).text();
+    assert.match(body, /id="events"/);
+    assert.doesNotMatch(body, /<svg|id="groups"|<main/);
+  });
+});
+
+test("a next page that takes long says so, and is given up", async () => {
+  await visit(server, { state }, async (page) => {
+    let held = [];
+    await page.route(/cursor=/, (route) => held.push(route));
+    await page.goto("/?filter=ip:198.51.100.7");
+    const before = await seen(page);
+    await older(page).scrollIntoViewIfNeeded();
+    const told = page.getByRole("navigation", { name: "More" });
+    await told.getByText("Looking for older events").waitFor();
+    await told.getByRole("button", { name: "Cancel" }).click();
+    await told.getByText("Cancelled.").waitFor();
+    assert.equal(held.length, 1);
+    assert.deepEqual(await seen(page), before);
+    const again = told.getByRole("button", { name: "Try again" });
+    assert.ok(await again.evaluate((button) => button === document.activeElement));
+    await page.unroute(/cursor=/);
+    await again.click();
+    await until("the next page is there", async () => (await seen(page)).length > before.length);
+  });
+});
+
+test("after the end of the session, a next page says to sign in", async () => {
+  await server.addPerson("leaver@example.com", "viewer", PASSWORD);
+  await visit(server, {}, async (page, visit) => {
+    const place = "/?filter=ip:198.51.100.7";
+    visit.expect("answer: / 401");
+    await page.goto(place);
+    await page.getByLabel("Name").fill("leaver@example.com");
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await older(page).waitFor();
+    await page.context().clearCookies();
+    visit.expect("answer: / 401");
+    await older(page).scrollIntoViewIfNeeded();
+    const told = page.getByRole("navigation", { name: "More" });
+    await told.getByText("Your session has ended.").waitFor();
+    visit.expect("answer: / 401");
+    await told.getByRole("link", { name: "Sign in" }).click();
+    await page.getByLabel("Name").waitFor();
+    assert.equal(new URL(page.url()).search, "?filter=ip:198.51.100.7");
+  });
+});

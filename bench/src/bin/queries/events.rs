@@ -6,7 +6,8 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 use sqreen_server::store::{EmbeddedStore, EventId, EventStore, StoreOptions, StoredEvent};
 
-/// When the events end, in microseconds since the Unix epoch.
+/// When the events end if nothing else is asked for, in microseconds since the Unix epoch: then those of each store are
+/// the same.
 pub(crate) const END: i64 = 1_790_000_000_000_000;
 pub(crate) const DAY: i64 = 86_400_000_000;
 pub(crate) const DAYS: i64 = 30;
@@ -54,10 +55,10 @@ pub(crate) fn user(n: u64) -> String {
     format!("user{n}@customers.example")
 }
 
-fn event(n: u64, rows: u64) -> StoredEvent {
+fn event(n: u64, rows: u64, end: i64) -> StoredEvent {
     let mut random = Random(n.wrapping_mul(0xd134_2543_de82_ef95));
     let span = DAYS * DAY;
-    let mut time = END - span + (span as i128 * i128::from(n) / i128::from(rows)) as i64;
+    let mut time = end - span + (span as i128 * i128::from(n) / i128::from(rows)) as i64;
     if random.below(100) == 0 {
         // One of a hundred is late.
         time -= random.below(600_000_000) as i64;
@@ -100,14 +101,15 @@ fn event(n: u64, rows: u64) -> StoredEvent {
     event
 }
 
-pub(crate) fn build(dir: &Path, rows: u64) {
+/// Fills the store with so many events, the last of them at `end`.
+pub(crate) fn build(dir: &Path, rows: u64, end: i64) {
     let store = EmbeddedStore::open(dir, StoreOptions::new()).expect("the store opens");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime starts");
     let began = Instant::now();
     for start in (0..rows).step_by(BATCH as usize) {
-        let events = (start..rows.min(start + BATCH)).map(|n| event(n, rows));
+        let events = (start..rows.min(start + BATCH)).map(|n| event(n, rows, end));
         let stored = runtime.block_on(store.append(events.collect()));
         stored.expect("the events are stored");
     }

@@ -9,7 +9,7 @@ use sqreen_server::store::{
     JsonField, ScanMonitor, Step, StoreOptions, TimeRange,
 };
 
-use super::events::{DAY, DAYS, END, ip, name, user};
+use super::events::{DAY, DAYS, ip, name, user};
 
 pub(crate) fn run(dir: &Path, runs: u64) {
     let began = Instant::now();
@@ -24,6 +24,9 @@ pub(crate) fn run(dir: &Path, runs: u64) {
         resident_mb()
     );
     let filter = |text: &str| text.parse::<Filter>().expect("the filter is one");
+    let last = store.query(&EventQuery::new(filter(""), 1), &ScanMonitor::new());
+    let last = last.expect("the query is answered");
+    let end = last.events.first().map_or(0, |event| event.time) + 1;
     let newest = |text: String, limit: usize| {
         let page = store.query(&EventQuery::new(filter(&text), limit), &ScanMonitor::new());
         page.expect("the query is answered").events.len() as u64
@@ -42,7 +45,7 @@ pub(crate) fn run(dir: &Path, runs: u64) {
     };
     // Another day, event or actor in each run.
     measure("events per hour by name, a day", runs, |run| {
-        let to = END - run as i64 % (DAYS - 1) * DAY;
+        let to = end - run as i64 % (DAYS - 1) * DAY;
         let mut query = HistogramQuery::new(Filter::default(), to - DAY, to, DAY / 24);
         query.by = Some(Field::Dimension(Dimension::Name));
         let histogram = store
@@ -54,7 +57,7 @@ pub(crate) fn run(dir: &Path, runs: u64) {
         "top 20 addresses of a frequent event, 7 days",
         runs,
         |run| {
-            let range = before(END - run as i64 % 20 * DAY, 7);
+            let range = before(end - run as i64 % 20 * DAY, 7);
             let by = Field::Dimension(Dimension::Ip);
             group(by, format!("name:{}", name(run % 3)), range, 20)
         },
@@ -80,12 +83,12 @@ pub(crate) fn run(dir: &Path, runs: u64) {
         newest(format!("user.email:{}", user(run * 77)), 100)
     });
     measure("users by country, a day", runs, |run| {
-        let range = before(END - run as i64 % (DAYS - 1) * DAY, 1);
+        let range = before(end - run as i64 % (DAYS - 1) * DAY, 1);
         let by = Field::Json(JsonField::Properties, vec!["country".to_owned()]);
         group(by, String::new(), range, 50)
     });
     measure("events per day by name, 30 days", runs.min(11), |_| {
-        let mut query = HistogramQuery::new(Filter::default(), END - DAYS * DAY, END, DAY);
+        let mut query = HistogramQuery::new(Filter::default(), end - DAYS * DAY, end, DAY);
         query.by = Some(Field::Dimension(Dimension::Name));
         let histogram = store
             .histogram(&query, &ScanMonitor::new())

@@ -7,11 +7,22 @@ use maud::{Markup, html};
 use super::super::access::Reader;
 use super::super::actor::Actor;
 use super::super::explorer::link;
+use super::super::room::{fit, some};
+use super::super::text::{counted, short};
 use super::form::lines;
 use super::tables::{entry, left, lift, table, targets};
 use crate::server::App;
 use crate::state::{Action, Role, Targets, network};
 use crate::store::StoredEvent;
+
+/// The most bytes of the identifiers that a link fills in.
+const MAX_LINES: usize = 2_048;
+/// The most bytes of the actions that one event's client or user meets.
+const CHOICES: usize = 3_000;
+/// The most networks of the allow list that are told of an address.
+const NETS: usize = 10;
+/// The most bytes of those that an actor meets, on their page.
+const STANDING: usize = 20_000;
 
 /// The actions that the client and the user of one event meet now.
 #[derive(Debug)]
@@ -68,11 +79,8 @@ fn choices(
     let Some(actor) = actor else {
         return html! {};
     };
-    html! {
-        @if met.is_empty() && reader.may(Role::Operator) {
-            (block(actor, Some(app), back))
-        }
-        @for action in met {
+    let choice = |action: &Arc<Action>| {
+        html! {
             span.met {
                 strong { @if action.dry_run { "dry run" } @else { (verb(action)) } }
                 @if let Some(wider) = wider(action) {
@@ -82,6 +90,12 @@ fn choices(
                 }
             }
         }
+    };
+    html! {
+        @if met.is_empty() && reader.may(Role::Operator) {
+            (block(actor, Some(app), back))
+        }
+        (some(met.iter(), CHOICES, choice))
     }
 }
 
@@ -103,7 +117,7 @@ pub(crate) fn standing(
                 td data-label="Now" {
                     strong { (verb(action)) }
                     @if action.dry_run { " " span.mark { "dry run" } }
-                    br; small { @match &action.app { Some(app) => { "in " (app) }, None => "in all apps" } }
+                    br; small { @match &action.app { Some(app) => { "in " (short(app)) }, None => "in all apps" } }
                 }
                 td data-label="Ends" { (left(action.expires_at)) }
                 td data-label="By" { a href=(entry(action)) { (action.kind.name()) } " " (targets(action)) }
@@ -111,13 +125,16 @@ pub(crate) fn standing(
             }
         }
     };
+    let rows = fit(met.iter().map(row), STANDING);
+    let more = met.len() - rows.len();
     html! {
         @if met.is_empty() { p { "No action concerns this actor." } } @else {
-            (table("What the actor meets", &["Now", "Ends", "By", ""], met.iter().map(row)))
+            (table("What the actor meets", &["Now", "Ends", "By", ""], rows.into_iter()))
+            @if more > 0 { p.note { "And " (counted(more as u64, "action")) " more: " a href="/actions" { "all in force" } "." } }
         }
         @if let Actor::Ip(ip) = actor {
             @let entries = app.actions.allowed();
-            @for net in entries.iter().flat_map(|entry| &entry.ips).filter(|net| net.contains(ip)) {
+            @for net in entries.iter().flat_map(|entry| &entry.ips).filter(|net| net.contains(ip)).take(NETS) {
                 p { "Never stopped: " a href="/actions#allowlist" { (network(net)) " is on the allow list" } "." }
             }
         }
@@ -129,7 +146,10 @@ pub(crate) fn standing(
 fn block(actor: &Actor, app: Option<&str>, back: &str) -> Markup {
     let (name, value, form) = match actor {
         Actor::Ip(ip) => ("ip", Some(ip.to_string()), "#block-ip"),
-        Actor::User(pairs) => ("user", lines(pairs), "#block-user"),
+        Actor::User(pairs) => {
+            let lines = lines(pairs).filter(|lines| lines.len() <= MAX_LINES);
+            ("user", lines, "#block-user")
+        }
     };
     let Some(value) = value else {
         return html! { small { "to be blocked through the API alone" } };

@@ -41,7 +41,7 @@ impl Shown<'_> {
             section aria-labelledby="allowlist" {
                 h2 #allowlist { "Allow list" }
                 @if acts { (self.allow()) }
-                (tables::allowed(&self.app.actions.allowed(), self.reader))
+                (tables::allowed(&self.app.actions.allowed(), self.params, self.reader))
             }
             section aria-labelledby="dry-run" {
                 h2 #dry-run { "Dry run" }
@@ -49,7 +49,7 @@ impl Shown<'_> {
             }
             section aria-labelledby="agents" {
                 h2 #agents { "Agents" }
-                (tables::agents(self.app))
+                (tables::agents(self.app, self.params))
             }
             section aria-labelledby="past" {
                 h2 #past { "Past" }

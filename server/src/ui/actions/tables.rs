@@ -1,24 +1,33 @@
 //! The tables of the page.
 
+use ipnet::IpNet;
 use maud::{Markup, html};
 use sqreen::protocol::Timestamp;
 
 use super::super::access::{Reader, csrf};
 use super::super::actor::Actor;
 use super::super::explorer::link;
-use super::super::text::duration;
+use super::super::room::{Tables, cut, fit, some};
+use super::super::text::{duration, short};
 use crate::actions::ActionPage;
+use crate::api::Params;
 use crate::server::App;
 use crate::sessions::LoggedIn;
-use crate::state::{Action, ActionCursor, ActionRecord, AllowEntry, Id, Role, Targets, network};
+use crate::state::{
+    Action, ActionCursor, ActionRecord, AllowEntry, Id, Role, Targets, User, network,
+};
 
-/// The most agents that are listed.
-const AGENTS: usize = 100;
-/// The most targets of one action that are listed.
-const TARGETS: usize = 10;
+/// The most agents that are looked at.
+const AGENTS: usize = 20_000;
+/// The most bytes of the targets of one action, or of an entry of the allow list.
+const WHOM: usize = 3_000;
+/// The most bytes of each table's rows.
+const LIVE: usize = 45_000;
+const PAST: usize = 20_000;
+const ALLOWED: usize = 10_000;
+const CONNECTED: usize = 9_000;
 
 pub(super) fn live((records, next): &ActionPage, reader: &Reader) -> Markup {
-    let next = next.map(|next| link("/actions", [("live", next.to_string().as_str())]));
     let row = |record: &ActionRecord| {
         html! {
             tr id={ "a-" (record.action.id) } {
@@ -29,16 +38,18 @@ pub(super) fn live((records, next): &ActionPage, reader: &Reader) -> Markup {
             }
         }
     };
+    let rows = fit(records.iter().map(row), LIVE);
+    let next = cut(records, rows.len()).map(ActionCursor::of).or(*next);
+    let next = next.map(|next| link("/actions", [("live", next.to_string().as_str())]));
     html! {
         @if records.is_empty() { p { "Nobody is blocked." } } @else {
-            (table("Actions in force", &["Who", "What", "Ends", "Why", ""], records.iter().map(row)))
+            (table("Actions in force", &["Who", "What", "Ends", "Why", ""], rows.into_iter()))
         }
         @if let Some(next) = next { nav { a rel="next" href=(next) { "Older actions" } } }
     }
 }
 
 pub(super) fn past((records, next): &ActionPage) -> Markup {
-    let next = next.map(|next| link("/actions", [("past", next.to_string().as_str())]) + "#past");
     let now = Timestamp::now().as_micros();
     let row = |record: &ActionRecord| {
         let ended = record.lifted_at.or(record.action.expires_at);
@@ -54,21 +65,25 @@ pub(super) fn past((records, next): &ActionPage) -> Markup {
             }
         }
     };
+    let rows = fit(records.iter().map(row), PAST);
+    let next = cut(records, rows.len()).map(ActionCursor::of).or(*next);
+    let next = next.map(|next| link("/actions", [("past", next.to_string().as_str())]) + "#past");
     html! {
         @if records.is_empty() { p { "No action has ended yet." } } @else {
-            (table("Past actions", &["Who", "What", "Ended", "Why"], records.iter().map(row)))
+            (table("Past actions", &["Who", "What", "Ended", "Why"], rows.into_iter()))
         }
         @if let Some(next) = next { nav { a rel="next" href=(next) { "Ended before" } } }
     }
 }
 
-pub(super) fn allowed(entries: &[AllowEntry], reader: &Reader) -> Markup {
+pub(super) fn allowed(entries: &[AllowEntry], params: &Params, reader: &Reader) -> Markup {
     let row = |entry: &AllowEntry| {
+        let nets = entry.ips.iter().map(network);
+        let allowed: Vec<_> = nets.chain(entry.paths.iter().cloned()).collect();
         html! {
             tr {
                 td data-label="Allowed" {
-                    @for net in &entry.ips { span.pair { (network(net)) } " " }
-                    @for path in &entry.paths { span.pair { (path) } " " }
+                    (some(allowed.iter(), WHOM, |one| html! { span.pair { (short(one)) } " " }))
                 }
                 td data-label="Why" { (entry.comment) }
                 td data-label="Since" { (moment(entry.created_at)) " by " (entry.created_by) }
@@ -85,24 +100,25 @@ pub(super) fn allowed(entries: &[AllowEntry], reader: &Reader) -> Markup {
     };
     html! {
         @if entries.is_empty() { p { "The allow list is empty." } } @else {
-            (table("Allow list", &["Allowed", "Why", "Since", ""], entries.iter().map(row)))
+            (Tables::new("/actions", &[], params)
+                .table("allowlist", ("Allow list", &["Allowed", "Why", "Since", ""]), entries, ALLOWED, row))
         }
     }
 }
 
 /// The agents that are logged in, and what they say of the actions that they have.
-pub(super) fn agents(app: &App) -> Markup {
+pub(super) fn agents(app: &App, params: &Params) -> Markup {
     let agents = app.sessions.agents(AGENTS);
-    let rows = agents.iter().map(|logged_in| {
+    let row = |logged_in: &LoggedIn| {
         let LoggedIn { agent, silence } = logged_in;
         let reported = agent.delivery.reported();
         let has = reported.as_ref().and_then(|state| state.version.as_ref());
         let position = app.actions.position(&agent.app);
         html! {
             tr {
-                td data-label="App" { (agent.app) }
-                td data-label="Host" { @if let Some(host) = &agent.hostname { (host) } }
-                td data-label="Agent" { @if let Some(label) = &agent.label { (label) } }
+                td data-label="App" { (short(&agent.app)) }
+                td data-label="Host" { @if let Some(host) = &agent.hostname { (short(host)) } }
+                td data-label="Agent" { @if let Some(label) = &agent.label { (short(label)) } }
                 td data-label="Hears of changes" {
                     @if agent.delivery.streams() { "at once" } @else { "at its heartbeat" }
                     br; small {
@@ -118,13 +134,15 @@ pub(super) fn agents(app: &App) -> Markup {
                         _ => "",
                     }
                 }
-                td data-label="Error" { @if let Some(error) = reported.as_ref().and_then(|state| state.error.as_ref()) { strong.bad { (error) } } }
+                td data-label="Error" { @if let Some(error) = reported.as_ref().and_then(|state| state.error.as_ref()) { strong.bad { (short(error)) } } }
             }
         }
-    });
+    };
     html! {
         @if agents.is_empty() { p { "No agent is logged in." } } @else {
-            (table("Agents", &["App", "Host", "Agent", "Hears of changes", "Has", "Error"], rows))
+            (Tables::new("/actions", &[], params).table(
+                "agents", ("Agents", &["App", "Host", "Agent", "Hears of changes", "Has", "Error"]), &agents, CONNECTED, row,
+            ))
         }
     }
 }
@@ -152,32 +170,33 @@ fn what(record: &ActionRecord) -> Markup {
         td data-label="What" {
             (action.kind.name())
             @if action.dry_run { " " span.mark { "dry run" } }
-            @if let Some(url) = &action.url { br; small { "to " (url) } }
-            br; small { @match &action.app { Some(app) => (app), None => "all apps" } }
+            @if let Some(url) = &action.url { br; small { "to " (short(url)) } }
+            br; small { @match &action.app { Some(app) => (short(app)), None => "all apps" } }
         }
     }
 }
 
 /// Whom an action concerns; single addresses and users lead to their pages.
 pub(super) fn targets(action: &Action) -> Markup {
+    let net = |net: &IpNet| {
+        html! {
+            @if net.prefix_len() == net.max_prefix_len() {
+                a.who href=[Actor::Ip(net.addr()).link()] { span.pair { (network(net)) } }
+            } @else {
+                span.pair { (network(net)) }
+            }
+            " "
+        }
+    };
+    let user = |user: &User| {
+        let pair = |(name, value): (&String, &String)| html! { span.pair { b { (short(name)) } " " (short(value)) } " " };
+        html! { a.who href=[Actor::from(user).link()] { (some(user.iter(), WHOM, pair)) } br; }
+    };
     html! {
         @match &action.targets {
-            Targets::Ips(nets) => @for net in nets.iter().take(TARGETS) {
-                @if net.prefix_len() == net.max_prefix_len() {
-                    a.who href=(Actor::Ip(net.addr()).link()) { span.pair { (network(net)) } }
-                } @else {
-                    span.pair { (network(net)) }
-                }
-                " "
-            },
-            Targets::Users(users) => @for user in users.iter().take(TARGETS) {
-                a.who href=(Actor::from(user).link()) {
-                    @for (name, value) in user { span.pair { b { (name) } " " (value) } " " }
-                }
-                br;
-            },
+            Targets::Ips(nets) => (some(nets.iter(), WHOM, net)),
+            Targets::Users(users) => (some(users.iter(), WHOM, user)),
         }
-        @if action.targets.len() > TARGETS { "and " (action.targets.len() - TARGETS) " more" }
         @if action.match_any { small { "any of these identifiers" } }
     }
 }

@@ -15,6 +15,8 @@ use crate::store::{Dimension, Field, Filter, JsonField};
 
 /// What a parameter's name starts with that gives one of a user's identifiers.
 const USER: &str = "user.";
+/// The most bytes of a link to an actor.
+const MAX_LINK: usize = 2_048;
 
 /// An address, or a user as actions name them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,13 +85,13 @@ impl Actor {
         }
     }
 
-    /// Path and query of the actor's page.
-    pub(in super::super) fn link(&self) -> String {
+    /// Path and query of the actor's page; `None` if they would be longer than a page has room for.
+    pub(in super::super) fn link(&self) -> Option<String> {
         let params = self.params();
         let params = params
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        link("/actor", params)
+        Some(link("/actor", params)).filter(|link| link.len() <= MAX_LINK)
     }
 
     /// The events from the address, or with one of the identifiers.

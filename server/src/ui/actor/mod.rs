@@ -17,7 +17,7 @@ use maud::{Markup, html};
 pub(super) use self::identity::Actor;
 use self::past::Past;
 use super::access::Reader;
-use super::explorer::{self, Asked, Listing, Place};
+use super::explorer::{self, Asked, Listing, Part, Place};
 use super::page::{Here, refusal};
 use super::slow::{self, Scans, Stage};
 use super::{actions, playbooks};
@@ -32,6 +32,7 @@ const PATH: &str = "/actor";
 pub(super) async fn show(
     State(app): State<App>,
     reader: Reader,
+    part: Part,
     Query(params): Query<Params>,
 ) -> Response {
     let (actor, rest) = match Actor::parse(&params) {
@@ -40,6 +41,9 @@ pub(super) async fn show(
     };
     let place = Place::new(PATH, actor.params(), &rest);
     let asked = asked(&actor, &place);
+    if let Part::List = part {
+        return explorer::list_alone(&app, &reader, &place, asked).await;
+    }
     let steering = explorer::steering(&place, &[("app", "App")], asked.as_ref().err());
     let (title, lead) = (actor.to_string(), lead(&app, &actor, &place, &reader));
     let above = lead.0.len();

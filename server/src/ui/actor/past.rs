@@ -112,7 +112,7 @@ impl Past {
                     @for group in &self.related.rows {
                         li {
                             @match self.actor(group) {
-                                Some(actor) => a href=(actor.link()) { (short(&actor.to_string())) },
+                                Some(actor) => a href=[actor.link()] { (short(&actor.to_string())) },
                                 None => (short(&group.value)),
                             }
                             " " small { (counted(group.events, "event")) ", last " (time(group.last)) }

@@ -4,7 +4,8 @@
 /** The most rows of a list that goes on by itself. */
 const ROWS = 300;
 
-export function live() {
+/** `older` is told where older events begin once the list is cut. */
+export function live(older) {
   const place = document.querySelector("[data-live]");
   if (!place) return;
   const button = document.createElement("button");
@@ -14,6 +15,8 @@ export function live() {
   place.append(" ", button, " ", told);
   /** Rows that came while the list was paused. */
   let held = [];
+  /** Whether so many came that the older of them are no longer held. */
+  let dropped = false;
   let stream;
   /** Whether the server tells of every event from now on. */
   let open = false;
@@ -43,7 +46,10 @@ export function live() {
       }
       came++;
       held.push(row);
-      if (held.length > ROWS) held.shift();
+      if (held.length > ROWS) {
+        held.shift();
+        dropped = true;
+      }
       if (!paused) flush();
       show();
     });
@@ -90,18 +96,25 @@ export function live() {
 
   function flush() {
     const rows = document.querySelector("#events");
-    // Without a list yet, the page is made anew with one.
-    if (!rows) return location.reload();
+    document.querySelector("[data-none]")?.remove();
+    rows.closest("[hidden]")?.removeAttribute("hidden");
+    // What is between them and the list is where older events are.
+    if (dropped) rows.replaceChildren();
+    dropped = false;
     for (const row of held.splice(0)) {
       row.className = "new";
       rows.prepend(row);
     }
+    if (rows.children.length < ROWS) return;
     while (rows.children.length > ROWS) rows.lastElementChild.remove();
+    older(rows.lastElementChild.dataset.cursor);
   }
 
   function show(text) {
     button.textContent = !stream ? "Live" : paused ? "Resume" : "Pause";
-    const waiting = paused && held.length > 0 ? `${held.length} waiting` : "";
+    const more = dropped ? "+" : "";
+    const after = dropped ? ", the older of them at the list's end" : "";
+    const waiting = paused && held.length > 0 ? `${held.length}${more} waiting${after}` : "";
     const going = open ? `live, ${came} new` : "connecting …";
     const state = !stream ? "" : paused ? `paused ${waiting}` : going;
     told.textContent = [text ?? state, lack].filter(Boolean).join(" – ");

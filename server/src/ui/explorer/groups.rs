@@ -11,7 +11,7 @@ use crate::ui::actor::Actor;
 use crate::ui::text::{counted, grouped, share, short, time};
 
 /// The most bytes of the rows: values may be long, and the list below needs room, too.
-const MOST: usize = 36_000;
+const MOST: usize = 24_000;
 
 /// `file` is where more of the groups are, as CSV.
 pub(super) fn table(by: &Field, groups: &Groups, terms: &Terms, file: &str) -> Markup {
@@ -101,7 +101,7 @@ fn actor(by: &Field, value: &str) -> Markup {
     };
     html! {
         @if let Some(actor) = actor {
-            a.choice href=(actor.link()) aria-label={ "Actor " (short(&actor.to_string())) } { "Actor" }
+            a.choice href=[actor.link()] aria-label={ "Actor " (short(&actor.to_string())) } { "Actor" }
         }
     }
 }

@@ -4,36 +4,34 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::terms::{offered, pair};
-use super::{Found, Listing, Terms};
-use crate::store::{Dimension, Field, JsonField, StoredEvent};
+use super::{Listing, Terms};
+use crate::store::{Cursor, Dimension, Field, JsonField, StoredEvent};
 use crate::ui::access::Reader;
 use crate::ui::actions::Met;
 use crate::ui::actor::Actor;
 use crate::ui::event;
+use crate::ui::room::{fit, some};
 use crate::ui::text::{short, time};
 
-/// The most bytes of a row's properties, with one that goes beyond it; the event's page has all.
+/// The most bytes of a row's properties; the event's page has all.
 const PROPERTIES: usize = 6_000;
+/// The most bytes of the identifiers of a row's user.
+const USER: usize = 3_000;
 
 /// The list, and how many of the events found it has: those that fit, one at least.
 pub(super) fn table(
     listing: &Listing<'_>,
     terms: &Terms,
-    found: &Found,
+    (events, actions): (&[StoredEvent], &[Met]),
     most: usize,
 ) -> (Markup, usize) {
     let back = listing.place.here();
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    for (event, met) in found.page.events.iter().zip(&found.actions) {
-        let row = row(event, met, terms, listing.reader, &back);
-        bytes += row.0.len();
-        if bytes > most && !rows.is_empty() {
-            break;
-        }
-        rows.push(row);
-    }
+    let events = events.iter().zip(actions);
+    let rows = events.map(|(event, met)| row(event, met, terms, listing.reader, &back));
+    let rows = fit(rows, most);
     let list = html! {
-        div.scroll.stack tabindex="0" role="region" aria-label="Events" {
+        // The live list begins with none.
+        div.scroll.stack tabindex="0" role="region" aria-label="Events" hidden[rows.is_empty()] {
             table.events data-base=(terms.base()) {
                 thead { tr {
                     @for head in ["Time (UTC)", "Event", "User", "IP", "Request", "Status", "Properties"] {
@@ -58,7 +56,7 @@ pub(crate) fn row(
     let field = Field::Dimension;
     let is = |dimension, value: &str| terms.only(&field(dimension), value, &short(value));
     html! {
-        tr {
+        tr data-cursor=(Cursor::of(event)) {
             td { a.detail href=(event::link(event)) { (time(event.time)) } }
             td {
                 div {
@@ -71,7 +69,7 @@ pub(crate) fn row(
                 @if let Some(ip) = event.ip {
                     div {
                         @let test = super::test(&field(Dimension::Ip), &ip.to_canonical().to_string());
-                        a.who href=(Actor::Ip(ip).link()) data-test=[test] { (ip) } " "
+                        a.who href=[Actor::Ip(ip).link()] data-test=[test] { (ip) } " "
                         (met.ip(event, reader, back))
                     }
                 }
@@ -95,37 +93,25 @@ pub(crate) fn row(
 }
 
 fn properties(properties: &Map<String, Value>) -> Markup {
-    let mut bytes = 0;
     let field = |key: &String| Field::Json(JsonField::Properties, vec![key.clone()]);
-    let pairs = properties
-        .iter()
-        .map(|(key, value)| pair(&field(key), key, value));
-    let pairs: Vec<_> = pairs
-        .take_while(|pair| {
-            let has_room = bytes < PROPERTIES;
-            bytes += pair.0.len();
-            has_room
-        })
-        .collect();
-    let more = properties.len() - pairs.len();
-    html! { div { @for pair in &pairs { (pair) } @if more > 0 { small { "and " (more) " more" } } } }
+    let pair = |(key, value)| pair(&field(key), key, value);
+    html! { div { (some(properties.iter(), PROPERTIES, pair)) } }
 }
 
 /// The identifiers of the event's user: the way to the user's page, if actions can name them.
 fn user(event: &StoredEvent, met: &Met) -> Markup {
     let field = |key: &String| Field::Json(JsonField::User, vec![key.clone()]);
+    let named = |(key, value): (&String, &Value)| {
+        let text = super::text(value);
+        html! { span.pair data-test=[super::test(&field(key), &text)] { b { (short(key)) } " " (short(&text)) } " " }
+    };
+    let Some(user) = &event.user else {
+        return html! {};
+    };
     html! {
-        @match met.named() {
-            Some(actor) => {
-                a.who href=(actor.link()) {
-                    @for (key, value) in event.user.iter().flatten() {
-                        @let text = super::text(value);
-                        span.pair data-test=[super::test(&field(key), &text)] { b { (short(key)) } " " (short(&text)) } " "
-                    }
-                }
-                " "
-            },
-            None => @for (key, value) in event.user.iter().flatten() { (pair(&field(key), key, value)) },
+        @match met.named().and_then(Actor::link) {
+            Some(page) => { a.who href=(page) { (some(user.iter(), USER, named)) } " " },
+            None => (some(user.iter(), USER, |(key, value)| pair(&field(key), key, value))),
         }
     }
 }

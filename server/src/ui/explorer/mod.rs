@@ -12,11 +12,13 @@ mod page;
 mod place;
 mod terms;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 
 pub(super) use self::asked::Asked;
 pub(super) use self::feed::{complete, export, follow, live};
@@ -27,12 +29,15 @@ pub(super) use self::terms::{Terms, test, text};
 use super::access::Reader;
 use super::actions::Met;
 use super::page::Here;
+use super::room::cut;
 use super::signin::From;
 use super::slow::{self, Scans, Stage};
 use crate::api::{Params, Problem};
-use crate::server::{App, blocking};
+use crate::server::{App, blocking, scanning};
 use crate::state::SavedView;
-use crate::store::{Cursor, EventPage, Filter, Groups, Histogram, StoreError};
+use crate::store::{
+    Cursor, EventPage, EventQuery, Filter, Groups, Histogram, ScanMonitor, StoreError,
+};
 
 pub(super) const PATH: &str = "/";
 
@@ -48,14 +53,10 @@ pub(super) struct Found {
     pub(super) groups: Option<Groups>,
 }
 
-impl Found {
-    /// Where the next page begins, if this one shows that many of the events.
-    fn next(&self, shown: usize) -> Option<Cursor> {
-        let events = &self.page.events;
-        let cut = shown.checked_sub(1).filter(|_| shown < events.len());
-        let last = cut.and_then(|last| events.get(last));
-        last.map(Cursor::of).or(self.page.next)
-    }
+/// Where the next page begins, if this one shows that many of the events.
+fn next(page: &EventPage, shown: usize) -> Option<Cursor> {
+    let last = cut(&page.events, shown);
+    last.map(Cursor::of).or(page.next)
 }
 
 /// Why a page lists no events.
@@ -84,10 +85,66 @@ pub(super) struct Listing<'a> {
 pub(super) async fn show(
     State(app): State<App>,
     reader: Reader,
+    part: Part,
     from: From,
     Query(params): Query<Params>,
 ) -> Response {
-    page(&app, &reader, &from, &params).await
+    match part {
+        Part::Page => page(&app, &reader, &from, &params).await,
+        Part::List => {
+            let place = Place::new(PATH, Params::new(), &params);
+            let asked = Asked::read(&place, Filter::default());
+            list_alone(&app, &reader, &place, asked).await
+        }
+    }
+}
+
+/// What of a page is asked for: by script that goes on with a list, as it says in a header, the list alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Page,
+    List,
+}
+
+impl Part {
+    const HEADER: &str = "x-part";
+}
+
+impl<S: Sync> FromRequestParts<S> for Part {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let asked = parts.headers.get(Self::HEADER);
+        let list = asked.is_some_and(|part| part == "list");
+        Ok(if list { Self::List } else { Self::Page })
+    }
+}
+
+/// The list of a page, and the way to the next one: nothing is counted for it. Whoever leaves ends the search.
+pub(super) async fn list_alone(
+    app: &App,
+    reader: &Reader,
+    place: &Place,
+    asked: Result<Asked, Problem>,
+) -> Response {
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(problem) => return problem.into_response(),
+    };
+    let (shared, query) = (Arc::clone(app), asked.events());
+    let found = scanning(move |monitor| events(&shared, &query, monitor)).await;
+    match found {
+        Ok((page, actions)) => {
+            let listing = Listing {
+                reader,
+                place,
+                views: Some(&[]),
+                besides: 0,
+            };
+            page::alone(&listing, &asked, &page, &actions).into_response()
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 /// The page itself, for those who may see it.
@@ -149,18 +206,25 @@ pub(super) fn status(reading: &Reading) -> StatusCode {
     }
 }
 
+/// The events of a page, and what the client and the user of each meet now.
+fn events(
+    app: &App,
+    query: &EventQuery,
+    monitor: &ScanMonitor,
+) -> Result<(EventPage, Vec<Met>), StoreError> {
+    let page = app.store.query(query, monitor)?;
+    let met = page.events.iter().map(|event| Met::by(app, event));
+    let met = met.collect();
+    Ok((page, met))
+}
+
 fn find(app: &App, asked: &Asked, scans: &Scans) -> Result<Found, StoreError> {
     let store = &app.store;
-    let page = store.query(&asked.events(), scans.of(Stage::Events))?;
+    let (page, actions) = events(app, &asked.events(), scans.of(Stage::Events))?;
     let span = asked::span(asked.range, page.events.first().map(|event| event.time));
     let histogram = store.histogram(&asked.histogram(span), scans.of(Stage::Chart))?;
     let groups = asked.groups(span);
     let groups = groups.map(|query| store.groups(&query, scans.of(Stage::Groups)));
-    let actions = page
-        .events
-        .iter()
-        .map(|event| Met::by(app, event))
-        .collect();
     Ok(Found {
         page,
         actions,

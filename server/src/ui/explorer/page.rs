@@ -6,13 +6,13 @@ use super::{
     Asked, Found, Listing, Place, Reading, Terms, Unread, chart, first, form, groups, list,
 };
 use crate::server::App;
-use crate::store::{Field, Filter, TimeRange};
+use crate::store::{Cursor, EventPage, Field, Filter, TimeRange};
+use crate::ui::actions::Met;
+use crate::ui::room::MOST;
 use crate::ui::text::{counted, stamp};
 use crate::ui::{delivery, views};
 
-/// The most bytes of a page: a list ends early rather than take more.
-const MOST: usize = 100_000;
-/// What of it is kept for the page's frame, and for what stands around the list.
+/// What of a page's bytes is kept for the page's frame, and for what stands around the list.
 const FRAME: usize = 4_000;
 
 /// `url` is where the reader's browser reaches this server, if it told.
@@ -86,12 +86,35 @@ fn events(
     };
     let views = views::menu(listing);
     let besides = listing.besides + FRAME + above.0.len() + views.0.len();
-    let (list, shown) = list::table(listing, &terms, found, MOST.saturating_sub(besides));
-    let next = found.next(shown);
+    let room = MOST.saturating_sub(besides);
+    let of = (found.page.events.as_slice(), found.actions.as_slice());
+    let (list, shown) = list::table(listing, &terms, of, room);
+    let next = super::next(&found.page, shown);
     html! {
         (above)
         (tools(place, asked, shown, next.is_some(), &views))
-        @if shown == 0 { (empty) } @else { (list) }
+        @if shown == 0 { div data-none { (empty) } }
+        (list)
+        (older(place, next))
+    }
+}
+
+/// The list of the page, and the way on.
+pub(super) fn alone(
+    listing: &Listing<'_>,
+    asked: &Asked,
+    page: &EventPage,
+    actions: &[Met],
+) -> Markup {
+    let terms = Terms::new(listing.place, asked);
+    let of = (page.events.as_slice(), actions);
+    let (list, shown) = list::table(listing, &terms, of, MOST.saturating_sub(FRAME));
+    html! { (list) (older(listing.place, super::next(page, shown))) }
+}
+
+/// The way to the next page, if there is one.
+fn older(place: &Place, next: Option<Cursor>) -> Markup {
+    html! {
         @if let Some(next) = next {
             nav.pages aria-label="More" { a rel="next" href=(place.with(&[("cursor", &next.to_string())])) { "Older events" } }
         }

@@ -10,9 +10,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use self::page::{Said, Shown};
+use self::page::{PAGE, Said, Shown};
 use super::access::{Reader, Sent, value};
 use super::page::Here;
+use super::room::Tables;
 use super::{page as pages, signin};
 use crate::api::Params;
 use crate::notify::{Draft, Notifier, NotifyError};
@@ -20,24 +21,22 @@ use crate::server::{App, blocking};
 use crate::state::{DeliveryQuery, Id, StateError};
 
 const PATH: &str = "/notifications";
-/// How many deliveries a page shows.
-const PAGE: usize = 50;
 const GONE: &str = "There is none of this id any more.";
 
-/// `GET /notifications?before=…`.
+/// `GET /notifications?before=…&destinations=…`.
 pub(super) async fn show(
     State(app): State<App>,
     reader: Reader,
     Query(params): Query<Params>,
 ) -> Response {
-    let before = value(&params, "before").and_then(|text| text.parse().ok());
-    page(&app, &reader, &Params::new(), before, Said::Nothing).await
+    page(&app, &reader, &params, &Params::new(), Said::Nothing).await
 }
 
-/// `GET /notifications/deliveries/{id}`.
+/// `GET /notifications/deliveries/{id}?notices=…`.
 pub(super) async fn delivery(
     State(app): State<App>,
     Path(id): Path<String>,
+    Query(params): Query<Params>,
     reader: Reader,
 ) -> Response {
     let here = Some(Here::new(PATH, &reader));
@@ -48,7 +47,7 @@ pub(super) async fn delivery(
     };
     match blocking(read).await.map_err(NotifyError::from).flatten() {
         Ok((delivery, notices)) => {
-            let content = page::delivery(&delivery, &notices);
+            let content = page::delivery(&delivery, &notices, &params);
             pages::document("Delivery", here, &content).into_response()
         }
         Err(NotifyError::State(error)) => signin::unavailable(&error),
@@ -71,7 +70,7 @@ pub(super) async fn add(State(app): State<App>, sent: Sent) -> Response {
     match added.await.map_err(NotifyError::from).flatten() {
         Ok((destination, Some(secret))) => {
             let said = Said::Secret(destination.name, secret);
-            page(&app, &sent.reader, &Params::new(), None, said).await
+            page(&app, &sent.reader, &Params::new(), &Params::new(), said).await
         }
         Ok((_, None)) => Redirect::to(PATH).into_response(),
         Err(error) => wrong(&app, &sent, error).await,
@@ -112,7 +111,7 @@ pub(super) async fn change_secret(
     match changed.await.map_err(NotifyError::from).flatten() {
         Ok((destination, secret)) => {
             let said = Said::Secret(destination.name, secret);
-            page(&app, &sent.reader, &Params::new(), None, said).await
+            page(&app, &sent.reader, &Params::new(), &Params::new(), said).await
         }
         Err(error) => wrong(&app, &sent, error).await,
     }
@@ -144,7 +143,7 @@ pub(super) async fn test(State(app): State<App>, Path(id): Path<String>, sent: S
     match app.notifier.test(id, sent.reader.caller.clone()).await {
         Ok(delivery) => {
             let said = Said::Tested(delivery);
-            page(&app, &sent.reader, &Params::new(), None, said).await
+            page(&app, &sent.reader, &Params::new(), &Params::new(), said).await
         }
         Err(error) => wrong(&app, &sent, error).await,
     }
@@ -176,20 +175,15 @@ async fn wrong(app: &App, sent: &Sent, error: NotifyError) -> Response {
         NotifyError::Internal(error) => return signin::unavailable(&error),
     };
     let said = Said::Wrong(reason);
-    let mut response = page(app, &sent.reader, &sent.fields, None, said).await;
+    let mut response = page(app, &sent.reader, &Params::new(), &sent.fields, said).await;
     *response.status_mut() = status;
     response
 }
 
-async fn page(
-    app: &App,
-    reader: &Reader,
-    filled: &Params,
-    before: Option<i64>,
-    said: Said,
-) -> Response {
+/// The page at the places in its tables that `at` says.
+async fn page(app: &App, reader: &Reader, at: &Params, filled: &Params, said: Said) -> Response {
     let query = DeliveryQuery {
-        before,
+        before: value(at, "before").and_then(|text| text.parse().ok()),
         limit: PAGE + 1,
         ..DeliveryQuery::default()
     };
@@ -198,18 +192,16 @@ async fn page(
         let destinations = shared.state.destinations()?;
         Ok::<_, StateError>((destinations, shared.state.deliveries(query)?))
     });
-    let (destinations, mut deliveries) = match read.await {
+    let (destinations, deliveries) = match read.await {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return signin::unavailable(&error),
         Err(error) => return signin::unavailable(&error),
     };
-    let more = deliveries.len() > PAGE;
-    deliveries.truncate(PAGE);
     let shown = Shown {
         reader,
         filled,
         said,
-        next: deliveries.last().filter(|_| more).map(|last| last.row),
+        tables: Tables::new(PATH, &[], at),
         destinations,
         deliveries,
     };

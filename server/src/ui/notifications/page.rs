@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::super::access::{Reader, csrf, value};
 use super::super::actions::table;
+use super::super::room::{Tables, cut, fit};
 use super::super::text::{counted, short, time};
 use super::PATH;
 use crate::api::Params;
@@ -11,6 +12,13 @@ use crate::auth::Secret;
 use crate::notify::notice::Notice;
 use crate::notify::{MAX_NAME, MAX_URL, Notifier};
 use crate::state::{Channel, Delivery, DeliveryStatus, Destination, Role};
+
+/// How many deliveries a page shows, if they are no more than these bytes.
+pub(super) const PAGE: usize = 50;
+const DELIVERIES: usize = 40_000;
+/// The most bytes of the destinations of a page, and of the notices of one.
+const DESTINATIONS: usize = 45_000;
+const NOTICES: usize = 85_000;
 
 /// What became of a form.
 #[derive(Debug)]
@@ -28,15 +36,21 @@ pub(super) struct Shown<'a> {
     /// What was filled in where it was refused.
     pub(super) filled: &'a Params,
     pub(super) said: Said,
+    pub(super) tables: Tables<'a>,
     pub(super) destinations: Vec<Destination>,
+    /// Those of the page, and one more if there are more.
     pub(super) deliveries: Vec<Delivery>,
-    /// Where older deliveries begin.
-    pub(super) next: Option<i64>,
 }
 
 impl Shown<'_> {
     pub(super) fn markup(&self) -> Markup {
         let admin = self.reader.may(Role::Admin);
+        let deliveries = self.deliveries.iter().take(PAGE);
+        let deliveries = fit(
+            deliveries.map(|delivery| self.delivery(delivery)),
+            DELIVERIES,
+        );
+        let next = cut(&self.deliveries, deliveries.len()).map(|delivery| delivery.row);
         html! {
             (self.said())
             section aria-labelledby="destinations" {
@@ -46,8 +60,11 @@ impl Shown<'_> {
                     @if admin { "Add a webhook, Slack or e-mail below: it is told whenever a playbook fires." }
                     @else { "An admin can add a webhook, Slack or e-mail, which are told whenever a playbook fires." }
                 } } @else {
-                    (table("Destinations", &["Name", "Kind", "Where", "Told of", ""],
-                        self.destinations.iter().map(|destination| self.destination(destination, admin))))
+                    (self.tables.table(
+                        "destinations",
+                        ("Destinations", &["Name", "Kind", "Where", "Told of", ""]),
+                        &self.destinations, DESTINATIONS, |destination| self.destination(destination, admin),
+                    ))
                 }
             }
             @if admin { (self.form()) }
@@ -55,10 +72,9 @@ impl Shown<'_> {
                 h2 #deliveries { "Deliveries" }
                 p.note { "What was delivered stays for 7 days, what was given up for 30. Notices of one playbook within a minute are one delivery." }
                 @if self.deliveries.is_empty() { p { "Nothing was told yet. " a href="/runs" { "See which playbooks fired" } "." } } @else {
-                    (table("Deliveries", &["Began", "To", "Of", "Status", "Tries", "Answer", ""],
-                        self.deliveries.iter().map(|delivery| self.delivery(delivery))))
+                    (table("Deliveries", &["Began", "To", "Of", "Status", "Tries", "Answer", ""], deliveries.into_iter()))
                 }
-                @if let Some(next) = self.next {
+                @if let Some(next) = next {
                     nav aria-label="Deliveries" { a rel="next" href={ (PATH) "?before=" (next) "#deliveries" } { "Older deliveries" } }
                 }
             }
@@ -220,7 +236,12 @@ pub(super) fn digest_input(checked: bool) -> Markup {
 }
 
 /// What a delivery tells.
-pub(super) fn delivery(delivery: &Delivery, notices: &[(String, Notice)]) -> Markup {
+pub(super) fn delivery(
+    delivery: &Delivery,
+    notices: &[(String, Notice)],
+    params: &Params,
+) -> Markup {
+    let path = format!("{PATH}/deliveries/{}", delivery.id);
     let row = |(id, notice): &(String, Notice)| {
         html! {
             tr {
@@ -236,7 +257,7 @@ pub(super) fn delivery(delivery: &Delivery, notices: &[(String, Notice)]) -> Mar
         }
     };
     html! {
-        section aria-labelledby="delivery" {
+        section #notices aria-labelledby="delivery" {
             div.tools {
                 h2 #delivery { "Delivery of " (counted(delivery.notices.into(), "notice")) }
                 a href=(PATH) { "All notifications" }
@@ -246,7 +267,8 @@ pub(super) fn delivery(delivery: &Delivery, notices: &[(String, Notice)]) -> Mar
                 (counted(delivery.attempts.into(), "attempt")) ". "
                 @if let Some(answer) = &delivery.answer { "The last one: " (short(answer)) "." }
             }
-            (table("Notices", &["Time", "What", "More"], notices.iter().map(row)))
+            (Tables::new(&path, &[], params)
+                .table("notices", ("Notices", &["Time", "What", "More"]), notices, NOTICES, row))
         }
     }
 }

@@ -1,19 +1,25 @@
 //! `/playbooks`: all of them, and the ways to a new one.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 
 use super::super::access::Reader;
-use super::super::actions::table;
 use super::super::explorer::link;
+use super::super::room::Tables;
 use super::super::text::{counted, short, time};
 use super::{PATH, path, words};
 use crate::playbooks::{Current, RunnerStats, templates};
 use crate::state::{Role, RunCount};
 
-pub(super) fn markup<'a>(
-    all: impl ExactSizeIterator<Item = &'a Current>,
+/// The most bytes of the rows of a page.
+const ROWS: usize = 55_000;
+
+pub(super) fn markup(
+    all: &[Arc<Current>],
     counts: &[RunCount],
     stats: &RunnerStats,
+    tables: Tables<'_>,
     reader: &Reader,
 ) -> Markup {
     let edits = reader.may(Role::Operator);
@@ -24,15 +30,18 @@ pub(super) fn markup<'a>(
                 a href="/runs" { "All runs" }
                 @if edits { a href="/playbooks/new" { "New playbook" } }
             }
-            @if all.len() == 0 {
+            @if all.is_empty() {
                 p {
                     "No playbook watches your events yet. "
                     @if edits { "Start from a template below, or from an empty one: it does nothing before you put it to shadow or enforce." }
                     @else { "An operator can add one." }
                 }
             } @else {
-                (table("Playbooks", &["Name", "Stage", "Watches", "Fired in 24 h", "Last changed"],
-                    all.map(|current| row(current, counts))))
+                (tables.table(
+                    "playbooks",
+                    ("Playbooks", &["Name", "Stage", "Watches", "Fired in 24 h", "Last changed"]),
+                    all, ROWS, |current| row(current, counts),
+                ))
             }
             (forgotten(stats))
         }

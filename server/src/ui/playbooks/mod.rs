@@ -13,7 +13,7 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::Markup;
@@ -26,7 +26,9 @@ use self::show::Shown;
 use super::access::{Reader, Sent, value};
 use super::explorer::link;
 use super::page::{self, Here};
+use super::room::Tables;
 use super::signin;
+use crate::api::Params;
 use crate::playbooks::Stage;
 use crate::server::{App, Shared, blocking};
 use crate::state::{RunQuery, StateError};
@@ -74,13 +76,18 @@ where
     }
 }
 
-/// `GET /playbooks`.
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Response, Response> {
+/// `GET /playbooks?playbooks=…`.
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(params): Query<Params>,
+    reader: Reader,
+) -> Result<Response, Response> {
     let since = Timestamp::now().as_micros() - DAY;
     let counts = read(&app, move |shared| shared.state.count_runs(since)).await?;
     let (_, all) = app.playbooks.current();
     let stats = app.runner.stats();
-    let content = list::markup(all.iter().map(AsRef::as_ref), &counts, &stats, &reader);
+    let tables = Tables::new(PATH, &[], &params);
+    let content = list::markup(&all, &counts, &stats, tables, &reader);
     Ok(document("Playbooks", &reader, &content).into_response())
 }
 

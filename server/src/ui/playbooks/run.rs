@@ -13,6 +13,7 @@ use super::super::access::{Reader, Sent, csrf};
 use super::super::actions::table;
 use super::super::actor::Actor;
 use super::super::page::{Here, refusal};
+use super::super::room::{fit, start_in};
 use super::super::text::{SHOWN, counted, grouped, short, start, time};
 use super::super::{actions, event};
 use super::after::Came;
@@ -23,8 +24,11 @@ use crate::server::App;
 use crate::state::{ActionRecord, Id, Role, RunRecord, StateError};
 use crate::store::StoredEvent;
 
-/// The most events that are listed; a run has 1,000 at most.
+/// The most events that are listed, if they are no more than these bytes; a run has 1,000 at most.
 const EVENTS: usize = 100;
+const ROWS: usize = 35_000;
+/// The most bytes of the playbook's text; the API has it whole.
+const TEXT: usize = 25_000;
 
 fn unknown(reader: &Reader) -> Response {
     let reason = "There is no run of this id any more.";
@@ -200,7 +204,6 @@ impl Explained {
 
     fn events(&self) -> Markup {
         let all = event_places(&self.run).len() as u64;
-        let shown = self.events.len() as u64;
         let found = read_json(&self.run.counted);
         let whole = number(&found, "values") == 0 && number(&found, "events") == all;
         let row = |event: &StoredEvent| {
@@ -208,11 +211,13 @@ impl Explained {
                 tr {
                     td data-label="When" { a href=(event::link(event)) { (time(event.time)) } }
                     td data-label="Event" { (short(&event.name)) }
-                    td data-label="Address" { @if let Some(ip) = event.ip { a href=(Actor::Ip(ip).link()) { (ip) } } }
+                    td data-label="Address" { @if let Some(ip) = event.ip { a href=[Actor::Ip(ip).link()] { (ip) } } }
                     td data-label="Path" { @if let Some(path) = &event.path { (short(path)) } }
                 }
             }
         };
+        let rows = fit(self.events.iter().map(row), ROWS);
+        let shown = rows.len() as u64;
         html! {
             p.note {
                 @if whole { (counted(all, "event")) " made it fire" }
@@ -221,7 +226,7 @@ impl Explained {
                 "."
             }
             @if !self.events.is_empty() {
-                (table("Events of the run", &["When", "Event", "Address", "Path"], self.events.iter().map(row)))
+                (table("Events of the run", &["When", "Event", "Address", "Path"], rows.into_iter()))
             }
         }
     }
@@ -233,7 +238,11 @@ impl Explained {
                 Some((entry, by)) => {
                     p { (words::rule(&entry.playbook.rule)) }
                     p.note { "Written by " (short(by)) "." }
-                    details { summary { "Its text" } pre tabindex="0" { (file::print(std::slice::from_ref(entry))) } }
+                    details { summary { "Its text" }
+                        @let text = file::print(std::slice::from_ref(entry));
+                        @let shown = start_in(&text, TEXT);
+                        pre tabindex="0" { (shown) @if shown.len() < text.len() { "…" } }
+                     }
                 }
             }
         }

@@ -11,16 +11,20 @@ use super::super::access::{Reader, csrf, value};
 use super::super::actions::table;
 use super::super::actor::Actor;
 use super::super::explorer::link;
+use super::super::room::{cut, fit};
 use super::super::text::{counted, short, time};
 use super::{document, path, read, words};
 use crate::api::Params;
-use crate::playbooks::{self, Outcome, read_actor, responses, show_actor};
+use crate::playbooks::{self, Current, Outcome, read_actor, responses, show_actor};
 use crate::server::{App, blocking};
 use crate::state::{Role, RunQuery, RunRecord};
 
 const PATH: &str = "/runs";
-/// How many runs a page shows.
+/// How many runs a page shows, if they are no more than these bytes.
 const PAGE: usize = 50;
+const ROWS: usize = 65_000;
+/// The most bytes of the playbooks that the form offers.
+const OFFERED: usize = 25_000;
 /// The most runs that the page of an actor shows.
 const OF_ACTOR: usize = 10;
 
@@ -38,7 +42,7 @@ pub(in super::super) async fn show(
     let [slug, outcome, actor] = ["playbook", "outcome", "actor"].map(given);
     let before = given("before").and_then(|text| text.parse().ok());
     let [of, came, on] = [slug, outcome, actor].map(|text| text.map(str::to_owned));
-    let (mut runs, live) = read(&app, move |shared| {
+    let (runs, live) = read(&app, move |shared| {
         let query = RunQuery {
             slug: of.as_deref(),
             outcome: came.as_deref(),
@@ -54,9 +58,8 @@ pub(in super::super) async fn show(
         Ok((shared.state.runs(query, PAGE + 1)?, live))
     })
     .await?;
-    let more = runs.len() > PAGE;
-    runs.truncate(PAGE);
-    let next = runs.last().filter(|_| more).map(|last| {
+    let rows = fit(runs.iter().take(PAGE).map(|run| row(run, true)), ROWS);
+    let next = cut(&runs, rows.len()).map(|last| {
         let row = last.row.to_string();
         let before = ("before", row.as_str());
         let kept = [("playbook", slug), ("outcome", outcome), ("actor", actor)];
@@ -66,8 +69,14 @@ pub(in super::super) async fn show(
         link(PATH, kept.chain([before]))
     });
     let (_, all) = app.playbooks.current();
+    let option = |current: &Arc<Current>| {
+        let own = current.record.slug.as_str();
+        html! { option value=(own) selected[slug == Some(own)] { (short(&current.playbook.name)) } }
+    };
+    let offered = fit(all.iter().map(option), OFFERED);
     let known = all
         .iter()
+        .take(offered.len())
         .any(|current| Some(current.record.slug.as_str()) == slug);
     let content = html! {
         section aria-labelledby="runs" {
@@ -77,11 +86,9 @@ pub(in super::super) async fn show(
                     label { "Playbook"
                         select name="playbook" {
                             option value="" { "all" }
-                            @if let Some(gone) = slug.filter(|_| !known) { option value=(gone) selected { (short(gone)) } }
-                            @for current in all.iter() {
-                                @let own = current.record.slug.as_str();
-                                option value=(own) selected[slug == Some(own)] { (short(&current.playbook.name)) }
-                            }
+                            // One that is gone, or has no room below.
+                            @if let Some(other) = slug.filter(|_| !known) { option value=(other) selected { (short(other)) } }
+                            @for option in &offered { (option) }
                         }
                     }
                     label { "Outcome"
@@ -104,7 +111,7 @@ pub(in super::super) async fn show(
             }
             @if runs.is_empty() && params.is_empty() {
                 p { "No playbook has fired yet. One that is in shadow or enforced does: " a href="/playbooks" { "see all playbooks" } "." }
-            } @else { (list(&runs, true, "No playbook fired like this.")) }
+            } @else { (table_of(rows, true, "No playbook fired like this.")) }
             @if let Some(next) = next { nav aria-label="Runs" { a rel="next" href=(next) { "Older runs" } } }
         }
     };
@@ -113,13 +120,18 @@ pub(in super::super) async fn show(
 
 /// The runs as a table, with their playbooks where these are several, or what is said if there are none.
 pub(super) fn list(runs: &[RunRecord], several: bool, none: &str) -> Markup {
+    let rows = runs.iter().map(|run| row(run, several));
+    table_of(rows.collect(), several, none)
+}
+
+fn table_of(rows: Vec<Markup>, several: bool, none: &str) -> Markup {
     let heads = match several {
         true => &["When", "Playbook", "Actor", "Outcome", "Responses"][..],
         false => &["When", "Actor", "Outcome", "Responses"],
     };
     html! {
-        @if runs.is_empty() { p { (none) } } @else {
-            (table("Runs", heads, runs.iter().map(|run| row(run, several))))
+        @if rows.is_empty() { p { (none) } } @else {
+            (table("Runs", heads, rows.into_iter()))
         }
     }
 }
@@ -158,7 +170,7 @@ pub(super) fn actor(stored: &str) -> Markup {
     };
     html! {
         @match page {
-            Some(page) => a href=(page.link()) { (short(&name)) },
+            Some(page) => a href=[page.link()] { (short(&name)) },
             None => (short(&name)),
         }
     }

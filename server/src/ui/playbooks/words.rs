@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::super::text::start;
 use crate::playbooks::{
     ActorKind, Detection, Kind, Matcher, Playbook, Response, Rule, RunResponse, Stage,
     show_duration,
@@ -56,6 +57,9 @@ pub(super) fn rule(rule: &Rule) -> String {
     }
 }
 
+/// The most bytes of the words for which events are meant.
+const MATCHER: usize = 3_000;
+
 /// Which events are meant.
 pub(super) fn matcher(matcher: &Matcher) -> String {
     let names: Vec<_> = matcher.events.iter().map(ToString::to_string).collect();
@@ -66,6 +70,10 @@ pub(super) fn matcher(matcher: &Matcher) -> String {
     }
     if !matcher.apps.is_empty() {
         text += &format!(" in {}", matcher.apps.join(" or "));
+    }
+    let shown = start(&text, MATCHER);
+    if shown.len() < text.len() {
+        text = format!("{shown} …");
     }
     text
 }

@@ -76,15 +76,16 @@ async function start(path, options, names, settings = {}) {
     const code = await Promise.race([ended, sleep(DEADLINE, "no end", { ref: false })]);
     await rm(dir, { recursive: true, force: true });
     assert.equal(code, 0, `${path} did not stop as it should\n${log}`);
-  });
+  }, child);
 }
 
 /** A program that runs. */
 class Program {
   /** Ends it as an operator does, and removes what it stored. */
   stop;
+  #child;
 
-  constructor(printed, dir, stop) {
+  constructor(printed, dir, stop, child) {
     /** Its data directory. */
     this.dir = dir;
     /** Where the shop is, if there is one. */
@@ -95,6 +96,31 @@ class Program {
     this.apiToken = printed.api_token;
     this.ingestToken = printed.ingest_token;
     this.stop = stop;
+    this.#child = child;
+  }
+
+  /**
+   * Lets it run for a few milliseconds of each half second until `work` has ended, as on a machine that is far too busy;
+   * `work` gets what stands it still.
+   */
+  async throttle(work) {
+    let over = false;
+    let still = false;
+    const pulses = (async () => {
+      while (!over) {
+        if (!still) this.#child.kill("SIGCONT");
+        await sleep(5);
+        this.#child.kill("SIGSTOP");
+        await sleep(500);
+      }
+    })();
+    try {
+      return await work(() => (still = true));
+    } finally {
+      over = true;
+      await pulses;
+      this.#child.kill("SIGCONT");
+    }
   }
 
   /** Calls `/api/v1`, and returns the answer. */

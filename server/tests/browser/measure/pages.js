@@ -1,29 +1,32 @@
 // How long the server takes for every page, how large each is, and when a browser first paints something of it.
 //
-// `node server/tests/browser/measure/pages.js DIR [RUNS]`, with a data directory of many events (`queries build
-// DIR/events 10000000`) and the program that `cargo build --release -p sqreen-server` made. Each run asks for another
-// day, event, address or user. The pages are asked for one after the other, on connections that are kept.
+// `node server/tests/browser/measure/pages.js DIR [RUNS [PROGRAM]]`, with a data directory of many events (`queries build
+// DIR/events 10000000 now`) and the program that `cargo build --release -p sqreen-server` made. What else pages show is
+// filled in first; it is stored in DIR, too. Each run asks for another day, event, address or user. The pages are asked
+// for one after the other, on connections that are kept.
 
 import { spawn } from "node:child_process";
 import { Agent, request } from "node:http";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { fill } from "./fill.js";
 
-const [dir, runs = "50"] = process.argv.slice(2);
-if (!dir) throw new Error("usage: pages.js DIR [RUNS]");
+const ROOT = resolve(import.meta.dirname, "../../../..");
+const [dir, runs = "50", program = resolve(ROOT, "target/release/sqreen-server")] = process.argv.slice(2);
+if (!dir) throw new Error("usage: pages.js DIR [RUNS [PROGRAM]]");
 const RUNS = Number(runs);
 const PAINTS = 9;
 const DAY = 86_400_000;
 const PASSWORD = "long enough for anyone";
 const API = "api-secret";
+const INGEST = "ingest-secret";
 const BAR = { ms: 150, bytes: 100_000 };
 
-const ROOT = resolve(import.meta.dirname, "../../../..");
-const env = { ...process.env, SQREEN_SERVER_API_TOKEN: API, SQREEN_SERVER_LOG: "warn" };
+const env = { ...process.env, SQREEN_SERVER_API_TOKEN: API, SQREEN_SERVER_INGEST_TOKEN: INGEST, SQREEN_SERVER_LOG: "warn" };
 env.SQREEN_SERVER_ADMIN_NAME = "admin@example.com";
 env.SQREEN_SERVER_ADMIN_PASSWORD = PASSWORD;
-const server = spawn(resolve(ROOT, "target/release/sqreen-server"), ["--addr", "127.0.0.1:0", "--data-dir", dir], {
+const server = spawn(program, ["--addr", "127.0.0.1:0", "--data-dir", dir], {
   env,
   stdio: ["ignore", "pipe", "inherit"],
 });
@@ -49,15 +52,17 @@ async function measure() {
   const signedIn = await ask("/signin", {}, { method: "POST", headers: { "content-type": type }, body });
   if (signedIn.status !== 303) throw new Error(`not signed in: ${signedIn.status}`);
   const cookie = signedIn.headers["set-cookie"][0].split(";")[0];
-  const pages = await list();
+  const filled = await fill({ url, ingestToken: INGEST }, api);
+  const pages = await list(filled, await form(`/playbooks/${filled.playbook}/edit`, cookie));
 
   console.log("| page | p50 ms | p95 ms | most kB | bars |\n|---|---:|---:|---:|---|");
-  for (const { name, at } of pages) {
+  for (const { name, at, body, stranger } of pages) {
     const times = [];
     let most = 0;
     for (let run = 0; run <= RUNS; run++) {
       const began = performance.now();
-      const { status, bytes } = await ask(at(run), { cookie });
+      const sent = body && { method: "POST", headers: { "content-type": type }, body };
+      const { status, bytes } = await ask(at(run), stranger ? {} : { cookie }, sent);
       if (status !== 200) throw new Error(`${at(run)}: ${status}`);
       // The first finds nothing in the caches.
       if (run > 0) times.push(performance.now() - began);
@@ -71,11 +76,13 @@ async function measure() {
   console.log("\n| page | first paint p50 ms | most ms | first contentful paint p50 ms | most ms |\n|---|---:|---:|---:|---:|");
   const [key, value] = cookie.split("=");
   const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
-  for (const { name, at } of pages) {
+  for (const { name, at, body, stranger } of pages) {
+    // A form is no address that a browser could open.
+    if (body) continue;
     const paints = { "first-paint": [], "first-contentful-paint": [] };
     for (let run = 1; run <= PAINTS; run++) {
       const context = await browser.newContext({ baseURL: url });
-      await context.addCookies([{ name: key, value, url }]);
+      if (!stranger) await context.addCookies([{ name: key, value, url }]);
       const page = await context.newPage();
       await page.goto(at(run), { waitUntil: "load" });
       for (const { name, startTime } of await page.evaluate(painted)) paints[name].push(startTime);
@@ -87,8 +94,27 @@ async function measure() {
   await browser.close();
 }
 
-/** The pages; `at` is path and query of the page of a run. */
-async function list() {
+/** What the form of a playbook's editor sends for a preview, as it is filled in. */
+async function form(path, cookie) {
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  const context = await browser.newContext({ baseURL: url });
+  const [name, value] = cookie.split("=");
+  await context.addCookies([{ name, value, url }]);
+  const page = await context.newPage();
+  await page.goto(path);
+  const body = await page.evaluate(() => {
+    const button = document.querySelector("button[name=do][value=preview]");
+    return new URLSearchParams(new FormData(button.form, button)).toString();
+  });
+  await browser.close();
+  return body;
+}
+
+/**
+ * The pages; `at` is path and query of the page of a run, `body` the form that is sent there, and `stranger` says that
+ * whoever asks has not signed in.
+ */
+async function list(filled, preview) {
   const [{ events: [newest] }, names, countries, addresses, users] = await Promise.all([
     api("events?limit=1"),
     groups("name"),
@@ -123,7 +149,14 @@ async function list() {
     { name: "an event", at: (run) => at(`/event/${one(events, run).id}`, { time: one(events, run).time }) },
     { name: "an address", at: (run) => at("/actor", { ip: one(addresses, run) }) },
     { name: "a user", at: (run) => at("/actor", user(run)) },
-    ...["actions", "playbooks", "runs", "delivery", "apps", "notifications", "people", "audit", "account"].map((path) => ({ name: path, at: () => `/${path}` })),
+    { name: "a playbook", at: () => `/playbooks/${filled.playbook}` },
+    { name: "a new playbook", at: () => "/playbooks/new?template=credential-stuffing" },
+    { name: "a playbook's editor", at: () => `/playbooks/${filled.playbook}/edit` },
+    { name: "a playbook's editor, with a preview", at: () => `/playbooks/${filled.playbook}/edit`, body: preview },
+    { name: "a run", at: (run) => `/runs/${one(filled.runs, run)}` },
+    { name: "a delivery", at: (run) => `/notifications/deliveries/${one(filled.deliveries, run)}` },
+    { name: "sign-in", at: () => "/signin", stranger: true },
+    ...["actions", "playbooks", "runs", "delivery", "apps", "notifications", "people", "audit", "account", "views"].map((path) => ({ name: path, at: () => `/${path}` })),
   ];
 }
 
@@ -132,9 +165,12 @@ async function groups(by) {
   return groups.map(({ value }) => value);
 }
 
-async function api(path) {
-  const { status, text } = await ask(`/api/v1/${path}`, { authorization: `Bearer ${API}` });
-  if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+/** Calls the API, and returns the answer; `undefined` where it is a conflict, with what an earlier measurement made. */
+async function api(path, { method = "GET", body } = {}) {
+  const headers = { authorization: `Bearer ${API}`, "content-type": "application/json" };
+  const { status, text } = await ask(`/api/v1/${path}`, headers, { method, body: body && JSON.stringify(body) });
+  if (status === 409) return undefined;
+  if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
   return JSON.parse(text);
 }
 
