@@ -112,6 +112,17 @@ impl Ledger {
             .collect()
     }
 
+    /// How many events of these applications, or of all, wait for an answer; `None` where nothing is counted.
+    pub(crate) fn pending(&self, apps: Option<&[String]>) -> Option<u64> {
+        let books = self.lock();
+        let rows = books.rows.by_source.iter();
+        let of = |app: &String| apps.is_none_or(|apps| apps.contains(app));
+        let pending = rows.filter(|(source, _)| of(&source.app));
+        pending
+            .map(|(_, row)| row.pending())
+            .reduce(u64::saturating_add)
+    }
+
     /// What was told of the events of these applications, or of all, within the hours that the range has a part of; it
     /// is in microseconds since the Unix epoch, without its end.
     pub(crate) fn within(&self, apps: Option<&[String]>, range: (i64, i64)) -> ToldWithin {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
@@ -28,7 +29,16 @@ pub(super) async fn show(
     reader: Reader,
     Query(params): Query<Params>,
 ) -> Response {
-    let before = value(&params, "before").and_then(|text| text.parse().ok());
+    let before = match value(&params, "before").map(str::parse) {
+        None => None,
+        Some(Ok(before)) => Some(before),
+        Some(Err(_)) => {
+            let here = Some(page::Here::new(PATH, &reader));
+            let reason = "before: not the number of an entry";
+            let page = page::refusal("Audit log", here, reason, &[(PATH, "The newest entries")]);
+            return (StatusCode::BAD_REQUEST, page).into_response();
+        }
+    };
     let shared = Arc::clone(&app);
     match blocking(move || shared.state.audit(before, PAGE + 1)).await {
         Ok(Ok(entries)) => markup(&entries, &reader).into_response(),

@@ -12,7 +12,7 @@ use super::page::{Here, document};
 use super::room::{Tables, some};
 use super::text::{grouped, moment, range, share, short, time};
 use crate::api::Params;
-use crate::ledger::{CountedBy, HOUR, LedgerRow, ToldWithin, total};
+use crate::ledger::{CountedBy, HOUR, LedgerRow, Source, ToldWithin, total};
 use crate::server::App;
 
 const PATH: &str = "/delivery";
@@ -25,14 +25,9 @@ const REASONS: usize = 3_000;
 
 /// How complete the events of these applications are, or of all, around a range of time; nothing where nobody counts.
 pub(super) fn completeness(app: &App, apps: Option<&[String]>, asked: (i64, i64)) -> Markup {
-    let rows = app.ledger.rows();
-    let of = |row: &&LedgerRow| apps.is_none_or(|apps| apps.contains(&row.source.app));
-    let rows: Vec<_> = rows.iter().filter(of).collect();
-    if rows.is_empty() {
+    let Some(pending) = app.ledger.pending(apps) else {
         return html! {};
-    }
-    let pending = rows.iter().map(|row| row.sum.pending);
-    let pending = pending.fold(0, u64::saturating_add);
+    };
     let ToldWithin { told, from, is_cut } = app.ledger.within(apps, asked);
     let whom = match apps {
         None => "all apps".to_owned(),
@@ -145,7 +140,7 @@ fn outcome(row: &LedgerRow) -> Markup {
             td data-label="Host" { @if source.other { small { "others" } } @else { (short(&source.host)) } }
             td data-label="Agent" {
                 @if source.agent.is_empty() && source.version.is_empty() {
-                    small { @if source.other { "others" } @else { "unknown version" } }
+                    small { (unnamed(source)) }
                 } @else { (short(&source.agent)) "/" (short(&source.version)) }
             }
             td.number data-label="Tracked" { (if_told(told.then_some(sum.tracked))) }
@@ -156,6 +151,15 @@ fn outcome(row: &LedgerRow) -> Markup {
             td.number data-label="On their way" { (if_told(told.then_some(sum.pending))) }
             td data-label="Last told" { @if let Some(heard) = row.heard { (time(heard)) } }
         }
+    }
+}
+
+/// What a source without an agent is.
+fn unnamed(source: &Source) -> &'static str {
+    match (source.other, source.counted_by) {
+        (true, _) => "others",
+        (false, CountedBy::Agent) => "unknown version",
+        (false, CountedBy::Server) => "no login",
     }
 }
 

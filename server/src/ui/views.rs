@@ -22,6 +22,8 @@ const PATH: &str = "/views";
 /// The most bytes of the views of a page's menu, and of those of the page of all.
 const MENU: usize = 6_000;
 const ALL: usize = 90_000;
+const UNREAD: &str =
+    "The saved views cannot be read now. The server's log says why; reload to try again.";
 const MISSING: &str = "There is no view of this id.";
 
 /// The saved views, and the form that saves the page.
@@ -36,14 +38,18 @@ pub(super) fn menu(listing: &Listing<'_>) -> Markup {
             }
         }
     };
-    let items = fit(listing.views.iter().map(item), MENU);
+    let items = fit(listing.views.unwrap_or_default().iter().map(item), MENU);
     html! {
         details.views {
             summary { "Views" }
             div.card {
-                @if listing.views.is_empty() { p { "No view is saved yet." } } @else {
-                    ul { @for item in &items { (item) } }
-                    p { a href=(PATH) { "All views" } }
+                @match listing.views {
+                    None => p.bad { (UNREAD) },
+                    Some([]) => p { "No view is saved yet." },
+                    Some(_) => {
+                        ul { @for item in &items { (item) } }
+                        p { a href=(PATH) { "All views" } }
+                    },
                 }
                 @if saves { (save(reader, &here)) } @else { p.note { "Operators save views." } }
             }
@@ -84,8 +90,10 @@ pub(super) async fn show(
     let content = html! {
         section aria-labelledby="views" {
             h2 #views { "Views" }
-            @if views.is_empty() { p { "No view is saved yet. " a href="/" { "Events" } } } @else {
-                (tables.table("views", ("Views", &["Name", "Saved", ""]), &views, ALL, row))
+            @match views.as_deref() {
+                None => p.bad { (UNREAD) },
+                Some([]) => p { "No view is saved yet. " a href="/" { "Events" } },
+                Some(views) => (tables.table("views", ("Views", &["Name", "Saved", ""]), views, ALL, row)),
             }
         }
     };

@@ -16,6 +16,7 @@ async fn an_error_is_a_page_that_says_what_is_wrong() {
         (client.post("/delivery"), 405, "This cannot be done here."),
         (client.get("/event/%FF?time=1"), 400, "UTF-8 in `id`"),
         (json(), 415, "Content-Type"),
+        (client.get("/audit?before=x"), 400, "before: not the number"),
     ] {
         let answer = request.header("cookie", &browser.cookie).send().await;
         let answer = answer.unwrap();
@@ -28,7 +29,7 @@ async fn an_error_is_a_page_that_says_what_is_wrong() {
         assert_eq!(header("strict-transport-security"), None);
         assert_eq!(header("allow").is_some(), status == 405);
         let page = answer.text().await.unwrap();
-        assert!(page.contains(told) && page.contains("href=\"/\""), "{page}");
+        assert!(page.contains(told) && page.contains("href=\"/"), "{page}");
     }
     let api = client.get("/api/nope").send().await.unwrap();
     assert_eq!(api.headers()["content-type"], "application/problem+json");

@@ -59,7 +59,7 @@ pub(super) async fn show(
         let about = html! {
             @match past {
                 Some(Ok(past)) => (past.markup(&place)),
-                Some(Err(Unread)) => p role="alert" {
+                Some(Err(Unread)) => p.bad role="status" {
                     "What the actor did before cannot be read now. The server's log says why. "
                     a href=(place.here()) { "Try again" }
                 },
@@ -71,7 +71,7 @@ pub(super) async fn show(
         let listing = Listing {
             reader: &owned,
             place: &place,
-            views: &views,
+            views: views.as_deref(),
             besides: above + about.0.len(),
         };
         let empty = html! { p { "No event of this actor matches." } };

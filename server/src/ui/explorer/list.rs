@@ -82,7 +82,7 @@ pub(crate) fn row(
                     }
                 }
             }
-            td { @if let Some(status) = event.status { (is(Dimension::Status, &status.to_string())) } }
+            td { @if let Some(status) = event.status { div { (is(Dimension::Status, &status.to_string())) } } }
             td {
                 @if let Some(properties) = event.properties.as_ref().filter(|properties| !properties.is_empty()) {
                     (self::properties(properties))

@@ -76,7 +76,8 @@ pub(super) type Reading = Result<(Asked, Found), Unread>;
 pub(super) struct Listing<'a> {
     pub(super) reader: &'a Reader,
     pub(super) place: &'a Place,
-    pub(super) views: &'a [SavedView],
+    /// The saved views; `None` if they cannot be read.
+    pub(super) views: Option<&'a [SavedView]>,
     /// The bytes that the page has besides.
     pub(super) besides: usize,
 }
@@ -137,7 +138,7 @@ pub(super) async fn list_alone(
             let listing = Listing {
                 reader,
                 place,
-                views: &[],
+                views: Some(&[]),
                 besides: 0,
             };
             page::alone(&listing, &asked, &page, &actions).into_response()
@@ -159,7 +160,7 @@ pub(super) async fn page(app: &App, reader: &Reader, from: &From, params: &Param
         let listing = Listing {
             reader: &owned,
             place: &place,
-            views: &views,
+            views: views.as_deref(),
             besides,
         };
         let content = page::explorer(&app, &listing, &reading, url.as_deref());
@@ -169,18 +170,18 @@ pub(super) async fn page(app: &App, reader: &Reader, from: &From, params: &Param
     slow::answer("Event Explorer", here, &lead, work).await
 }
 
-/// The saved views; none if they cannot be read, so that events can be looked at nevertheless.
-pub(super) async fn views(app: &App) -> Vec<SavedView> {
+/// The saved views; `None` if they cannot be read, so that events can be looked at nevertheless.
+pub(super) async fn views(app: &App) -> Option<Vec<SavedView>> {
     let shared = Arc::clone(app);
     match blocking(move || shared.state.views()).await {
-        Ok(Ok(views)) => views,
+        Ok(Ok(views)) => Some(views),
         Ok(Err(error)) => {
             tracing::error!(%error, "saved views not read");
-            Vec::new()
+            None
         }
         Err(error) => {
             tracing::error!(%error, "saved views not read");
-            Vec::new()
+            None
         }
     }
 }

@@ -10,7 +10,7 @@ const GRAVE = ["serious", "critical"];
 /** More presses of Tab than any page takes. */
 const MAX_TABS = 300;
 
-/** axe-core finds nothing serious. */
+/** axe-core finds nothing serious. It needs a page that runs script. */
 export async function assertAccessible(page) {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => axe.run({ resultTypes: ["violations"] }));
