@@ -145,6 +145,11 @@ pub(crate) fn client(ip: IpAddr) -> IpNet {
     }
 }
 
+/// The actors that an event from this address has, of kind `ip` and `ip_range`; they may be the same.
+pub(crate) fn actors_of(ip: IpAddr) -> [IpNet; 2] {
+    [client(ip), range(ip)]
+}
+
 fn range(ip: IpAddr) -> IpNet {
     let net = IpNet::from(ip.to_canonical());
     let bits = match net {

@@ -23,7 +23,7 @@ use self::actors::ActorTable;
 pub(crate) use self::groups::MAX_GROUPS;
 use self::index::{Entry, Index, Part};
 use self::keys::Keyed;
-pub(crate) use self::keys::{ActorKey, Actors, client};
+pub(crate) use self::keys::{ActorKey, Actors, actors_of, client};
 pub(crate) use self::terms::room;
 use self::terms::{Ask, Terms};
 use self::window::{Enough, Mark, Window};

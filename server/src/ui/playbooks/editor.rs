@@ -97,7 +97,7 @@ impl Editor<'_> {
                 (self.matcher("trigger"))
                 div.row.forms {
                     (self.select("actor", "Actor", ActorKind::ALL.map(|kind| match kind {
-                        ActorKind::Ip => (kind.name(), "address"),
+                        ActorKind::Ip => (kind.name(), "address; of IPv6, its /64"),
                         ActorKind::IpRange => (kind.name(), "address range: /24, or /64 of IPv6"),
                         ActorKind::User => (kind.name(), "user"),
                     })))

@@ -1,5 +1,6 @@
 //! `/runs?playbook=…&outcome=…&actor=…&before=…`: each time that a playbook fired.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -15,9 +16,10 @@ use super::super::room::{cut, fit};
 use super::super::text::{counted, short, time};
 use super::{document, path, read, words};
 use crate::api::Params;
+use crate::playbooks::engine::actors_of;
 use crate::playbooks::{self, Current, Outcome, read_actor, responses, show_actor};
 use crate::server::{App, blocking};
-use crate::state::{Role, RunQuery, RunRecord};
+use crate::state::{Role, RunQuery, RunRecord, StateError};
 
 const PATH: &str = "/runs";
 /// How many runs a page shows, if they are no more than these bytes.
@@ -176,40 +178,51 @@ pub(super) fn actor(stored: &str) -> Markup {
     }
 }
 
-/// What playbooks did to an actor, for their page; nothing if they did nothing.
+/// What playbooks did to an actor, for their page, or to the range of an address; nothing if they did nothing.
 pub(in super::super) async fn of_actor(app: &App, actor: &Actor) -> Markup {
-    let stored = show_actor(&match actor {
-        Actor::Ip(ip) => playbooks::Actor::Ip((*ip).into()),
-        Actor::User(pairs) => playbooks::Actor::User(pairs.iter().cloned().collect()),
-    });
+    let stored = match actor {
+        Actor::Ip(ip) => actors_of(*ip).map(playbooks::Actor::Ip).to_vec(),
+        Actor::User(pairs) => vec![playbooks::Actor::User(pairs.iter().cloned().collect())],
+    };
+    let mut stored: Vec<_> = stored.iter().map(show_actor).collect();
+    stored.dedup();
     let (shared, of) = (Arc::clone(app), stored.clone());
     let runs = blocking(move || {
-        let query = RunQuery {
-            actor: Some(&of),
-            ..RunQuery::default()
-        };
-        shared.state.runs(query, OF_ACTOR)
+        let mut runs = Vec::new();
+        for actor in &of {
+            let query = RunQuery {
+                actor: Some(actor),
+                ..RunQuery::default()
+            };
+            runs.extend(shared.state.runs(query, OF_ACTOR)?);
+        }
+        runs.sort_by_key(|run| Reverse(run.row));
+        runs.truncate(OF_ACTOR);
+        Ok::<_, StateError>(runs)
     });
     let runs = match runs.await {
         Ok(Ok(runs)) => runs,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the runs of an actor not read");
-            Vec::new()
-        }
-        Err(error) => {
-            tracing::error!(%error, "the runs of an actor not read");
-            Vec::new()
-        }
+        Ok(Err(error)) => unread(&error),
+        Err(error) => unread(&error),
     };
     html! {
         @if !runs.is_empty() {
             section aria-labelledby="playbook-runs" {
                 div.tools {
                     h2 #playbook-runs { "Playbooks that fired" }
-                    a href=(link(PATH, [("actor", stored.as_str())])) { "All of these runs" }
+                    @for actor in &stored {
+                        @if runs.iter().any(|run| run.actor == *actor) {
+                            a href=(link(PATH, [("actor", actor.as_str())])) { "All runs on " (short(actor)) }
+                        }
+                    }
                 }
                 (list(&runs, true, ""))
             }
         }
     }
+}
+
+fn unread(error: &dyn std::fmt::Display) -> Vec<RunRecord> {
+    tracing::error!(%error, "the runs of an actor not read");
+    Vec::new()
 }

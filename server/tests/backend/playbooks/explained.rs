@@ -207,3 +207,34 @@ async fn what_playbooks_had_to_do_without_is_told() {
         assert!(series.contains_key(&name), "{name}");
     }
 }
+
+#[tokio::test]
+async fn the_page_of_an_address_has_the_runs_of_its_ranges() {
+    let running = Running::start().await;
+    let (client, browser) = (&running.client, Browser::sign_in(&running).await);
+    for actor in ["ip", "ip_range"] {
+        let slug = actor.replace('_', "-");
+        let fields = json!({"slug": slug, "actor": actor, "stage": "shadow"});
+        client.put_playbook(&with(guessed(), fields)).await;
+    }
+    let mut shop = Agent::new(&running, "shop").await;
+    for ip in ["2001:db8::1", "203.0.113.7"] {
+        for _ in 0..6 {
+            shop.login(ip, "ann@b.example", false).await;
+        }
+    }
+    client.until_runs(4).await;
+    for (ip, linked) in [
+        ("2001:db8::2", ["actor=2001:db8::/64", "/playbooks/ip"]),
+        ("203.0.113.7", ["actor=203.0.113.7", "actor=203.0.113.0/24"]),
+    ] {
+        let page = browser.open(&format!("/actor?ip={ip}")).await;
+        for link in linked {
+            assert!(page.contains(link), "{ip}, {link}: {page}");
+        }
+    }
+    let page = browser.open("/actor?ip=203.0.113.8").await;
+    assert!(page.contains("actor=203.0.113.0/24"), "{page}");
+    assert!(!page.contains("actor=203.0.113.7"), "{page}");
+    running.stop().await;
+}
