@@ -88,8 +88,7 @@ struct NewView {
     #[schemars(length(max = MAX_PLACE), regex(pattern = r"^/($|\?|actor\?)[!-~]*$"))]
     place: String,
     /// Whether a view that has the name is replaced; it keeps its id.
-    #[schemars(default)]
-    replace: bool,
+    replace: Option<bool>,
 }
 
 impl FromFields for NewView {
@@ -97,7 +96,7 @@ impl FromFields for NewView {
         Ok(Self {
             name: fields.needed("name", Fields::text, 4 * MAX_NAME)?,
             place: fields.needed("place", Fields::text, MAX_PLACE)?,
-            replace: fields.flag("replace")?.unwrap_or_default(),
+            replace: fields.flag("replace")?,
         })
     }
 }
@@ -115,8 +114,8 @@ async fn save(
     Body(new): Body<NewView>,
 ) -> Result<(StatusCode, Json<ViewView>), Problem> {
     let shared = Arc::clone(&app);
-    let saved =
-        blocking(move || views::save(&*shared.state, &new.name, &new.place, new.replace, &by));
+    let replaces = new.replace.unwrap_or_default();
+    let saved = blocking(move || views::save(&*shared.state, &new.name, &new.place, replaces, &by));
     let view = saved.await??;
     Ok((StatusCode::CREATED, Json(view.into())))
 }
