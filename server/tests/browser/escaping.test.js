@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Agent, record } from "./lib/agent.js";
 import { signIn, visit } from "./lib/browser.js";
-import { assertClean, assertShown, foreign, text } from "./lib/foreign.js";
+import { assertClean, assertShown, foreign, readAll, text } from "./lib/foreign.js";
 import { PAYLOADS, asText, cut } from "./lib/payloads.js";
 import { startServer } from "./lib/programs.js";
 
@@ -73,39 +73,20 @@ for (const policy of [true, false]) {
 
   test(`each text is shown as it is among the events${kind}`, async () => {
     await visit(server, options, async (page) => {
-      let shown = "";
-      for (let path = "/"; path; ) {
-        await assertClean(page, path);
-        // At once: the list goes on by itself.
-        const [said, older] = await page.locator("main").evaluate((main) => [
-          main.textContent,
-          main.querySelector("a[rel=next]")?.getAttribute("href"),
-        ]);
-        shown += said;
-        path = older;
-      }
-      assertShown(shown, MAX_NAME);
+      assertShown(await readAll(page, "/"), MAX_NAME);
     });
   });
 
   test(`each text is shown as it is among the actions, what is allowed and the agents${kind}`, async () => {
     await visit(server, options, async (page) => {
-      const older = page.getByRole("link", { name: "Older actions" });
-      let shown = "";
-      for (let path = "/actions"; path; path = await older.getAttribute("href")) {
-        await assertClean(page, path);
-        shown += await text(page);
-        if ((await older.count()) === 0) break;
-      }
-      assertShown(shown, 1_000);
+      assertShown(await readAll(page, "/actions"), 1_000);
     });
   });
 }
 
 test("each text is shown as it is on the pages of its playbook", async () => {
   await visit(server, { state }, async (page) => {
-    await assertClean(page, "/playbooks");
-    assertShown(await text(page), 128);
+    assertShown(await readAll(page, "/playbooks"), 128);
     for (const [nth, payload] of PAYLOADS.entries()) {
       await assertClean(page, `/playbooks/p-${nth}`);
       assert.ok((await text(page)).includes(asText(cut(payload, 128))), JSON.stringify(payload));
@@ -120,8 +101,9 @@ for (const [by, bytes] of [["name", MAX_NAME], ["hostname", 200], ["path", 200],
     await visit(server, { state }, async (page) => {
       // What is longer than a table shows, or among the rarest, is elsewhere.
       await assertClean(page, `/?by=${by}&group=${by}`);
-      const rows = await page.locator(".groups tbody td:first-child").allInnerTexts();
-      assert.equal(rows.length, 25);
+      // As many as there are bytes for.
+      const rows = await page.locator(".groups tbody tr").count();
+      assert.ok(rows > 10 && rows <= 25, `${rows} rows`);
       const value = page.locator(".groups .v").first();
       const shown = (await value.innerText()).slice(0, bytes);
       await value.click();

@@ -68,6 +68,7 @@ for (const script of [true, false]) {
     await visit(server, { state, script, width: 380 }, async (page, visit) => {
       await page.goto("/notifications");
       await add(page, "Before", "webhook", `${hook.url}/before`);
+      await page.getByRole("region", { name: "Secret of Before" }).waitFor();
       await page.goto("/notifications");
       await page.getByRole("link", { name: "Edit Before" }).click();
       await page.getByRole("heading", { name: "Edit Before, webhook" }).waitFor();

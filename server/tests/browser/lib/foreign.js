@@ -7,7 +7,7 @@ import { PAYLOADS, asText, cut } from "./payloads.js";
 export function foreign() {
   const elements = "script:not([src^='/assets/']), iframe, object, embed, base, meta[http-equiv], style, template, " +
     "link:not([href^='/assets/'], [href='data:,']), video, marquee, math, plaintext, animate, foreignObject, img, " +
-    "input[autofocus], form:not([action^='/']), a:not([href^='/'], [href^='#'])";
+    "input[autofocus], form:not([action^='/']), a[href]:not([href^='/'], [href^='#'])";
   const found = [...document.querySelectorAll(elements)].map((element) => element.outerHTML);
   for (const element of document.querySelectorAll("*")) {
     const handlers = element.getAttributeNames().filter((name) => name.startsWith("on"));
@@ -28,6 +28,23 @@ export async function assertClean(page, path) {
 
 /** Everything that a page says. */
 export const text = (page) => page.locator("main").evaluate((main) => main.textContent);
+
+/** What a page says, and all further pages of its lists; each of them is clean. */
+export async function readAll(page, path) {
+  const places = [path];
+  let shown = "";
+  for (const place of places) {
+    await assertClean(page, place);
+    // At once: a list may go on by itself.
+    const [said, ways] = await page.locator("main").evaluate((main) => [
+      main.textContent,
+      [...main.querySelectorAll("a[rel=next]")].map((way) => way.getAttribute("href")),
+    ]);
+    shown += said;
+    places.push(...ways.filter((way) => !places.includes(way)));
+  }
+  return shown;
+}
 
 /** The start of each text is shown as it is. */
 export function assertShown(shown, bytes) {
