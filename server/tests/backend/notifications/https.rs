@@ -1,30 +1,15 @@
 //! Webhooks over HTTPS, and the settings of the program.
 
-use std::sync::Arc;
-
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
-
 use super::super::client::Client;
 use super::super::operation::printed;
 use super::super::process::{Process, command};
 use super::receiver::Receiver;
-use super::{add, test, text};
+use super::{add, certificate, test, text};
 
 #[tokio::test]
 async fn a_webhook_must_have_a_certificate_that_the_system_trusts() {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let pem = dir.path().join("cert.pem");
-    std::fs::write(&pem, made.cert.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
+    let (pem, tls) = certificate(dir.path());
     let receiver = Receiver::with(Some(tls)).await;
 
     for (trusting, expected) in [(true, "delivered"), (false, "dead")] {

@@ -8,6 +8,11 @@ mod receiver;
 mod secrets;
 mod smtp;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 
 use super::client::{Client, Running};
@@ -33,6 +38,22 @@ async fn test(client: &Client, destination: &Value) -> Value {
     let (status, delivery) = client.call("POST", &path, &Value::Null).await;
     assert_eq!(status, 200, "{delivery}");
     delivery
+}
+
+/// A certificate of `localhost` that its maker alone signed: the file of it, and a server that has it.
+fn certificate(dir: &Path) -> (PathBuf, ServerConfig) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let pem = dir.join("cert.pem");
+    std::fs::write(&pem, made.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    (pem, config)
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::TcpListener;
@@ -12,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::super::client::Client;
 use super::super::process::{Process, command};
-use super::{DESTINATIONS, test, text};
+use super::{DESTINATIONS, certificate, test, text};
 
 /// How a server comes to TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,18 +134,8 @@ async fn deliver(url: &str, trusted: Option<&Path>) -> Value {
 
 #[tokio::test]
 async fn mail_goes_over_tls_to_a_server_that_the_system_trusts_and_to_no_other() {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let pem = dir.path().join("cert.pem");
-    std::fs::write(&pem, made.cert.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
+    let (pem, config) = certificate(dir.path());
     let acceptor = TlsAcceptor::from(Arc::new(config));
 
     for (tls, scheme, query) in [
